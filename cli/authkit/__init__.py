@@ -1,0 +1,5 @@
+"""authkit generates a FastAPI project with authentication, and operates it."""
+
+from typing import Final
+
+__version__: Final = "0.1.0"

@@ -1,0 +1,111 @@
+"""The command line: which commands there are, and what becomes of their failures.
+
+A command is a file in `authkit/commands/` named like it. It holds a function of the same name, or
+`app`, a `typer.Typer` with subcommands; a line in `COMMANDS` registers it. It takes the shared
+options from `authkit.options`, prints through `authkit.console`, raises `AuthkitError`, and imports
+anything heavy inside the function, so that `authkit --help` stays fast.
+"""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated, NoReturn
+
+import typer
+
+from authkit import __version__, console
+from authkit.errors import INTERRUPTED, USAGE, AuthkitError
+from authkit.options import ProjectOption
+
+COMMANDS = {
+    "Make": ("new", "update"),
+    "Run": ("serve", "migrate", "seed", "test"),
+    "Operate": ("user", "token", "keys"),
+    "Look": ("info", "doctor"),
+}
+
+EXAMPLES = """
+Examples:
+
+\b
+  authkit new myapi                   a project, installed, migrated and seeded
+  cd myapi && authkit serve           its API on http://127.0.0.1:8000
+  authkit token decode @token.txt     why was this token refused?
+  authkit doctor                      what is unsafe, missing or out of date
+"""
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"authkit {__version__}")
+        raise typer.Exit
+
+
+def root(
+    project: ProjectOption = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Generate a FastAPI project with authentication, and operate it."""
+
+
+def build() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="authkit",
+        callback=root,
+        epilog=EXAMPLES,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for panel, names in COMMANDS.items():
+        for name in names:
+            register(app, name, panel)
+    return app
+
+
+def register(app: typer.Typer, name: str, panel: str) -> None:
+    """Add `authkit.commands.<name>`: its Typer `app`, or the function named like it."""
+    if find_spec(f"authkit.commands.{name}") is None:
+        return
+    module = import_module(f"authkit.commands.{name}")
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=name, rich_help_panel=panel)
+    else:
+        app.command(name, rich_help_panel=panel)(getattr(module, name))
+
+
+def main() -> NoReturn:
+    """Run the command line; the only place where a failure becomes a message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show "✓" gets "?", not a traceback.
+        stream.reconfigure(errors="replace")  # type: ignore[attr-defined]
+    try:
+        exit_code = build()(prog_name="authkit", standalone_mode=False)
+    except AuthkitError as failure:
+        console.error(failure.message, failure.hint)
+        exit_code = failure.exit_code
+    except typer.TyperException as failure:
+        exit_code = report_usage(failure)
+    except typer.Abort:
+        exit_code = INTERRUPTED
+    if exit_code == INTERRUPTED:
+        console.error("interrupted")
+    sys.exit(exit_code or 0)
+
+
+def report_usage(failure: typer.TyperException) -> int:
+    """A command line that could not be understood, in the form of every other failure."""
+    message = failure.format_message()
+    if message:  # empty when a group was called alone: its help has been printed
+        console.error(message)
+    return USAGE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One file per command: options, one call, the result on the screen."""

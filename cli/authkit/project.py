@@ -1,0 +1,138 @@
+"""Finding a generated project and running something in its own environment."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from authkit.errors import AuthkitError, UsageError
+
+MARKER = ".copier-answers.yml"
+MAKE_ENVIRONMENT = (
+    "python3 -m venv --clear .venv && .venv/bin/python -m pip install -r requirements-dev.txt"
+)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A generated project, known by its root."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> "Project":
+        """The project that contains `start`, or the current directory."""
+        origin = (start or Path.cwd()).absolute()
+        if not origin.is_dir():
+            raise UsageError(f"there is no directory {origin}", "check the path after --project")
+        for directory in (origin, *origin.parents):
+            if (directory / MARKER).is_file():
+                return cls(directory)
+        raise AuthkitError(
+            f"{origin} is not inside a project made by authkit",
+            "change into one, name it with --project DIR, or make one: authkit new myapi",
+        )
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the project's environment."""
+        inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+        python = self.root / ".venv" / inside
+        if python.exists():
+            return python
+        # A link whose interpreter has been removed exists no more than a missing one.
+        state = "broken" if python.is_symlink() else "missing"
+        raise AuthkitError(
+            f"the project's environment {self.root / '.venv'} is {state}",
+            f"make it, in {self.root}: {MAKE_ENVIRONMENT}",
+        )
+
+    def environ(self) -> dict[str, str]:
+        """The environment for the project's processes: the caller's, with its `.venv` active."""
+        environ = {k: v for k, v in os.environ.items() if k not in {"PYTHONHOME", "VIRTUAL_ENV"}}
+        environ["VIRTUAL_ENV"] = str(self.root / ".venv")
+        environ["PATH"] = os.pathsep.join([str(self.python.parent), environ.get("PATH", "")])
+        return environ
+
+    def run(
+        self, args: Sequence[str], *, input: str | None = None, capture: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the project's Python with `args` (`["-m", "alembic", …]`) in the project's root."""
+        return subprocess.run(
+            [str(self.python), *args],
+            cwd=self.root,
+            env=self.environ(),
+            input=input,
+            stdin=subprocess.DEVNULL if capture and input is None else None,
+            capture_output=capture,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+
+    def exec(self, args: Sequence[str], *, extra_environ: dict[str, str] | None = None) -> NoReturn:
+        """Become the project's Python: signals and the exit code then need no forwarding."""
+        command = [str(self.python), *args]
+        environ = self.environ() | (extra_environ or {})
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.chdir(self.root)
+        os.execve(command[0], command, environ)
+
+    def manage(self, *args: str, input: str | None = None) -> Any:
+        """What `python -m app.manage ARGS --json` answers; its failures become ours."""
+        result = self.run(["-m", "app.manage", *args, "--json"], input=input)
+        if not result.stdout.strip():
+            if result.returncode == 0:
+                return None
+            raise failure_of(result, f"python -m app.manage {' '.join(args)}")
+        if result.stderr:
+            sys.stderr.write(result.stderr)
+        try:
+            return json.loads(result.stdout)
+        except ValueError:
+            raise AuthkitError(
+                f"python -m app.manage {' '.join(args)} printed something that is not JSON",
+                "does the project print while it is imported? Use the log instead",
+            ) from None
+
+    def settings(self) -> dict[str, str]:
+        """`.env`, overlaid by the environment, as the project itself reads them."""
+        from dotenv import dotenv_values
+
+        values = dotenv_values(self.root / ".env", encoding="utf-8")
+        return {k.upper(): v for k, v in values.items() if v is not None} | dict(os.environ)
+
+    def answers(self) -> dict[str, Any]:
+        """The answers that the project was made with, and the version of its template."""
+        import yaml
+
+        try:
+            answers = yaml.safe_load((self.root / MARKER).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            answers = None
+        if not isinstance(answers, dict):
+            raise AuthkitError(f"{self.root / MARKER} can't be read", f"git checkout -- {MARKER}")
+        return answers
+
+
+def failure_of(result: subprocess.CompletedProcess[str], command: str) -> AuthkitError:
+    """What the project said about its failure: `error: …` and `hint: …`, or its last line."""
+    lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+    message = _labelled(lines, "error: ")
+    if message:
+        exit_code = 2 if result.returncode == 2 else 1
+        return AuthkitError(message, _labelled(lines, "hint: "), exit_code)
+    reason = lines[-1] if lines else f"exit code {result.returncode}"
+    return AuthkitError(
+        f"`{command}` failed: {reason}", f"see all of it: .venv/bin/{command}, in the project"
+    )
+
+
+def _labelled(lines: Sequence[str], label: str) -> str:
+    return next((line.removeprefix(label) for line in lines if line.startswith(label)), "")
