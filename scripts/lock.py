@@ -1,0 +1,52 @@
+"""Lock the template's dependencies: `python scripts/lock.py [--upgrade]`.
+
+`requirements.txt` is what a deployment installs, `requirements-dev.txt` adds the development group.
+Universal (every platform and Python >= 3.11), exact, hashed, and without the address of an index.
+Without `--upgrade` only what pyproject.toml demands changes.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from uv import find_uv_bin
+
+TEMPLATE = Path(__file__).parent.parent / "template"
+COMPILE = [
+    *("pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"),
+    *("--generate-hashes", "--no-annotate"),
+]
+COMMANDS = {
+    "requirements.txt": COMPILE,
+    "requirements-dev.txt": [*COMPILE, "--group", "dev", "--constraint", "requirements.txt"],
+}
+
+
+def main() -> None:
+    """Compile in a scratch directory, where pyproject.toml has a valid name."""
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch)
+        pyproject = (TEMPLATE / "pyproject.toml.jinja").read_text(encoding="utf-8")
+        pyproject = pyproject.replace("{{ project_name }}", "project")
+        (directory / "pyproject.toml").write_text(pyproject, encoding="utf-8")
+        for name, command in COMMANDS.items():
+            compile_lock(directory, name, command)
+
+
+def compile_lock(directory: Path, name: str, command: list[str]) -> None:
+    """Write one requirements file, starting from the versions that it holds now."""
+    lock = directory / name
+    if (TEMPLATE / name).exists():
+        lock.write_bytes((TEMPLATE / name).read_bytes())
+    arguments = [*command, "--output-file", name]
+    # The first lines of the file tell its owner how to make it again.
+    environ = os.environ | {"UV_CUSTOM_COMPILE_COMMAND": " ".join(["uv", *arguments])}
+    uv = [find_uv_bin(), *arguments, "--quiet", *sys.argv[1:]]
+    subprocess.run(uv, cwd=directory, env=environ, check=True)
+    (TEMPLATE / name).write_bytes(lock.read_bytes())
+
+
+if __name__ == "__main__":
+    main()
