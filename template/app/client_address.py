@@ -1,0 +1,91 @@
+"""Who is asking: the address by which limits, sessions and logs know a client.
+
+`X-Forwarded-For` is written by whoever sends the request, so it counts only as far as an unbroken
+chain of TRUSTED_PROXIES vouches for it. `Forwarded` and `X-Real-IP` are never read.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+from starlette.types import Scope
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNKNOWN: Final = "unknown"
+"""The peer of a connection that has no address, as on a Unix socket."""
+
+_WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[\d.]+):\d+")
+_LONGEST_ADDRESS: Final = 64
+_IPV6_CUSTOMER_BITS: Final = 64
+
+
+def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
+    """Give the peer of the socket, or behind trusted proxies the right-most untrusted hop."""
+    peer = scope.get("client")
+    address = parse_address(peer[0]) if peer else None
+    if address is None:
+        return UNKNOWN
+    if trusted_proxies and _is_trusted(address, trusted_proxies):
+        address = _first_untrusted(address, _forwarded_for(scope), trusted_proxies)
+    return _text(address)
+
+
+@lru_cache(maxsize=8192)
+def rate_limit_key(address: str) -> str:
+    """Give what a limit counts: an IPv4 address, or the /64 that one IPv6 customer owns."""
+    parsed = parse_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, _IPV6_CUSTOMER_BITS), strict=False))
+    return address
+
+
+@lru_cache(maxsize=8192)
+def parse_address(text: str) -> Address | None:
+    """Read an address, with or without a port. An IPv4-mapped IPv6 address is the IPv4 one."""
+    if len(text) > _LONGEST_ADDRESS:
+        return None
+    if match := _WITH_PORT.fullmatch(text):
+        text = match["v6"] or match["v4"]
+    try:
+        # A zone ("%eth0") is local to a host and may hold any text: never part of an identity.
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+_text = lru_cache(maxsize=8192)(str)
+
+
+def _is_trusted(address: Address, trusted_proxies: Sequence[Network]) -> bool:
+    return any(address in network for network in trusted_proxies)
+
+
+def _forwarded_for(scope: Scope) -> Iterator[str]:
+    """Go through the hops of every X-Forwarded-For header, the nearest to us first."""
+    for name, value in reversed(scope["headers"]):
+        if name == b"x-forwarded-for":
+            hops = value.decode("latin-1").split(",")
+            yield from (hop for part in reversed(hops) if (hop := part.strip()))
+
+
+def _first_untrusted(
+    address: Address, hops: Iterator[str], trusted_proxies: Sequence[Network]
+) -> Address:
+    """Follow the chain while who vouches for the next hop is trusted and names an address.
+
+    Junk ends the chain: what stands before it was never vouched for.
+    """
+    for hop in hops:
+        next_address = parse_address(hop)
+        if next_address is None:
+            break
+        address = next_address
+        if not _is_trusted(address, trusted_proxies):
+            break
+    return address

@@ -1,0 +1,78 @@
+"""Cross-origin access by allow-list, on Starlette's CORSMiddleware."""
+
+from collections.abc import Collection
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import AppError, ErrorCode, error_response
+from app.middleware.headers import request_header
+
+_ALLOW_ORIGIN = b"access-control-allow-origin"
+
+
+class CorsMiddleware(CORSMiddleware):
+    """Starlette's rules with two differences: an origin that is not on the list gets no CORS
+    header at all, and a rejected preflight is answered in the one error format.
+
+    Credentials mode stays off, since nothing here is authenticated by a cookie. So `*` (which
+    production refuses) never means `*` with credentials.
+    """
+
+    def __init__(self, app: ASGIApp, allow_origins: Collection[str]) -> None:
+        super().__init__(
+            app,
+            allow_origins=frozenset(allow_origins),
+            allow_methods=("GET", "POST", "PATCH", "PUT", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "X-Request-ID"),
+            expose_headers=("Retry-After", "X-Request-ID"),
+            max_age=600,
+        )
+        self.exposed = (
+            b"access-control-expose-headers",
+            self.simple_headers["Access-Control-Expose-Headers"].encode("ascii"),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.simple_response(scope, receive, send, Headers(raw=[]))
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code == HTTPStatus.OK:
+            return response
+        return error_response(
+            AppError(
+                HTTPStatus.BAD_REQUEST,
+                ErrorCode.CORS_REJECTED,
+                "This origin, method or header is not allowed here.",
+                headers={"Vary": response.headers["Vary"]},
+            )
+        )
+
+    async def simple_response(
+        self, scope: Scope, receive: Receive, send: Send, request_headers: Headers
+    ) -> None:
+        """Do what the parent does, on raw headers: this runs on every request."""
+        added = self._headers_for(request_header(scope, b"origin"))
+
+        async def send_with_cors(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        await self.app(scope, receive, send_with_cors)
+
+    def _headers_for(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+        allowed = origin is not None and self.is_allowed_origin(origin.decode("latin-1"))
+        if self.allow_all_origins:
+            return [(_ALLOW_ORIGIN, b"*"), self.exposed] if allowed else []
+        vary = (b"vary", b"Origin")
+        return [(_ALLOW_ORIGIN, origin), self.exposed, vary] if allowed and origin else [vary]

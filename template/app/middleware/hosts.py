@@ -1,0 +1,49 @@
+"""ALLOWED_HOSTS: requests for a name that is not ours are refused, and never redirected.
+
+A forged `Host` ends up in redirects, links and caches (OWASP WSTG-INPV-17).
+"""
+
+import re
+from collections.abc import Collection
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import AppError, ErrorCode, error_response
+
+_HOST: Final = re.compile(rb"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
+
+
+class AllowedHostsMiddleware:
+    """Let only requests for the allowed hosts pass: exact names, `*.example.com`, or `*`."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str]) -> None:
+        self.app = app
+        names = {host.lower() for host in allowed_hosts}
+        self.allow_any = "*" in names
+        self.names = frozenset(name for name in names if not name.startswith("*"))
+        self.suffixes = tuple(name[1:] for name in names if name.startswith("*."))
+        self.is_allowed = lru_cache(maxsize=1024)(self._is_allowed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.allow_any or scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        # RFC 9112 §3.2: none, several or a malformed one is a bad request.
+        if len(hosts) == 1 and self.is_allowed(hosts[0]):
+            await self.app(scope, receive, send)
+        else:
+            error = AppError(
+                HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_HOST, "This host is not served here."
+            )
+            await error_response(error)(scope, receive, send)
+
+    def _is_allowed(self, host: bytes) -> bool:
+        match = _HOST.fullmatch(host)
+        if match is None:
+            return False
+        name = match["name"].decode("ascii").lower()
+        return name in self.names or name.endswith(self.suffixes)
