@@ -9,30 +9,22 @@ anything heavy inside the function, so that `authkit --help` stays fast.
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
 import typer
 
 from authkit import __version__, console
 from authkit.errors import INTERRUPTED, USAGE, AuthkitError
+from authkit.help import Command, Group, did_you_mean
 from authkit.options import ProjectOption
 
 COMMANDS = {
     "Make": ("new", "update"),
     "Run": ("serve", "migrate", "seed", "test"),
-    "Operate": ("user", "token", "keys"),
     "Look": ("info", "doctor"),
+    "Operate": ("user", "token", "keys"),
 }
-
-EXAMPLES = """
-Examples:
-
-\b
-  authkit new myapi                   a project, installed, migrated and seeded
-  cd myapi && authkit serve           its API on http://127.0.0.1:8000
-  authkit token decode @token.txt     why was this token refused?
-  authkit doctor                      what is unsafe, missing or out of date
-"""
 
 
 def show_version(wanted: bool) -> None:
@@ -45,22 +37,27 @@ def root(
     project: ProjectOption = None,
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", help="Print the version.", callback=show_version, is_eager=True
-        ),
+        typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Generate a FastAPI project with authentication, and operate it."""
+    """Generate a FastAPI project with authentication, and operate it.
+
+    Examples:
+
+      authkit new myapi                  a project: installed, migrated, seeded
+      cd myapi && authkit serve          its API on http://127.0.0.1:8000
+      authkit token decode @token.txt    why was this token refused?
+      authkit doctor                     what is unsafe, missing or out of date
+    """
 
 
 def build() -> typer.Typer:
     """The whole command line."""
     app = typer.Typer(
         name="authkit",
+        cls=Group,
         callback=root,
-        epilog=EXAMPLES,
         no_args_is_help=True,
-        rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for panel, names in COMMANDS.items():
@@ -75,16 +72,19 @@ def register(app: typer.Typer, name: str, panel: str) -> None:
         return
     module = import_module(f"authkit.commands.{name}")
     if hasattr(module, "app"):
-        app.add_typer(module.app, name=name, rich_help_panel=panel)
+        for command in module.app.registered_commands:
+            command.cls = Command
+        app.add_typer(module.app, name=name, cls=Group, rich_help_panel=panel)
     else:
-        app.command(name, rich_help_panel=panel)(getattr(module, name))
+        app.command(name, cls=Command, rich_help_panel=panel)(getattr(module, name))
 
 
 def main() -> NoReturn:
     """Run the command line; the only place where a failure becomes a message and an exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that can't show "✓" gets "?", not a traceback.
-        stream.reconfigure(errors="replace")  # type: ignore[attr-defined]
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that can't show "✓" gets "?", not a traceback.
+            stream.reconfigure(errors="replace")
     try:
         exit_code = build()(prog_name="authkit", standalone_mode=False)
     except AuthkitError as failure:
@@ -102,8 +102,12 @@ def main() -> NoReturn:
 def report_usage(failure: typer.TyperException) -> int:
     """A command line that could not be understood, in the form of every other failure."""
     message = failure.format_message()
+    unknown = getattr(failure, "option_name", "") if hasattr(failure, "possibilities") else ""
+    if unknown:
+        message = f"there is no option {unknown}"
     if message:  # empty when a group was called alone: its help has been printed
-        console.error(message)
+        names = list(getattr(failure, "possibilities", None) or [])
+        console.error(message, did_you_mean(names, getattr(failure, "ctx", None)))
     return USAGE
 
 

@@ -109,6 +109,19 @@ def error(text: str, hint: str = "") -> None:
         err.print(Text.assemble(("hint:", "bold cyan"), " ", hint), soft_wrap=True)
 
 
+def finding(severity: str, text: str, fix: str) -> None:
+    """Something to mend and how: two lines for a person, tab-separated for a program."""
+    out = _console(sys.stdout)
+    if not out.is_terminal:
+        sys.stdout.write("\t".join((severity, safe(text), safe(fix))) + "\n")
+        return
+    from rich.text import Text
+
+    mark = ("✗", "bold red") if severity == "error" else ("!", "bold yellow")
+    out.print(Text.assemble(mark, " ", safe(text)), soft_wrap=True)
+    out.print(Text.assemble("  ", (safe(fix), "cyan")), soft_wrap=True)
+
+
 @contextmanager
 def step(title: str) -> Iterator[None]:
     """One step of a longer piece of work: a spinner while it runs, then its outcome and time."""
@@ -166,6 +179,13 @@ def record(fields: Mapping[str, object]) -> None:
             out.print(Text.assemble((name.ljust(width), "dim"), "  ", _coloured(safe(value))))
         else:
             sys.stdout.write(f"{name}\t{safe(value)}\n")
+
+
+def heading(text: str) -> None:
+    """The title of what follows, for a person; a program reads the data alone."""
+    out = _console(sys.stdout)
+    if out.is_terminal:
+        out.print(f"\n{text}", style="bold", markup=False)
 
 
 # Colour says one thing only: good, worth a look, bad.

@@ -1,0 +1,179 @@
+"""`authkit doctor`: what is unsafe, missing or out of date, and the command that mends it."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Annotated, Literal, NamedTuple
+
+import typer
+from packaging.version import InvalidVersion, Version
+
+from authkit import __version__, console
+from authkit.errors import FAILED, AuthkitError
+from authkit.lock import differences, install_command
+from authkit.options import JsonOption, ProjectOption
+from authkit.project import MARKER, Project
+
+PRIVATE_MODE = 0o600
+
+
+class Finding(NamedTuple):
+    """One thing to mend, in the words of `python -m app.manage check`."""
+
+    id: str
+    severity: Literal["error", "warning"]
+    message: str
+    fix: str
+
+
+def doctor(
+    production: Annotated[
+        bool, typer.Option("--production", help="Judge the settings as production would.")
+    ] = False,
+    project: ProjectOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Look for what is unsafe, missing or out of date; exit 1 when there is something.
+
+    Each finding names the command that mends it. It works while the database is down.
+
+    Examples:
+
+      authkit doctor
+      authkit doctor --production        before a deployment
+      authkit doctor --json | jq -r '.[].fix'
+    """
+    findings = list(examine(Project.find(project), production=production))
+    if json:
+        console.print_json([finding._asdict() for finding in findings])
+    else:
+        show(findings)
+    if findings:
+        raise typer.Exit(FAILED)
+
+
+def examine(project: Project, *, production: bool) -> Iterator[Finding]:
+    """Everything there is to say, errors first."""
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        lambda: application(project, production=production),
+        lambda: secrets(project),
+        lambda: environment(project, production=production),
+        lambda: workers(project),
+        lambda: template(project),
+    ]
+    found = [finding for check in checks for finding in check()]
+    yield from sorted(found, key=lambda finding: finding.severity)
+
+
+def application(project: Project, *, production: bool) -> Iterator[Finding]:
+    """What the project itself finds: settings, schema, database, Redis, SMTP."""
+    try:
+        answer = project.manage("check", *(["--production"] if production else []))
+    except AuthkitError as failure:
+        yield Finding("application", "error", failure.message, failure.hint)
+        return
+    for finding in answer or []:
+        yield Finding(**{name: finding[name] for name in Finding._fields})
+
+
+def secrets(project: Project) -> Iterator[Finding]:
+    """`.env` holds the signing secret: for its owner only, and never in the repository."""
+    file = project.root / ".env"
+    if not file.is_file():
+        return
+    mode = file.stat().st_mode & 0o777
+    if mode & ~PRIVATE_MODE:
+        message = f".env is open to others on this machine (mode {mode:04o})"
+        yield Finding("env-mode", "error", message, "chmod 600 .env")
+    if not in_git(project):
+        return
+    if git(project, "ls-files", "--error-unmatch", ".env").returncode == 0:
+        yield Finding(
+            "env-tracked",
+            "error",
+            ".env is in the git repository, and so are its secrets",
+            "git rm --cached .env && git commit -m 'Untrack .env' && authkit keys rotate",
+        )
+    elif git(project, "check-ignore", "--quiet", ".env").returncode != 0:
+        message = "git does not ignore .env; the next `git add .` would take its secrets along"
+        yield Finding("env-not-ignored", "warning", message, "echo .env >> .gitignore")
+
+
+def environment(project: Project, *, production: bool) -> Iterator[Finding]:
+    """What is installed, against what the project was tested with."""
+    try:
+        project.python  # noqa: B018 - raises when there is no environment
+    except AuthkitError:
+        return  # `application` could not run, and has said so
+    lock = project.root / ("requirements.txt" if production else "requirements-dev.txt")
+    found = differences(project, lock, with_extras=not production)
+    if found:
+        shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        message = f"the environment differs from {lock.name}: {shown}"
+        yield Finding("environment", "warning", message, install_command(lock))
+
+
+def workers(project: Project) -> Iterator[Finding]:
+    """uvicorn takes its number of workers from WEB_CONCURRENCY; memory is not shared by them."""
+    settings = project.settings()
+    count = settings.get("WEB_CONCURRENCY", "1")
+    if count.isdecimal() and int(count) > 1 and not settings.get("REDIS_URL"):
+        message = f"each of the {count} workers counts its own rate limits"
+        fix = "set REDIS_URL=redis://localhost:6379/0 in .env"
+        yield Finding("limits-in-memory", "warning", message, fix)
+
+
+def template(project: Project) -> Iterator[Finding]:
+    """Whether the project can be updated, and whether it should be."""
+    try:
+        answers = project.answers()
+        made_with = Version(str(answers.get("_commit", "")))
+    except AuthkitError as failure:
+        yield Finding("answers", "error", failure.message, failure.hint)
+        return
+    except InvalidVersion:
+        message = f"{MARKER} no longer says which version of the template made this project"
+        yield Finding("answers", "error", message, f"git checkout -- {MARKER}")
+        return
+    yield from age(made_with, Version(__version__))
+    if in_git(project) and git(project, "status", "--porcelain", "--", MARKER).stdout:
+        message = f"{MARKER} is not committed as it is; an update starts from what is committed"
+        fix = f"git add {MARKER} && git commit -m 'Record the template'"
+        yield Finding("answers-uncommitted", "warning", message, fix)
+
+
+def age(made_with: Version, ours: Version) -> Iterator[Finding]:
+    if made_with < ours:
+        message = f"the project is made with template {made_with}; {ours} is available"
+        yield Finding("template-behind", "warning", message, "authkit update")
+    if made_with > ours:
+        message = f"the project is made with template {made_with}, newer than this authkit {ours}"
+        fix = "python3 -m pip install --upgrade authkit-fastapi"
+        yield Finding("authkit-behind", "warning", message, fix)
+
+
+def in_git(project: Project) -> bool:
+    return git(project, "rev-parse", "--is-inside-work-tree").returncode == 0
+
+
+def git(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
+    """Ask git about the project; a machine without git answers like a project without it."""
+    command = ["git", "-C", str(project.root), *args]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return subprocess.CompletedProcess(command, 127, "", "")
+
+
+def show(findings: list[Finding]) -> None:
+    if not findings:
+        console.success("Nothing to mend.")
+        return
+    for finding in findings:
+        console.finding(finding.severity, finding.message, finding.fix)
+    errors = sum(finding.severity == "error" for finding in findings)
+    warnings = len(findings) - errors
+    console.message(f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

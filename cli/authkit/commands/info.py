@@ -1,0 +1,79 @@
+"""`authkit info`: what this project is, without touching its database."""
+
+import re
+from typing import Any
+
+from authkit import __version__, console
+from authkit.errors import AuthkitError
+from authkit.options import JsonOption, ProjectOption
+from authkit.project import Project
+
+SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN$|PRIVATE|API_?KEY", re.IGNORECASE)
+# From the first colon of the user part to the last @: a password may hold either.
+URL_PASSWORD = re.compile(r"(://[^:/@]*:).*(@)")
+SETTING_LINE = re.compile(r"^#?\s*([A-Z][A-Z0-9_]*)=", re.MULTILINE)
+REDACTED = "********"
+
+
+def info(project: ProjectOption = None, json: JsonOption = False) -> None:
+    """Show versions, choices and settings, with secrets redacted.
+
+    It makes no connection, so it works while the database is down.
+
+    Examples:
+
+      authkit info
+      authkit info --json | jq .settings
+    """
+    target = Project.find(project)
+    facts = collect(target)
+    if json:
+        console.print_json(facts)
+        return
+    settings = facts.pop("settings")
+    console.record(facts)
+    console.heading("settings")
+    console.record(settings)
+
+
+def collect(project: Project) -> dict[str, Any]:
+    """What is known without a connection; less of it when the environment does not work."""
+    facts: dict[str, Any] = {
+        "project": project.root.name,
+        "root": str(project.root),
+        "authkit": __version__,
+        "template": str(project.answers().get("_commit", "unknown")),
+    }
+    try:
+        answer: dict[str, Any] = project.manage("info")
+    except AuthkitError as failure:
+        settings = redacted(project)
+        return facts | choices(settings) | {"problem": failure.message, "settings": settings}
+    return facts | {"problem": None} | answer
+
+
+def choices(settings: dict[str, str]) -> dict[str, str]:
+    postgres = settings.get("DATABASE_URL", "").startswith("postgres")
+    return {
+        "database": "postgresql" if postgres else "sqlite",
+        "limits": "redis" if settings.get("REDIS_URL") else "memory",
+    }
+
+
+def redacted(project: Project) -> dict[str, str]:
+    """The settings as `.env` and the environment have them, for when the app can't say."""
+    effective = project.settings()
+    names = {
+        name
+        for file in (".env", ".env.example")
+        if (project.root / file).is_file()
+        for name in SETTING_LINE.findall((project.root / file).read_text(encoding="utf-8"))
+    }
+    return {name: redact(name, effective[name]) for name in sorted(names & effective.keys())}
+
+
+def redact(name: str, value: str) -> str:
+    """Enough to recognise a setting, not enough to use it."""
+    if value and SECRET_NAME.search(name):
+        return REDACTED
+    return URL_PASSWORD.sub(rf"\1{REDACTED}\2", value)

@@ -1,0 +1,25 @@
+"""`authkit seed`: users to develop with."""
+
+from authkit import console
+from authkit.options import JsonOption, ProjectOption
+from authkit.project import Project
+
+
+def seed(project: ProjectOption = None, json: JsonOption = False) -> None:
+    """Make the development users; those that exist stay as they are.
+
+    Each password is printed once, when its user is made.
+
+    Examples:
+
+      authkit seed
+      authkit seed --json
+    """
+    users = Project.find(project).manage("seed")
+    if json:
+        console.print_json(users)
+        return
+    rows = [(user["email"], user["role"], user.get("password", "(unchanged)")) for user in users]
+    console.table(("email", "role", "password"), rows)
+    if any("password" in user for user in users):
+        console.message("These passwords are shown this once.", style="dim")

@@ -1,0 +1,102 @@
+"""`authkit serve`: the project's API, in its own environment."""
+
+import errno
+import os
+import socket
+from typing import Annotated
+
+import typer
+
+from authkit import console
+from authkit.errors import AuthkitError, UsageError
+from authkit.options import ProjectOption
+from authkit.project import Project
+
+# What a request in flight may take when the server is told to stop.
+DRAIN_SECONDS = 30
+
+
+def serve(
+    project: ProjectOption = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = (8000),
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many processes answer.")
+    ] = 1,
+    reload: Annotated[
+        bool, typer.Option("--reload/--no-reload", help="Start again when the code changes.")
+    ] = False,
+) -> None:
+    """Serve the API.
+
+    Requests in flight are answered before it stops (Ctrl-C or SIGTERM).
+
+    Examples:
+
+      authkit serve --reload             while you develop
+      authkit serve --port 8001
+      authkit serve --host 0.0.0.0 --workers 4
+    """
+    if reload and workers > 1:
+        raise UsageError("--reload works with one worker only", "leave out --workers")
+    target = Project.find(project)
+    info = target.manage("info")
+    ensure_free(host, port)
+    if workers > 1 and info["limits"] == "memory":
+        console.warning(
+            f"each of the {workers} workers counts its own limits; set REDIS_URL to share them"
+        )
+    if port:
+        console.message(f"http://{url_host(host)}:{port}  (Ctrl-C stops it)")
+    target.exec(uvicorn_arguments(host, port, workers, reload))
+
+
+def uvicorn_arguments(host: str, port: int, workers: int, reload: bool) -> list[str]:
+    """The documented start command: uvicorn believes no proxy header and does not name itself."""
+    arguments = ["-m", "uvicorn", "app.main:app", "--host", host, "--port", str(port)]
+    arguments += ["--no-proxy-headers", "--no-server-header"]
+    arguments += ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
+    if reload:
+        return [*arguments, "--reload", "--reload-dir", "app"]
+    return [*arguments, "--workers", str(workers)]
+
+
+def url_host(host: str) -> str:
+    """The host as a browser wants it: reachable, and in brackets when it is IPv6."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{reachable}]" if ":" in reachable else reachable
+
+
+def ensure_free(host: str, port: int) -> None:
+    """Say in one sentence what uvicorn would say in a log line after a whole start-up."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror:
+        raise UsageError(f"{host} is not an address of this machine", "try 127.0.0.1") from None
+    except OSError as failure:
+        raise bind_error(host, port, failure) from None
+
+
+def bind_error(host: str, port: int, failure: OSError) -> AuthkitError:
+    if failure.errno == errno.EADDRINUSE:
+        other = f"authkit serve --port {port + 1 if port < 65535 else 0}"
+        return AuthkitError(
+            f"port {port} on {host} is already in use",
+            f"stop the process that holds it, or take another: {other}",
+        )
+    if failure.errno == errno.EACCES:
+        return AuthkitError(
+            f"port {port} on {host} may not be opened by this user",
+            "take one above 1023, behind a reverse proxy",
+        )
+    return AuthkitError(f"{host}:{port} can't be opened: {failure.strerror}", "try 127.0.0.1")

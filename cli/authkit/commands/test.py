@@ -1,0 +1,42 @@
+"""`authkit test`: the project's own suite and its coverage gate."""
+
+from typing import Annotated
+
+import typer
+
+from authkit.options import ProjectOption
+from authkit.project import Project
+
+
+def test(
+    pytest_args: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- PYTEST_ARGS]", help="Handed to pytest.", show_default=False),
+    ] = None,
+    project: ProjectOption = None,
+) -> None:
+    """Run the project's tests; the exit code is the gate.
+
+    The gate is the tests and their coverage, as pyproject.toml of the project says. The
+    suite uses PostgreSQL and Redis when the project's settings do, in a database of its own.
+
+    Examples:
+
+      authkit test
+      authkit test -- -x -k login --no-cov
+    """
+    target = Project.find(project)
+    target.exec(["-m", "pytest", *(pytest_args or [])], extra_environ=services(target.settings()))
+
+
+def services(settings: dict[str, str]) -> dict[str, str]:
+    """The servers that the suite may use beside its own SQLite, taken from the settings.
+
+    The suite makes a scratch database on the server; it never touches the one that is named.
+    """
+    found = {}
+    if settings.get("DATABASE_URL", "").startswith("postgres"):
+        found["TEST_DATABASE_URL"] = settings["DATABASE_URL"]
+    if settings.get("REDIS_URL"):
+        found["TEST_REDIS_URL"] = settings["REDIS_URL"]
+    return {name: settings.get(name, url) for name, url in found.items()}
