@@ -1,0 +1,220 @@
+"""`authkit new`: a project, from nothing to answering."""
+
+import os
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from authkit import console
+from authkit.errors import UsageError
+from authkit.options import JsonOption
+
+if TYPE_CHECKING:
+    from authkit.scaffold import Made, Plan
+
+
+class Database(StrEnum):
+    sqlite = "sqlite"
+    postgres = "postgres"
+
+
+class Limits(StrEnum):
+    memory = "memory"
+    redis = "redis"
+
+
+EPILOG = """
+Examples:
+
+\b
+  authkit new myapi                        SQLite, limits in memory: nothing else to install
+  authkit new myapi --database postgres --limits redis
+  authkit new myapi --dry-run              the files that would be written
+
+A URL with a password belongs into AUTHKIT_DATABASE_URL or AUTHKIT_REDIS_URL: other users of the
+machine can read a command line. On PostgreSQL the database is created when it is missing.
+"""
+
+
+def new(
+    path: Annotated[
+        Path, typer.Argument(help="Where to; its last part is the project's name.", metavar="PATH")
+    ],
+    database: Annotated[
+        Database | None,
+        typer.Option(help="Which database; SQLite unless told.", show_default=False),
+    ] = None,
+    limits: Annotated[
+        Limits | None,
+        typer.Option(
+            help="Where rate limits are counted; in memory unless told.", show_default=False
+        ),
+    ] = None,
+    database_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Of the database.", show_default=False)
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Of Redis.", show_default=False)
+    ] = None,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", "-y", help="Ask nothing, take the defaults.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files, write none.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Into a directory with files: keep them; what the project replaces is moved to "
+            ".before-authkit/.",
+        ),
+    ] = False,
+    no_git: Annotated[bool, typer.Option("--no-git", help="No repository, no commit.")] = False,
+    no_install: Annotated[
+        bool, typer.Option("--no-install", help="Files alone: no environment, no database.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make a project: rendered, installed, migrated, seeded and committed."""
+    from authkit import scaffold
+
+    ask = not (defaults or json or dry_run) and console.is_interactive()
+    plan = plan_from(
+        path,
+        {"database": database, "limits": limits},
+        {"database": database_url, "limits": redis_url},
+        scaffold_options={"force": force, "git": not no_git, "install": not no_install},
+        ask=ask,
+    )
+    if dry_run:
+        show_files(plan, scaffold.list_files(plan), json=json)
+        return
+    made = scaffold.make(plan)
+    if json:
+        console.print_json(summary(plan, made))
+    else:
+        show(plan, made)
+
+
+def plan_from(
+    path: Path,
+    kinds: dict[str, Any],
+    urls: dict[str, str | None],
+    *,
+    scaffold_options: dict[str, bool],
+    ask: bool,
+) -> "Plan":
+    """Turn the options into a plan, asking for what was left open when somebody can answer."""
+    from authkit import choices
+    from authkit.generate import Answers
+    from authkit.naming import project_name
+    from authkit.scaffold import Plan
+
+    target = Path(os.path.abspath(path))  # noqa: PTH100 (a link's own name is the project's)
+    name = project_name(target)
+    question = put_question if ask else take_default
+    database, database_url = choices.choose(
+        choices.DATABASE, kinds["database"], urls["database"], default_database(name), question
+    )
+    limits, redis_url = choices.choose(
+        choices.LIMITS, kinds["limits"], urls["limits"], DEFAULT_REDIS, question
+    )
+    return Plan(
+        target, Answers(name, database, limits), database_url, redis_url, **scaffold_options
+    )
+
+
+DEFAULT_REDIS = {"memory": "", "redis": "redis://127.0.0.1:6379/0"}
+
+
+def default_database(name: str) -> dict[str, str]:
+    return {
+        "sqlite": "sqlite:///./app.db",
+        "postgres": f"postgresql://postgres@127.0.0.1:5432/{name.replace('-', '_')}",
+    }
+
+
+def take_default(question: str, answers: tuple[str, ...], default: str) -> str:
+    return default
+
+
+def put_question(question: str, answers: tuple[str, ...], default: str) -> str:
+    from rich.prompt import Prompt
+
+    try:
+        return Prompt.ask(
+            question, choices=list(answers) or None, default=default, console=console.err
+        )
+    except EOFError:
+        raise UsageError("no answer", "answer the question, or take the defaults: -y") from None
+
+
+def show_files(plan: "Plan", files: list[str], *, json: bool) -> None:
+    if json:
+        console.print_json({"path": str(plan.target), "files": files})
+        return
+    for file in files:
+        print(file)
+    console.message(f"{len(files)} files would be written to {plan.target}; nothing was.")
+
+
+def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
+    """What a script wants to know."""
+    from authkit import __version__
+
+    return {
+        "path": str(plan.target),
+        "name": plan.answers.project_name,
+        "version": __version__,
+        "database": plan.answers.database,
+        "limits": plan.answers.limits,
+        "commit": made.commit or None,
+        "users": made.users,
+        "replaced": made.replaced,
+        "seconds": made.seconds,
+        "next": next_commands(plan),
+    }
+
+
+def next_commands(plan: "Plan") -> list[str]:
+    """What to type now."""
+    from authkit.environment import INSTALL_BY_HAND
+
+    commands = [f"cd {shlex.quote(os.path.relpath(plan.target))}"]
+    if not plan.install:
+        commands += [INSTALL_BY_HAND, "authkit migrate", "authkit seed"]
+    return [*commands, "authkit serve"]
+
+
+def show(plan: "Plan", made: "Made") -> None:
+    """What a person wants to know: the users' passwords once, surprises, the next commands."""
+    if any("password" in user for user in made.users):
+        columns = ("email", "role", "password")
+        console.message("\nDevelopment users; the passwords are shown this once:")
+        console.table(columns, [[user.get(c, "") for c in columns] for user in made.users])
+    tell_surprises(plan, made)
+    console.message(f"\n{plan.answers.project_name} is ready. Next:\n", style="bold")
+    for command in next_commands(plan):
+        console.message(f"  {command}", style="cyan")
+    console.message("\nThen open http://127.0.0.1:8000/docs")
+
+
+def tell_surprises(plan: "Plan", made: "Made") -> None:
+    """What the owner would otherwise find out later."""
+    from authkit.choices import answers
+    from authkit.repository import Repository
+
+    if made.replaced:
+        console.warning(f"replaced and kept: {', '.join(made.replaced)}")
+    if plan.git and not made.commit:
+        console.warning("there is a git repository already: look at the files and commit them")
+    if made.commit and not Repository(plan.target).has_identity():
+        console.warning("git does not know you yet: git config --global user.email you@example.com")
+    if made.overriding:
+        console.warning(
+            f"set in your environment, they win over .env: {', '.join(made.overriding)}"
+        )
+    if plan.redis_url and not answers(plan.redis_url, 6379):
+        console.warning("no Redis answers yet; until one does, limits are counted in memory")
