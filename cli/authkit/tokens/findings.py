@@ -1,0 +1,28 @@
+"""What is found in a token, and the words for it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from authkit.tokens.text import excerpt
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason or warning; `code` is for scripts, `message` for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a project demands of its own tokens, beyond a right signature."""
+
+    issuer: str
+    audience: str
+
+
+def shown(value: Any) -> str:
+    """A value as its JSON, shortened and safe to print."""
+    return excerpt(json.dumps(value, ensure_ascii=False), 60)
