@@ -1,0 +1,1 @@
+"""Accounts: who somebody is, and what proves it. Knows nothing of HTTP."""

@@ -1,0 +1,110 @@
+"""What admins and operators do with the accounts of others."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import PasswordReset, RevokedReason, Role, Session, User
+from app.accounts.services import Services
+from app.accounts.sessions import lock_user, revoke
+from app.database import utc_now
+from app.errors import AppError, ErrorCode
+from app.log import SecurityEvent
+
+logger = structlog.get_logger()
+
+
+async def list_users(services: Services, limit: int, offset: int) -> tuple[Sequence[User], int]:
+    """One page of users in order of registration, and how many there are in all."""
+    async with services.database.transaction() as db:
+        users = await db.scalars(
+            select(User).order_by(User.created_at, User.id).limit(limit).offset(offset)
+        )
+        total = await db.scalar(select(func.count()).select_from(User))
+        return users.all(), total or 0
+
+
+async def find_user(services: Services, user_id: UUID) -> User:
+    """
+    Raises:
+        AppError: 404 not_found.
+    """
+    async with services.database.transaction() as db:
+        return _found(await db.get(User, user_id))
+
+
+async def find_user_by_email(services: Services, email: str) -> User:
+    """
+    Raises:
+        AppError: 404 not_found.
+    """
+    async with services.database.transaction() as db:
+        return _found(await db.scalar(select(User).where(User.email == email)))
+
+
+async def update_user(
+    services: Services, user_id: UUID, *, role: Role | None = None, is_active: bool | None = None
+) -> User:
+    """Change role or state, from the next request on. Deactivating ends every session.
+
+    Raises:
+        AppError: 404 not_found.
+    """
+    async with services.database.transaction() as db:
+        user = _found(await lock_user(db, user_id))
+        if role is not None and role != user.role:
+            user.role = role
+            logger.info(SecurityEvent.ROLE_CHANGED, user_id=str(user_id), role=role)
+        if is_active is not None and is_active != user.is_active:
+            await _set_active(db, user, is_active)
+        await db.flush()
+    return user
+
+
+async def _set_active(db: AsyncSession, user: User, is_active: bool) -> None:
+    user.is_active = is_active
+    if is_active:
+        logger.info(SecurityEvent.USER_ACTIVATED, user_id=str(user.id))
+        return
+    await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+    await db.execute(revoke(RevokedReason.DEACTIVATED).where(Session.user_id == user.id))
+    logger.info(SecurityEvent.USER_DEACTIVATED, user_id=str(user.id))
+
+
+async def set_password(services: Services, user_id: UUID, new_password: str) -> None:
+    """Set somebody's password; every session of theirs ends.
+
+    Raises:
+        AppError: 404 not_found.
+    """
+    password_hash = await services.passwords.hash(new_password)
+    async with services.database.transaction() as db:
+        user = _found(await lock_user(db, user_id))
+        user.password_hash = password_hash
+        await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
+        await db.execute(revoke(RevokedReason.PASSWORD_CHANGED).where(Session.user_id == user_id))
+    logger.info(SecurityEvent.PASSWORD_CHANGED, user_id=str(user_id))
+
+
+async def purge(services: Services) -> dict[str, int]:
+    """Delete what has expired; returns how many rows of each table."""
+    async with services.database.transaction() as db:
+        return {
+            table.__tablename__: len(
+                (
+                    await db.scalars(
+                        delete(table).where(table.expires_at < utc_now()).returning(table.id)
+                    )
+                ).all()
+            )
+            for table in (PasswordReset, Session)
+        }
+
+
+def _found(user: User | None) -> User:
+    if user is None:
+        raise AppError(404, ErrorCode.NOT_FOUND, "There is no such user.")
+    return user

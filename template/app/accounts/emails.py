@@ -1,0 +1,17 @@
+"""E-mail addresses: one spelling a mailbox."""
+
+from email_validator import EmailNotValidError, validate_email
+
+
+def canonical_email(address: str) -> str:
+    """Trim, check and lower-case an address; `"Bob" <b@x.co>` is not one.
+
+    Raises:
+        ValueError: it is not an e-mail address.
+    """
+    try:
+        # Whether the domain receives mail is not asked: registering must not need the network.
+        checked = validate_email(address.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise ValueError("must be an e-mail address") from None
+    return checked.normalized.lower()

@@ -1,0 +1,109 @@
+"""The way back in for who forgot the password (OWASP Forgot Password Cheat Sheet)."""
+
+import secrets
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, select, update
+
+from app.accounts import messages
+from app.accounts.models import PasswordReset, RevokedReason, Session, User
+from app.accounts.services import Services
+from app.accounts.sessions import lock_user, revoke
+from app.accounts.tokens import token_hash
+from app.database import utc_now
+from app.email import Mail
+from app.errors import AppError, ErrorCode
+from app.log import SecurityEvent
+
+TOKEN_BYTES: Final = 32
+
+logger = structlog.get_logger()
+
+
+async def request_password_reset(services: Services, email: str) -> None:
+    """Mail a reset link, if the address has an account.
+
+    One query whoever asks; the rest happens after the answer. So neither the answer nor its time
+    tells whether the account exists, or whether mail can be sent.
+    """
+    user = await services.database.fetch_one(
+        select(User.id).where(User.email == email, User.is_active)
+    )
+    user_id = user.id if user else None
+    services.outbox.submit(partial(_prepare_mail, services, user_id, email))
+    logger.info(SecurityEvent.PASSWORD_RESET_REQUESTED, user_id=str(user_id) if user_id else None)
+
+
+async def _prepare_mail(services: Services, user_id: UUID | None, email: str) -> Mail | None:
+    """Store a new token, which voids the earlier ones, and write the mail with its link."""
+    if user_id is None:
+        return None
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    now = utc_now()
+    async with services.database.transaction() as db:
+        if await lock_user(db, user_id) is None:
+            return None
+        await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
+        db.add(
+            PasswordReset(
+                user_id=user_id,
+                token_hash=token_hash(token),
+                created_at=now,
+                expires_at=now + services.password_reset_lifetime,
+            )
+        )
+    settings = services.settings
+    return messages.password_reset(
+        email,
+        settings.app_name,
+        settings.password_reset_link(token),
+        settings.password_reset_minutes,
+    )
+
+
+async def reset_password(services: Services, token: str, new_password: str) -> None:
+    """Set a new password with a mailed token, once; every session ends (ASVS 5.0 7.4.3).
+
+    Raises:
+        AppError: 400 invalid_reset_token, it is unknown, used, voided or too old.
+    """
+    user_id = await _find_owner(services, token)
+    password_hash = await services.passwords.hash(new_password)
+    async with services.database.transaction() as db:
+        user = await lock_user(db, user_id)
+        used = await db.scalar(
+            update(PasswordReset)
+            .where(PasswordReset.token_hash == token_hash(token), PasswordReset.used_at.is_(None))
+            .values(used_at=utc_now())
+            .returning(PasswordReset.id)
+        )
+        if user is None or not user.is_active or used is None:
+            raise _invalid_reset_token()
+        user.password_hash = password_hash
+        await db.execute(revoke(RevokedReason.PASSWORD_RESET).where(Session.user_id == user_id))
+    logger.info(SecurityEvent.PASSWORD_RESET, user_id=str(user_id))
+    services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
+
+
+async def _find_owner(services: Services, token: str) -> UUID:
+    """Whose token it is, before a hash is spent on it."""
+    owner = await services.database.fetch_one(
+        select(User.id)
+        .join(PasswordReset, PasswordReset.user_id == User.id)
+        .where(PasswordReset.token_hash == token_hash(token), PasswordReset.used_at.is_(None))
+        .where(PasswordReset.expires_at > utc_now(), User.is_active)
+    )
+    if owner is None:
+        raise _invalid_reset_token()
+    return UUID(str(owner.id))
+
+
+def _invalid_reset_token() -> AppError:
+    return AppError(
+        400,
+        ErrorCode.INVALID_RESET_TOKEN,
+        "This reset link was used, replaced, or is too old. Ask for a new one.",
+    )

@@ -1,0 +1,48 @@
+"""What users change about themselves."""
+
+from typing import Any
+
+import structlog
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts import messages
+from app.accounts.models import PasswordReset, User
+from app.accounts.registration import email_taken
+from app.accounts.services import Services
+from app.accounts.sessions import SignedInUser, lock_user
+from app.errors import AppError, ErrorCode
+from app.log import SecurityEvent
+
+logger = structlog.get_logger()
+
+
+async def update_profile(services: Services, user: SignedInUser, changes: dict[str, Any]) -> User:
+    """Change name or e-mail. A new e-mail voids open reset links, and both addresses are told.
+
+    Args:
+        changes: `name` and `email`, those that change.
+
+    Raises:
+        AppError: 409 email_taken.
+    """
+    try:
+        async with services.database.transaction() as db:
+            profile = await lock_user(db, user.id)
+            if profile is None:
+                raise AppError(404, ErrorCode.NOT_FOUND, "There is no such user.")
+            old_email = profile.email
+            for name, value in changes.items():
+                setattr(profile, name, value)
+            if profile.email != old_email:
+                await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+            await db.flush()
+    except IntegrityError:
+        raise email_taken() from None
+    if profile.email != old_email:
+        logger.info(SecurityEvent.EMAIL_CHANGED, user_id=str(user.id))
+        for address in (old_email, profile.email):
+            services.outbox.submit(
+                messages.email_changed(address, services.settings.app_name, profile.email)
+            )
+    return profile

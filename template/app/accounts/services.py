@@ -1,0 +1,71 @@
+"""What the account functions work with, made once a process and passed in."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.accounts.passwords import PasswordHasher
+from app.accounts.tokens import TokenSigner
+from app.config import Settings
+from app.database import Database
+from app.email import ConsoleMailer, Mailer, Outbox, SmtpMailer
+from app.rate_limit import RateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    database: Database
+    passwords: PasswordHasher
+    tokens: TokenSigner
+    outbox: Outbox
+    limiter: RateLimiter
+
+    @property
+    def access_token_lifetime(self) -> timedelta:
+        return timedelta(minutes=self.settings.access_token_minutes)
+
+    @property
+    def session_lifetime(self) -> timedelta:
+        return timedelta(days=self.settings.refresh_token_days)
+
+    @property
+    def password_reset_lifetime(self) -> timedelta:
+        return timedelta(minutes=self.settings.password_reset_minutes)
+
+
+def open_services(settings: Settings) -> Services:
+    """Make everything; nothing connects before it is first used."""
+    return Services(
+        settings=settings,
+        database=Database(settings.database_url),
+        passwords=PasswordHasher(settings.bcrypt_cost),
+        tokens=TokenSigner(
+            settings.jwt_secret.get_secret_value(),
+            [secret.get_secret_value() for secret in settings.jwt_previous_secrets],
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        ),
+        outbox=Outbox(_mailer(settings)),
+        limiter=RateLimiter(settings),
+    )
+
+
+async def close_services(services: Services) -> None:
+    """Deliver what is in the outbox, then let go of threads and connections."""
+    await services.outbox.close()
+    services.passwords.close()
+    await services.limiter.close()
+    await services.database.close()
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if not settings.smtp_host:
+        return ConsoleMailer()
+    return SmtpMailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.email_from,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value(),
+        starttls=settings.smtp_starttls,
+    )

@@ -1,0 +1,141 @@
+"""JSON Web Tokens: made and read in one place, after RFC 8725 and RFC 9068.
+
+One algorithm, HS256. The `kid` header names the secret that signed, and the `typ` header tells an
+access token from a refresh token. Nothing about a person is inside but the user's id.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+
+import jwt
+
+ALGORITHM: Final = "HS256"
+
+LEEWAY: Final = timedelta(seconds=5)
+"""For hosts whose clocks differ."""
+
+MAX_LENGTH: Final = 2048
+"""Ours have some 450 characters. Longer ones aren't worth decoding."""
+
+REQUIRED_CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
+
+
+class TokenType(StrEnum):
+    """The `typ` header (RFC 8725 §3.11): neither kind works in the other's place."""
+
+    ACCESS = "at+jwt"
+    REFRESH = "rt+jwt"
+
+
+class InvalidToken(Exception):
+    """Not a token of ours, or not any more. Says no more than that, to anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says."""
+
+    user_id: UUID
+    session_id: UUID
+    expires_at: datetime
+
+
+def key_id(secret: str) -> str:
+    """The `kid` of a signing secret: 16 hexadecimal digits that reveal nothing of it."""
+    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:16]
+
+
+def token_hash(token: str) -> str:
+    """What the database keeps of a refresh or reset token: SHA-256 in hexadecimal.
+
+    The tokens are long and random, so a fast hash without salt is enough.
+    """
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class TokenSigner:
+    """Signs with the current secret; reads what it or an earlier one signed."""
+
+    def __init__(
+        self, secret: str, previous_secrets: list[str], *, issuer: str, audience: str
+    ) -> None:
+        self._kid = key_id(secret)
+        self._keys = {key_id(known): known.encode() for known in (*previous_secrets, secret)}
+        self._issuer = issuer
+        self._audience = audience
+
+    def sign(
+        self,
+        typ: TokenType,
+        *,
+        user_id: UUID,
+        session_id: UUID,
+        token_id: UUID,
+        issued_at: datetime,
+        expires_at: datetime,
+    ) -> str:
+        """Make a token. The same arguments give the same token."""
+        claims = {
+            "iss": self._issuer,
+            "aud": self._audience,
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "jti": str(token_id),
+            "iat": int(issued_at.timestamp()),
+            "exp": int(expires_at.timestamp()),
+        }
+        headers = {"typ": typ.value, "kid": self._kid}
+        return jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers=headers)
+
+    def read(self, token: str, typ: TokenType) -> Claims:
+        """Verify a token of the given type and return its claims.
+
+        Raises:
+            InvalidToken: whatever is wrong with it.
+        """
+        if len(token) > MAX_LENGTH or "=" in token:
+            raise InvalidToken
+        try:
+            claims = jwt.decode(
+                token,
+                self._key_for(token, typ),
+                algorithms=[ALGORITHM],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=LEEWAY,
+                options={"require": list(REQUIRED_CLAIMS), "strict_aud": True},
+            )
+            return _checked(claims)
+        except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, OSError, RecursionError):
+            raise InvalidToken from None
+
+    def _key_for(self, token: str, typ: TokenType) -> bytes:
+        """Pick the key by `kid`, for headers that are exactly like ours.
+
+        So `jwk`, `jku`, `x5u` and `crit` are refused unread (RFC 8725 §3.10).
+        """
+        header = jwt.get_unverified_header(token)
+        if header.keys() != {"alg", "typ", "kid"} or header["typ"] != typ:
+            raise InvalidToken
+        key = self._keys.get(header["kid"]) if isinstance(header["kid"], str) else None
+        if key is None:
+            raise InvalidToken
+        return key
+
+
+def _checked(claims: dict[str, Any]) -> Claims:
+    """Check the types that PyJWT leaves alone: it takes `"exp": "9999999999"` and floats."""
+    if type(claims["iat"]) is not int or type(claims["exp"]) is not int:
+        raise InvalidToken
+    if not all(type(claims[name]) is str for name in ("iss", "aud", "sub", "sid", "jti")):
+        raise InvalidToken
+    UUID(claims["jti"])
+    return Claims(
+        user_id=UUID(claims["sub"]),
+        session_id=UUID(claims["sid"]),
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+    )

@@ -1,0 +1,1 @@
+"""HTTP: each endpoint reads its input, calls one function of the domain, and shapes the answer."""

@@ -1,0 +1,82 @@
+"""`/api/auth`: registering, signing in and out, and resetting a password."""
+
+from fastapi import APIRouter
+
+from app.accounts import password_reset, registration, sessions, sign_in
+from app.accounts.models import User
+from app.accounts.tokens import InvalidToken
+from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep, invalid_token
+from app.api.responses import BODY_ERRORS, errors
+from app.api.schemas import (
+    ForgotPasswordInput,
+    LoginInput,
+    Message,
+    RefreshInput,
+    RegisterInput,
+    ResetPasswordInput,
+    SignedIn,
+    Tokens,
+    UserSummary,
+)
+
+router = APIRouter(prefix="/api/auth", tags=["auth"])
+
+
+@router.post("/register", status_code=201, responses=errors(*BODY_ERRORS, 409, 429, 503))
+async def register(body: RegisterInput, services: ServicesDep, device: DeviceDep) -> SignedIn:
+    """Create an account and sign in."""
+    return _signed_in(
+        *await registration.register(services, body.email, body.password, body.name, device)
+    )
+
+
+@router.post("/login", responses=errors(*BODY_ERRORS, 401, 429, 503))
+async def login(body: LoginInput, services: ServicesDep, device: DeviceDep) -> SignedIn:
+    """Sign in with e-mail and password."""
+    return _signed_in(*await sign_in.sign_in(services, body.email, body.password, device))
+
+
+def _signed_in(user: User, tokens: sessions.TokenPair) -> SignedIn:
+    return SignedIn(
+        user=UserSummary.model_validate(user),
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+    )
+
+
+@router.post("/refresh", responses=errors(*BODY_ERRORS, 401, 429, 503))
+async def refresh(body: RefreshInput, services: ServicesDep) -> Tokens:
+    """Exchange a refresh token for a new pair. It works once; a replay ends the session."""
+    try:
+        tokens = await sessions.refresh(services, body.refresh_token)
+    except InvalidToken:
+        raise invalid_token() from None
+    return Tokens(access_token=tokens.access_token, refresh_token=tokens.refresh_token)
+
+
+@router.post("/logout", responses=errors(*BODY_ERRORS, 401, 429, 503))
+async def logout(body: RefreshInput, user: CurrentUser, services: ServicesDep) -> Message:
+    """End this session, and that of the refresh token."""
+    await sessions.sign_out(services, user, body.refresh_token)
+    return Message(message="Logged out")
+
+
+@router.post("/logout-all", responses=errors(401, 429, 503))
+async def logout_all(user: CurrentUser, services: ServicesDep) -> Message:
+    """End every session of the signed-in user."""
+    await sessions.sign_out_everywhere(services, user.id)
+    return Message(message="Logged out everywhere")
+
+
+@router.post("/forgot-password", responses=errors(*BODY_ERRORS, 429, 503))
+async def forgot_password(body: ForgotPasswordInput, services: ServicesDep) -> Message:
+    """Mail a reset link, if the address has an account. The answer is always the same."""
+    await password_reset.request_password_reset(services, body.email)
+    return Message(message="Reset email sent")
+
+
+@router.post("/reset-password", responses=errors(*BODY_ERRORS, 429, 503))
+async def reset_password(body: ResetPasswordInput, services: ServicesDep) -> Message:
+    """Set a new password with the token from the mail. Every session ends."""
+    await password_reset.reset_password(services, body.token, body.new_password)
+    return Message(message="Password reset successful")

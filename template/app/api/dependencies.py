@@ -1,0 +1,108 @@
+"""What endpoints ask for: the services, the signed-in user, the client's device."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+from starlette.types import Scope
+
+from app.accounts.models import Role
+from app.accounts.services import Services
+from app.accounts.sessions import Device, SignedInUser, find_signed_in_user
+from app.accounts.tokens import Claims, InvalidToken, TokenSigner, TokenType
+from app.errors import AppError, ErrorCode
+from app.middleware.headers import request_header
+
+MAX_USER_AGENT = 255
+
+_CLAIMS = "app.access_claims"
+"""Where a request's verified claims are kept: the limiter needs them first, then the endpoint."""
+
+
+def access_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
+    """The claims of a valid access token in the Authorization header (RFC 6750 §2.1), or None."""
+    if _CLAIMS not in scope:
+        scope[_CLAIMS] = _read_claims(scope, tokens)
+    claims: Claims | None = scope[_CLAIMS]
+    return claims
+
+
+def _read_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
+    header = request_header(scope, b"authorization") or b""
+    scheme, _, token = header.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    try:
+        return tokens.read(token.strip(" "), TokenType.ACCESS)
+    except InvalidToken:
+        return None
+
+
+def get_services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+
+bearer = HTTPBearer(
+    bearerFormat="JWT", auto_error=False, description="The access token from login."
+)
+
+
+async def get_current_user(
+    request: Request, services: ServicesDep, _: Annotated[object, Depends(bearer)]
+) -> SignedInUser:
+    """The user whose access token this is, if both the user and the session are still there.
+
+    Raises:
+        AppError: 401 with the challenge of RFC 6750 §3.
+    """
+    claims = access_claims(request.scope, services.tokens)
+    user = await find_signed_in_user(services, claims) if claims else None
+    if user is not None:
+        return user
+    if "authorization" not in request.headers:
+        raise AppError(
+            401,
+            ErrorCode.UNAUTHENTICATED,
+            "Sign in first: send an access token as `Authorization: Bearer <token>`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    raise invalid_token()
+
+
+CurrentUser = Annotated[SignedInUser, Depends(get_current_user)]
+
+
+def invalid_token() -> AppError:
+    return AppError(
+        401,
+        ErrorCode.INVALID_TOKEN,
+        "The token is invalid, expired or revoked. Sign in again.",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+async def get_admin(user: CurrentUser) -> SignedInUser:
+    """
+    Raises:
+        AppError: 403 for everybody but admins.
+    """
+    if user.role != Role.ADMIN:
+        raise AppError(403, ErrorCode.FORBIDDEN, "Only admins may do this.")
+    return user
+
+
+AdminUser = Annotated[SignedInUser, Depends(get_admin)]
+
+
+def get_device(request: Request) -> Device:
+    user_agent = request.headers.get("user-agent")
+    return Device(
+        ip_address=request.state.client_address,
+        user_agent=user_agent[:MAX_USER_AGENT] if user_agent else None,
+    )
+
+
+DeviceDep = Annotated[Device, Depends(get_device)]

@@ -1,0 +1,101 @@
+"""`/api/users`: one's own profile, password and sessions; everybody's, for admins."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.accounts import administration, password_change, profile, sessions
+from app.accounts.models import RevokedReason
+from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
+from app.api.responses import BODY_ERRORS, errors
+from app.api.schemas import (
+    ChangePasswordInput,
+    Message,
+    Profile,
+    SessionInfo,
+    SessionList,
+    UpdatedProfile,
+    UpdateProfileInput,
+    UpdateUserInput,
+    UserInfo,
+    UserPage,
+)
+from app.errors import AppError, ErrorCode
+
+router = APIRouter(prefix="/api/users", tags=["users"])
+
+
+@router.get("/me", responses=errors(401, 429, 503))
+async def read_profile(user: CurrentUser) -> Profile:
+    """Who is signed in."""
+    return Profile.model_validate(user)
+
+
+@router.patch("/me", responses=errors(*BODY_ERRORS, 401, 409, 429, 503))
+async def update_profile(
+    body: UpdateProfileInput, user: CurrentUser, services: ServicesDep
+) -> UpdatedProfile:
+    """Change name or e-mail; what is left out stays."""
+    changes = body.model_dump(exclude_unset=True)
+    return UpdatedProfile.model_validate(await profile.update_profile(services, user, changes))
+
+
+@router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 429, 503))
+async def change_password(
+    body: ChangePasswordInput, user: CurrentUser, services: ServicesDep
+) -> Message:
+    """Set a new password. Every other session ends."""
+    await password_change.change_password(services, user, body.current_password, body.new_password)
+    return Message(message="Password changed")
+
+
+@router.get("/me/sessions", responses=errors(401, 429, 503))
+async def list_sessions(user: CurrentUser, services: ServicesDep) -> SessionList:
+    """Where the signed-in user is signed in."""
+    rows = await sessions.list_sessions(services, user.id, current=user.session_id)
+    return SessionList(sessions=[SessionInfo.model_validate(row) for row in rows])
+
+
+@router.delete("/me/sessions/{session_id}", responses=errors(400, 401, 404, 429, 503))
+async def revoke_session(session_id: UUID, user: CurrentUser, services: ServicesDep) -> Message:
+    """Sign one device out."""
+    reason = RevokedReason.REVOKED_BY_USER
+    if not await sessions.revoke_session(services, user.id, session_id, reason):
+        raise AppError(404, ErrorCode.NOT_FOUND, "You have no such session.")
+    return Message(message="Session revoked")
+
+
+# ---- For admins -----------------------------------------------------------------------------
+
+
+@router.get("", responses=errors(400, 401, 403, 429, 503))
+async def list_users(
+    admin: AdminUser,
+    services: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+) -> UserPage:
+    """All users, a page at a time, in order of registration."""
+    users, total = await administration.list_users(services, limit, offset)
+    shown = [UserInfo.model_validate(user) for user in users]
+    return UserPage(users=shown, total=total, limit=limit, offset=offset)
+
+
+@router.get("/{user_id}", responses=errors(400, 401, 403, 404, 429, 503))
+async def read_user(user_id: UUID, admin: AdminUser, services: ServicesDep) -> UserInfo:
+    """One user."""
+    return UserInfo.model_validate(await administration.find_user(services, user_id))
+
+
+@router.patch("/{user_id}", responses=errors(*BODY_ERRORS, 401, 403, 404, 409, 429, 503))
+async def update_user(
+    user_id: UUID, body: UpdateUserInput, admin: AdminUser, services: ServicesDep
+) -> UserInfo:
+    """Change somebody's role, or let them in or out. Deactivating ends their sessions."""
+    if user_id == admin.id:
+        raise AppError(409, ErrorCode.OWN_ACCOUNT, "Ask another admin to change your account.")
+    user = await administration.update_user(
+        services, user_id, role=body.role, is_active=body.is_active
+    )
+    return UserInfo.model_validate(user)

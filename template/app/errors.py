@@ -1,0 +1,79 @@
+"""The one error format: every answer that is not a success looks like this, whoever raises it.
+
+    {"error": {"code": "<machine_readable>", "message": "<for people>", "details"?: ...}}
+
+`ErrorCode` lists every code there is; the README documents each, and a test compares the two.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+
+class ErrorCode(StrEnum):
+    """Machine-readable codes. Clients branch on these, so a code never changes its meaning."""
+
+    VALIDATION_FAILED = "validation_failed"
+    INVALID_JSON = "invalid_json"
+    INVALID_HOST = "invalid_host"
+    CORS_REJECTED = "cors_rejected"
+    INVALID_RESET_TOKEN = "invalid_reset_token"  # noqa: S105
+    UNAUTHENTICATED = "unauthenticated"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105
+    INVALID_CREDENTIALS = "invalid_credentials"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    EMAIL_TAKEN = "email_taken"
+    OWN_ACCOUNT = "own_account"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    RATE_LIMITED = "rate_limited"
+    INTERNAL_ERROR = "internal_error"
+    UNAVAILABLE = "unavailable"
+
+
+class AppError(HTTPException):
+    """An error meant for the client.
+
+    It is a Starlette `HTTPException`, so it passes through every layer of the framework
+    unchanged, and `error_response` is the only place that turns one into bytes.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: ErrorCode,
+        message: str,
+        details: object | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status_code=int(status), detail=message, headers=headers)
+        self.code = code
+        self.details = details
+
+
+class Unavailable(AppError):
+    """503: something this API depends on does not answer now. The client may try again."""
+
+    def __init__(
+        self, message: str, details: object | None = None, *, retry_after: int = 1
+    ) -> None:
+        super().__init__(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            ErrorCode.UNAVAILABLE,
+            message,
+            details,
+            headers={"Retry-After": str(retry_after)},
+        )
+
+
+def error_response(error: AppError) -> JSONResponse:
+    """Render an error in the one format."""
+    body: dict[str, object] = {"code": error.code, "message": error.detail}
+    if error.details is not None:
+        body["details"] = error.details
+    return JSONResponse({"error": body}, error.status_code, headers=error.headers)

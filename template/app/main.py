@@ -1,0 +1,20 @@
+"""The application that runs: `uvicorn app.main:app`."""
+
+import sys
+
+import structlog
+
+from app.application import create_app
+from app.config import Environment, SettingsError, load_settings, production_warnings
+from app.log import configure_logging
+
+try:
+    settings = load_settings()
+except SettingsError as error:
+    sys.exit(str(error))
+
+configure_logging(settings.log_level, "json" if settings.json_logs else "console")
+if settings.environment is Environment.PRODUCTION:
+    for setting, risk in production_warnings(settings):
+        structlog.get_logger().warning("settings.risk", setting=setting, risk=risk)
+app = create_app(settings)

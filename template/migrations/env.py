@@ -1,0 +1,41 @@
+"""Runs the migrations on DATABASE_URL, one process at a time.
+
+Several workers may start at once and all migrate: the first holds a lock until it has
+committed, the others then find nothing left to do. A migration that fails leaves no trace.
+"""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, text
+
+from app.accounts import models  # noqa: F401 - fills Base.metadata
+from app.config import load_settings
+from app.database import Base, create_engine
+
+LOCK = 7_366_121_906_471
+"""Any number, the same for everyone who migrates this database."""
+
+
+def run(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_server_default=True,
+        render_as_batch=True,  # SQLite alters a table by making it anew
+    )
+    context.run_migrations()
+
+
+async def run_online() -> None:
+    engine = create_engine(context.config.attributes.get("url") or load_settings().database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
+if context.is_offline_mode():
+    raise SystemExit("Migrations run against a database; --sql is not supported.")
+asyncio.run(run_online())
