@@ -1,18 +1,21 @@
 """The command line: which commands there are, and what becomes of their failures.
 
 A command is a file in `authkit/commands/` named like it. It holds a function of the same name, or
-`app`, a `typer.Typer` with subcommands; a line in `COMMANDS` registers it. It takes the shared
-options from `authkit.options`, prints through `authkit.console`, raises `AuthkitError`, and imports
-anything heavy inside the function, so that `authkit --help` stays fast.
+`app`, a `typer.Typer` with subcommands (and `EPILOG`, if its help is long); its name in `COMMANDS`
+registers it. It takes the shared options from `authkit.options`, prints through `authkit.console`,
+raises `AuthkitError`, and imports anything heavy inside the function, so that `authkit --help`
+stays fast.
 """
 
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 from io import TextIOWrapper
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from authkit import __version__, console
 from authkit.errors import INTERRUPTED, USAGE, AuthkitError
@@ -22,8 +25,8 @@ from authkit.options import ProjectOption
 COMMANDS = {
     "Make": ("new", "update"),
     "Run": ("serve", "migrate", "seed", "test"),
-    "Look": ("info", "doctor"),
     "Operate": ("user", "token", "keys"),
+    "Look": ("info", "doctor"),
 }
 
 
@@ -51,32 +54,46 @@ def root(
     """
 
 
+class Root(Group):
+    """The commands of `COMMANDS`, each imported when it is called, or when all are listed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = [name for names in COMMANDS.values() for name in names]
+        return [name for name in names if find_spec(f"authkit.commands.{name}")]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
+            self.add_command(load(cmd_name), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+def load(name: str) -> TyperCommand | TyperGroup:
+    """The command in `authkit.commands.<name>`: its Typer `app`, or the function named like it."""
+    module = import_module(f"authkit.commands.{name}")
+    panel = next(panel for panel, names in COMMANDS.items() if name in names)
+    holder = typer.Typer(callback=root)
+    if hasattr(module, "app"):
+        for command in module.app.registered_commands:
+            command.cls = Command
+        holder.add_typer(module.app, name=name, cls=Group, rich_help_panel=panel)
+    else:
+        epilog = getattr(module, "EPILOG", None)
+        register = holder.command(name, cls=Command, epilog=epilog, rich_help_panel=panel)
+        register(getattr(module, name))
+    loaded = get_group(holder).commands[name]
+    assert isinstance(loaded, (TyperCommand, TyperGroup))  # noqa: S101 - for the type checker
+    return loaded
+
+
 def build() -> typer.Typer:
     """The whole command line."""
-    app = typer.Typer(
+    return typer.Typer(
         name="authkit",
-        cls=Group,
+        cls=Root,
         callback=root,
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for panel, names in COMMANDS.items():
-        for name in names:
-            register(app, name, panel)
-    return app
-
-
-def register(app: typer.Typer, name: str, panel: str) -> None:
-    """Add `authkit.commands.<name>`: its Typer `app`, or the function named like it."""
-    if find_spec(f"authkit.commands.{name}") is None:
-        return
-    module = import_module(f"authkit.commands.{name}")
-    if hasattr(module, "app"):
-        for command in module.app.registered_commands:
-            command.cls = Command
-        app.add_typer(module.app, name=name, cls=Group, rich_help_panel=panel)
-    else:
-        app.command(name, cls=Command, rich_help_panel=panel)(getattr(module, name))
 
 
 def main() -> NoReturn:

@@ -1,7 +1,7 @@
 """The help of each command: one page, from which the terminal and the documents are both made.
 
-A command's docstring is its help: a first sentence, paragraphs, and `Examples:` at the end, whose
-lines stay as they are written (a comment stands two spaces or more behind the command).
+A command's docstring is its help: a first sentence, paragraphs, and after `Examples:` indented
+lines that stay as they are written (a comment stands two spaces or more behind the command).
 """
 
 import inspect
@@ -18,7 +18,7 @@ from authkit import console
 from authkit.errors import UsageError
 
 WIDTH = 100
-EXAMPLES = re.compile(r"^Examples:\s*\n", re.MULTILINE)
+EXAMPLES = re.compile(r"Examples?:\s*")
 # Typer writes the type of a value as Python spells it.
 TYPE = re.compile(r"<([^>]+)>")
 VALUE_NAMES = {"str": "TEXT", "int": "N", "int range": "N", "float": "X", "float range": "X"}
@@ -45,16 +45,25 @@ class Page:
 
 def page_of(command: TyperCommand | TyperGroup, ctx: Context) -> Page:
     """Read a command's page from its signature and its docstring."""
-    prose, examples = [*EXAMPLES.split(inspect.cleandoc(command.help or ""), maxsplit=1), ""][:2]
-    summary, *details = [" ".join(part.split()) for part in prose.split("\n\n") if part.strip()]
+    summary, details, examples = read_prose(command)
     return Page(
         name=ctx.command_path,
         usage=usage(command, ctx),
         summary=summary,
         details=details,
         sections=subcommands(command, ctx) | parameters(command, ctx),
-        examples=inspect.cleandoc(examples).splitlines(),
+        examples=examples,
     )
+
+
+def read_prose(command: TyperCommand | TyperGroup) -> tuple[str, list[str], list[str]]:
+    """The first sentence, the paragraphs, and the lines of the examples."""
+    texts = (inspect.cleandoc(text or "") for text in (command.help, command.epilog))
+    blocks = "\n\n".join(texts).replace("\b\n", "").split("\n\n")
+    prose = [block for block in blocks if not block.startswith(" ")]
+    examples = [line for block in blocks if block.startswith(" ") for line in block.splitlines()]
+    summary, *details = [" ".join(b.split()) for b in prose if b and not EXAMPLES.fullmatch(b)]
+    return summary, details, textwrap.dedent("\n".join(examples)).splitlines()
 
 
 def usage(command: TyperCommand | TyperGroup, ctx: Context) -> str:
@@ -80,10 +89,11 @@ def subcommands(command: TyperCommand | TyperGroup, ctx: Context) -> dict[str, l
     panels: dict[str, list[Entry]] = {}
     if not isinstance(command, TyperGroup):
         return panels
-    for name, child in command.commands.items():
+    for name in command.list_commands(ctx):
+        child = command.get_command(ctx, name)
         if isinstance(child, (TyperCommand, TyperGroup)) and not child.hidden:
-            summary = " ".join(inspect.cleandoc(child.help or "").split("\n\n")[0].split())
-            panels.setdefault(child.rich_help_panel or "Commands", []).append(Entry(name, summary))
+            panel = child.rich_help_panel or "Commands"
+            panels.setdefault(panel, []).append(Entry(name, read_prose(child)[0]))
     return panels
 
 
@@ -151,7 +161,7 @@ class Group(TyperGroup):
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             raise UsageError(
                 f"there is no command {args[0]!r}",
-                did_you_mean(get_close_matches(args[0], self.commands), ctx),
+                did_you_mean(get_close_matches(args[0], self.list_commands(ctx)), ctx),
             )
         return super().resolve_command(ctx, args)
 

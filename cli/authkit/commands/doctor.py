@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Literal, NamedTuple
 
 import typer
-from packaging.version import InvalidVersion, Version
 
 from authkit import __version__, console
 from authkit.errors import FAILED, AuthkitError
-from authkit.lock import differences, install_command
 from authkit.options import JsonOption, ProjectOption
 from authkit.project import MARKER, Project
 
@@ -100,6 +98,8 @@ def secrets(project: Project) -> Iterator[Finding]:
 
 def environment(project: Project, *, production: bool) -> Iterator[Finding]:
     """What is installed, against what the project was tested with."""
+    from authkit.lock import differences, install_command
+
     try:
         project.python  # noqa: B018 - raises when there is no environment
     except AuthkitError:
@@ -125,28 +125,32 @@ def workers(project: Project) -> Iterator[Finding]:
 def template(project: Project) -> Iterator[Finding]:
     """Whether the project can be updated, and whether it should be."""
     try:
-        answers = project.answers()
-        made_with = Version(str(answers.get("_commit", "")))
+        made_with = str(project.answers().get("_commit", ""))
     except AuthkitError as failure:
         yield Finding("answers", "error", failure.message, failure.hint)
         return
-    except InvalidVersion:
-        message = f"{MARKER} no longer says which version of the template made this project"
-        yield Finding("answers", "error", message, f"git checkout -- {MARKER}")
-        return
-    yield from age(made_with, Version(__version__))
+    yield from age(made_with)
     if in_git(project) and git(project, "status", "--porcelain", "--", MARKER).stdout:
         message = f"{MARKER} is not committed as it is; an update starts from what is committed"
         fix = f"git add {MARKER} && git commit -m 'Record the template'"
         yield Finding("answers-uncommitted", "warning", message, fix)
 
 
-def age(made_with: Version, ours: Version) -> Iterator[Finding]:
-    if made_with < ours:
-        message = f"the project is made with template {made_with}; {ours} is available"
+def age(made_with: str) -> Iterator[Finding]:
+    """The newest template is the one that this authkit was released with."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        theirs, ours = Version(made_with), Version(__version__)
+    except InvalidVersion:
+        message = f"{MARKER} no longer says which version of the template made this project"
+        yield Finding("answers", "error", message, f"git checkout -- {MARKER}")
+        return
+    if theirs < ours:
+        message = f"the project is made with template {theirs}; {ours} is available"
         yield Finding("template-behind", "warning", message, "authkit update")
-    if made_with > ours:
-        message = f"the project is made with template {made_with}, newer than this authkit {ours}"
+    if theirs > ours:
+        message = f"the project is made with template {theirs}, newer than this authkit {ours}"
         fix = "python3 -m pip install --upgrade authkit-fastapi"
         yield Finding("authkit-behind", "warning", message, fix)
 

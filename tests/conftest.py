@@ -1,0 +1,174 @@
+"""What the tests share: the CLI as a real process, in a pipe and in a terminal, and projects."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+AUTHKIT = [sys.executable, "-m", "authkit"]
+ESCAPE = "\x1b"
+ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])")
+# What the machine that runs the tests may have set, and what a test must decide for itself.
+FOREIGN = ("NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "DATABASE_URL", "REDIS_URL", "JWT_SECRET")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a process ended and what it said."""
+
+    code: int
+    out: str
+    err: str = ""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A known environment for a process under test."""
+    clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return clean | {"COLUMNS": "100", "LINES": "40", "TERM": "xterm-256color"} | dict(extra or {})
+
+
+def authkit(
+    *args: str, cwd: Path | None = None, stdin: str = "", env: Mapping[str, str] | None = None
+) -> Result:
+    """Run the CLI as a script would: in a pipe."""
+    process = subprocess.run(
+        [*AUTHKIT, *args],
+        cwd=cwd,
+        env=environ(env),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Result(process.returncode, process.stdout, process.stderr)
+
+
+def terminal(
+    *args: str,
+    cwd: Path | None = None,
+    dialogue: Sequence[tuple[str, str]] = (),
+    env: Mapping[str, str] | None = None,
+) -> Result:
+    """Run the CLI as a person would: in a pseudo-terminal, answering its questions.
+
+    `out` is everything that was on the screen, escape sequences included.
+    """
+    child: pexpect.spawn[str] = pexpect.spawn(
+        AUTHKIT[0],
+        [*AUTHKIT[1:], *args],
+        cwd=str(cwd) if cwd else None,
+        env=environ(env),
+        encoding="utf-8",
+        dimensions=(40, 100),
+        timeout=300,
+    )
+    screen = ""
+    for question, answer in dialogue:
+        child.expect_exact(question)
+        screen += f"{child.before}{question}"
+        child.sendline(answer)
+    child.expect(pexpect.EOF)
+    child.close()
+    code = child.exitstatus if child.exitstatus is not None else 128 + (child.signalstatus or 0)
+    return Result(code, screen + (child.before or ""))
+
+
+def plain(text: str) -> str:
+    """What a person reads on a screen."""
+    return ANSI.sub("", text).replace("\r\n", "\n")
+
+
+# Stands in for `app.manage`, Alembic, uvicorn and pytest where only the CLI's side is the subject:
+# answers what `answers.json` has for its arguments and notes how it was called.
+SCRIPTED = """
+import json, os, pathlib, sys
+name, args = {name!r}, sys.argv[1:]
+stdin = sys.stdin.read() if "--password-stdin" in args else ""
+interesting = ("TEST_", "VIRTUAL_ENV")
+env = {{k: v for k, v in os.environ.items() if k.startswith(interesting)}}
+with open("calls.jsonl", "a") as calls:
+    calls.write(json.dumps({{"name": name, "args": args, "stdin": stdin, "env": env}}) + "\\n")
+key = " ".join([name, *(arg for arg in args if arg != "--json")])
+answers = json.loads(pathlib.Path("answers.json").read_text())
+matching = [answers[known] for known in sorted(answers, key=len) if key.startswith(known)]
+answer = matching[-1] if matching else {{}}
+sys.stdout.write(answer.get("out", ""))
+sys.stderr.write(answer.get("err", ""))
+sys.exit(answer.get("code", 0))
+"""
+
+
+@dataclass(frozen=True)
+class FakeProject:
+    """A project whose own commands are scripted."""
+
+    root: Path
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def answer(self, command: str, data: Any = None, **how: Any) -> None:
+        """Let `command` ("manage seed", "alembic history") answer `data` as JSON, or `how`."""
+        if data is not None:
+            how["out"] = json.dumps(data)
+        self.answers[command] = how
+        (self.root / "answers.json").write_text(json.dumps(self.answers))
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        log = self.root / "calls.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    def run(self, *args: str, **how: Any) -> Result:
+        return authkit(*args, cwd=self.root, **how)
+
+    def terminal(self, *args: str, **how: Any) -> Result:
+        return terminal(*args, cwd=self.root, **how)
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> FakeProject:
+    """A project with a working environment and no application."""
+    root = tmp_path / "myapi"
+    binaries = root / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    (binaries / "python").symlink_to(sys.executable)
+    minor = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (root / ".venv" / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
+    config = f"home = {Path(sys.base_prefix) / 'bin'}\nversion_info = {minor}.0\n"
+    (root / ".venv" / "pyvenv.cfg").write_text(config)
+    (root / ".copier-answers.yml").write_text("_commit: v0.1.0\nproject_name: myapi\n")
+    (root / ".env").write_text("JWT_SECRET=not-a-secret\nDATABASE_URL=sqlite:///./app.db\n")
+    (root / ".env").chmod(0o600)
+    (root / "requirements-dev.txt").write_text("# nothing\n")
+    for name in ("alembic", "uvicorn", "pytest"):
+        (root / f"{name}.py").write_text(SCRIPTED.format(name=name))
+    (root / "app").mkdir()
+    (root / "app" / "manage.py").write_text(SCRIPTED.format(name="manage"))
+    project = FakeProject(root)
+    project.answer("manage info", {"database": "sqlite", "limits": "memory", "settings": {}})
+    project.answer("manage check", [])
+    return project
+
+
+@pytest.fixture(scope="session")
+def myapi(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real project, generated once: SQLite, limits in memory, installed, migrated, seeded."""
+    root = tmp_path_factory.mktemp("generated") / "myapi"
+    made = authkit("new", str(root), "--defaults")
+    assert made.code == 0, made.err
+    return root
+
+
+Runner = Callable[..., Result]

@@ -1,0 +1,182 @@
+"""The command line as a whole: help, versions, mistakes, completion, start-up."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from authkit import __version__
+from authkit.cli import COMMANDS
+from tests.conftest import ESCAPE, FakeProject, authkit, environ, plain, terminal
+
+SUBCOMMANDS = {
+    "user": (
+        *("create", "list", "show", "activate", "deactivate"),
+        *("set-role", "set-password", "sessions", "revoke"),
+    ),
+    "token": ("decode", "issue"),
+    "keys": ("list", "rotate", "remove"),
+}
+ALL_COMMANDS = [
+    command
+    for names in COMMANDS.values()
+    for name in names
+    for command in ((name,), *((name, sub) for sub in SUBCOMMANDS.get(name, ())))
+]
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> None:
+    shown = authkit(*command, "--help")
+
+    assert shown.code == 0
+    assert f"Usage: authkit {' '.join(command)}" in shown.out
+    assert f"authkit {' '.join(command)}" in shown.out.split("Examples:")[1]
+    assert ESCAPE not in shown.out
+    assert shown.err == ""
+
+
+def test_help_lists_every_command_and_subcommand() -> None:
+    overview = authkit("--help").out
+
+    for names in COMMANDS.values():
+        for name in names:
+            assert f"\n  {name} " in overview
+    for group, names in SUBCOMMANDS.items():
+        page = authkit(group, "--help").out
+        assert all(f"\n  {name} " in page for name in names)
+
+
+def test_help_is_coloured_in_a_terminal_and_plain_under_no_color() -> None:
+    assert ESCAPE in terminal("--help").out
+    assert ESCAPE not in terminal("--help", env={"NO_COLOR": "1"}).out
+
+
+def test_help_says_the_same_in_a_terminal_and_in_a_pipe() -> None:
+    assert plain(terminal("serve", "--help").out).split() == authkit("serve", "--help").out.split()
+
+
+def test_version() -> None:
+    assert authkit("--version").out == f"authkit {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "hint"),
+    [
+        (["srve"], "there is no command 'srve'", "did you mean serve?"),
+        (["user", "lst"], "there is no command 'lst'", "did you mean list?"),
+        (["xyzzy"], "there is no command 'xyzzy'", "see authkit --help"),
+        (["--versio"], "there is no option --versio", "did you mean --version?"),
+        (["serve", "--prt", "1"], "there is no option --prt", "did you mean --port"),
+        (["serve", "--port", "http"], "--port", "see authkit serve --help"),
+        (["serve", "--port", "70000"], "--port", "see authkit serve --help"),
+        (["user", "show"], "Missing argument 'EMAIL'", "see authkit user show --help"),
+        (["seed", "now"], "unexpected extra argument", "see authkit seed --help"),
+    ],
+)
+def test_a_mistyped_command_line_is_one_sentence_and_a_hint(
+    mistake: list[str], error: str, hint: str
+) -> None:
+    refused = authkit(*mistake)
+
+    assert refused.code == 2
+    assert refused.out == ""
+    first, second = refused.err.splitlines()
+    assert first.startswith("error: ")
+    assert error in first
+    assert second.startswith("hint: ")
+    assert hint in second
+
+
+def test_outside_a_project_the_hint_says_how_to_get_one(tmp_path: Path) -> None:
+    refused = authkit("info", cwd=tmp_path)
+
+    assert refused.code == 1
+    assert "is not inside a project" in refused.err
+    assert "authkit new myapi" in refused.err
+
+
+def test_a_project_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
+    assert authkit("info", "--project", str(tmp_path / "nowhere")).code == 2
+
+
+def test_project_may_stand_before_or_after_the_command(fake: FakeProject) -> None:
+    fake.answer("manage seed", [])
+    before = authkit("--project", str(fake.root), "seed", "--json")
+    after = authkit("seed", "--project", str(fake.root), "--json")
+    nested = authkit("--project", str(fake.root), "keys", "list", "--json")
+
+    assert (before.code, before.out) == (after.code, after.out) == (0, "[]\n")
+    assert nested.code == 0
+    assert [call["args"][0] for call in fake.calls] == ["seed", "seed", "keys"]
+
+
+def test_a_project_is_found_from_below(fake: FakeProject) -> None:
+    deep = fake.root / "app" / "api" / "v2"
+    deep.mkdir(parents=True)
+
+    assert authkit("info", "--json", cwd=deep).json["root"] == str(fake.root)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_options_and_values(shell: str) -> None:
+    def complete(line: str) -> str:
+        words = len(line.split()) - (0 if line.endswith(" ") else 1)
+        variables = {
+            "_AUTHKIT_COMPLETE": f"complete_{shell}",
+            "_TYPER_COMPLETE_ARGS": line,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+            "_TYPER_COMPLETE_WORD_TO_COMPLETE": line.split()[-1],
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(words),
+        }
+        return authkit(env=variables).out
+
+    assert "serve" in complete("authkit ser")
+    assert "set-password" in complete("authkit user set-")
+    assert "--workers" in complete("authkit serve --wo")
+    assert "admin" in complete("authkit user set-role ada@example.com adm")
+
+
+def test_help_starts_without_the_heavy_libraries() -> None:
+    heavy = "copier", "sqlalchemy", "fastapi", "pydantic", "jwt", "yaml", "dotenv"
+    program = f"""
+import sys
+sys.argv = ["authkit", "--help"]
+from authkit.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
+sys.exit(" ".join(name for name in {heavy!r} if name in sys.modules) or 0)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+def test_a_closed_pipe_is_no_traceback(fake: FakeProject) -> None:
+    process = subprocess.run(
+        f"{sys.executable} -m authkit user --help | head -n 1",
+        shell=True,  # noqa: S602 - a pipe that closes early is the subject
+        env=environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert process.stderr == ""
+
+
+def test_a_terminal_without_unicode_gets_an_answer(fake: FakeProject) -> None:
+    shown = fake.run("doctor", env={"PYTHONIOENCODING": "ascii"})
+
+    assert shown.code == 0
+    assert "Traceback" not in shown.err
