@@ -9,9 +9,6 @@ from typing import Final
 from authkit.errors import AuthkitError
 
 REQUIREMENTS: Final = "requirements-dev.txt"
-INSTALL_BY_HAND: Final = (
-    f"python3 -m venv .venv && .venv/bin/python -m pip install -r {REQUIREMENTS}"
-)
 
 # Settings of the caller's that would send the packages elsewhere than into the project's `.venv`.
 MISLEADING: Final = frozenset(

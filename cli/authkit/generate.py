@@ -6,6 +6,7 @@ answers file can name it by a `~` path and a colleague's `authkit update` finds 
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,8 +47,13 @@ def render(destination: Path, answers: Answers, version: str = __version__) -> N
                 overwrite=True,
                 quiet=True,
             )
-        except CopierError as error:
-            raise AuthkitError(f"template {version} can't be rendered: {error}") from error
+        except (CopierError, OSError) as error:
+            # A failure of git's is an OSError of plumbum's, with git's words in `stderr`.
+            reason = str(getattr(error, "stderr", "") or error).strip().splitlines()[-1]
+            raise AuthkitError(
+                f"template {version} can't be rendered: {reason}",
+                "nothing was left behind; make sure that there is room on the disk",
+            ) from error
 
 
 def place_template() -> Path:
@@ -82,7 +88,13 @@ def packaged_template() -> bytes:
         )
     with tempfile.TemporaryDirectory(prefix="authkit-") as scratch:
         target = Path(scratch) / bundle.BUNDLE_NAME
-        bundle.build(checkout, __version__, target)
+        try:
+            bundle.build(checkout, __version__, target)
+        except subprocess.CalledProcessError as error:
+            raise AuthkitError(
+                f"git can't pack the template of {checkout} ({error})",
+                "make sure that git works and that there is room on the disk",
+            ) from error
         return target.read_bytes()
 
 

@@ -84,6 +84,7 @@ def make(plan: Plan) -> Made:
             place_template()
             render(stage, plan.answers)
         build(plan, stage, made, undo)
+        check_target(plan)  # a minute has passed
         made.replaced = put_in_place(stage, plan.target, undo)
         undo.pop_all()
     shutil.rmtree(stage, ignore_errors=True)
@@ -115,12 +116,30 @@ def prepare_database(plan: Plan, project: Project, made: Made, undo: ExitStack) 
             with made.step("database"):
                 create_database(plan.database_url, project, undo)
         with made.step("migrate"):
-            result = project.run(["-m", "alembic", "upgrade", "head"])
-            if result.returncode != 0:
-                raise failure_of(result, "alembic upgrade head")
+            migrate(project)
         with made.step("seed"):
-            made.users = project.manage("seed")
+            made.users = seed(project)
     return overriding
+
+
+def migrate(project: Project) -> None:
+    result = project.run(["-m", "alembic", "upgrade", "head"])
+    if result.returncode != 0:
+        raise without_traces(failure_of(result, "alembic upgrade head"))
+
+
+def seed(project: Project) -> list[dict[str, Any]]:
+    try:
+        users: list[dict[str, Any]] = project.manage("seed")
+    except AuthkitError as failure:
+        raise without_traces(failure) from failure
+    return users
+
+
+def without_traces(failure: AuthkitError) -> AuthkitError:
+    """A failure whose hint does not lead into the directory that is about to vanish."""
+    hint = "nothing was left behind; --no-install writes the files alone, to look into it there"
+    return AuthkitError(failure.message, hint, failure.exit_code)
 
 
 def create_database(url: str, project: Project, undo: ExitStack) -> None:

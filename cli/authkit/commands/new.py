@@ -180,11 +180,11 @@ def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
 
 def next_commands(plan: "Plan") -> list[str]:
     """What to type now."""
-    from authkit.environment import INSTALL_BY_HAND
+    from authkit.project import MAKE_ENVIRONMENT
 
     commands = [f"cd {shlex.quote(os.path.relpath(plan.target))}"]
     if not plan.install:
-        commands += [INSTALL_BY_HAND, "authkit migrate", "authkit seed"]
+        commands += [MAKE_ENVIRONMENT, "authkit migrate", "authkit seed"]
     return [*commands, "authkit serve"]
 
 
