@@ -211,6 +211,13 @@ class Settings(BaseSettings):
             return self.environment is not Environment.PRODUCTION
         return self.docs_enabled
 
+    def redacted(self) -> dict[str, Any]:
+        """Every setting by the name of its variable, without secrets and passwords of URLs."""
+        shown = self.model_dump(mode="json")
+        for name in ("database_url", "redis_url"):
+            shown[name] = re.sub(r"(//[^:/@]*:)[^@]*@", r"\1**********@", shown[name])
+        return {name.upper(): value for name, value in shown.items()}
+
     def password_reset_link(self, token: str) -> str:
         """The page of the frontend with the token: in the fragment, which no server logs."""
         if self.password_reset_url.endswith(("=", "/")):
@@ -250,13 +257,19 @@ def production_warnings(settings: Settings) -> list[tuple[str, str]]:
     """List what production allows but its owner should know."""
     warnings = []
     if not settings.uses_postgresql:
-        warnings.append(("DATABASE_URL", "is SQLite: one host, one writer at a time"))
+        warnings.append(
+            ("DATABASE_URL", "is SQLite, for one host and one writer; name a PostgreSQL database")
+        )
     if not settings.redis_url and settings.rate_limit_enabled:
-        warnings.append(("REDIS_URL", "is empty: each worker counts its own rate limits"))
+        warnings.append(("REDIS_URL", "is empty, each worker counts its own limits; name a Redis"))
     if not settings.rate_limit_enabled:
-        warnings.append(("RATE_LIMIT_ENABLED", "is false: nothing slows down guessing"))
+        warnings.append(
+            ("RATE_LIMIT_ENABLED", "is false, nothing slows down guessing; set it to true")
+        )
     if "*" in settings.allowed_hosts:
-        warnings.append(("ALLOWED_HOSTS", "is *: any Host header is accepted"))
+        warnings.append(
+            ("ALLOWED_HOSTS", "is *, any Host header is accepted; list your host names")
+        )
     return warnings
 
 
@@ -276,4 +289,6 @@ def _describe(problem: Any) -> tuple[str, str]:
     name = str(problem["loc"][0]).upper() if problem["loc"] else ""
     if problem["type"] == "missing":
         return name, "is not set; `python -m app.manage keys rotate` makes one"
-    return name, problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":  # one of ours
+        return name, problem["msg"].removeprefix("Value error, ")
+    return name, f"is wrong: {problem['msg'][0].lower()}{problem['msg'][1:]}"

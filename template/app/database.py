@@ -8,8 +8,9 @@ milliseconds, and ends in 503 after `DEADLINE_SECONDS` however the database beha
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
@@ -104,7 +105,7 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        async with self._connection(self._autocommit) as connection:
+        async with self.connection() as connection:
             return await connection.run_sync(_execute, statement, parameters)
 
     @asynccontextmanager
@@ -120,6 +121,14 @@ class Database:
         ):
             yield session
             await session.commit()
+
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Borrow an autocommit connection.
+
+        Raises:
+            Unavailable: the database did not answer within `DEADLINE_SECONDS`.
+        """
+        return self._connection(self._autocommit)
 
     @asynccontextmanager
     async def _connection(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
@@ -194,7 +203,7 @@ def _is_outage(error: Exception) -> bool:
     if isinstance(error, IntegrityError):
         return False
     if isinstance(error, OperationalError):  # SQLite: locked, full, unreadable
-        return True
+        return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     origin = getattr(error, "orig", error)

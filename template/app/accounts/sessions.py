@@ -4,6 +4,7 @@ A session is a family of refresh tokens with one row, see `models.Session`. An a
 its session, and `find_signed_in_user` checks user and session in one query: they die together.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -116,6 +117,36 @@ def _token_pair(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    access_token: str
+    session_id: UUID
+    expires_at: datetime
+
+
+async def issue_access_token(services: Services, user_id: UUID, lifetime: timedelta) -> IssuedToken:
+    """Make an access token for an operator, with a session of its own that ends with it."""
+    now = utc_now()
+    session = Session(
+        id=uuid4(),
+        user_id=user_id,
+        token_hash=token_hash(secrets.token_urlsafe()),  # nobody has a refresh token for it
+        expires_at=(now + lifetime).replace(microsecond=0),
+        user_agent="issued by an operator",
+    )
+    async with services.database.transaction() as db:
+        db.add(session)
+    token = services.tokens.sign(
+        TokenType.ACCESS,
+        user_id=user_id,
+        session_id=session.id,
+        token_id=uuid4(),
+        issued_at=now,
+        expires_at=session.expires_at,
+    )
+    return IssuedToken(token, session.id, session.expires_at)
+
+
 # ---- Refreshing -----------------------------------------------------------------------------
 
 _ROTATE = (
@@ -222,12 +253,18 @@ async def sign_out(services: Services, user: SignedInUser, refresh_token: str) -
     logger.info(SecurityEvent.LOGGED_OUT, user_id=str(user.id))
 
 
-async def sign_out_everywhere(services: Services, user_id: UUID) -> None:
-    """End all sessions of a user, this one included."""
+async def revoke_all_sessions(services: Services, user_id: UUID, reason: RevokedReason) -> int:
+    """End all sessions of a user; returns how many there were."""
     async with services.database.transaction() as db:
         await lock_user(db, user_id)
-        await db.execute(revoke(RevokedReason.REVOKED_BY_USER).where(Session.user_id == user_id))
-    logger.info(SecurityEvent.SESSIONS_REVOKED, user_id=str(user_id))
+        ended = await db.scalars(
+            revoke(reason)
+            .where(Session.user_id == user_id, is_live(utc_now()))
+            .returning(Session.id)
+        )
+        count = len(ended.all())
+    logger.info(SecurityEvent.SESSIONS_REVOKED, user_id=str(user_id), sessions=count)
+    return count
 
 
 async def lock_user(db: AsyncSession, user_id: UUID) -> User | None:

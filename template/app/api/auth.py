@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.accounts import password_reset, registration, sessions, sign_in
-from app.accounts.models import User
+from app.accounts.models import RevokedReason, User
 from app.accounts.tokens import InvalidToken
 from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep, invalid_token
 from app.api.responses import BODY_ERRORS, errors
@@ -64,7 +64,7 @@ async def logout(body: RefreshInput, user: CurrentUser, services: ServicesDep) -
 @router.post("/logout-all", responses=errors(401, 429, 503))
 async def logout_all(user: CurrentUser, services: ServicesDep) -> Message:
     """End every session of the signed-in user."""
-    await sessions.sign_out_everywhere(services, user.id)
+    await sessions.revoke_all_sessions(services, user.id, RevokedReason.REVOKED_BY_USER)
     return Message(message="Logged out everywhere")
 
 

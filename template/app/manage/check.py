@@ -1,0 +1,153 @@
+"""What is unsafe, missing or out of date, each with its mend: `python -m app.manage check`."""
+
+import asyncio
+from argparse import Namespace
+from typing import Any, Final
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from app import __version__
+from app.accounts.services import Services, close_services, open_services
+from app.config import (
+    Environment,
+    Settings,
+    SettingsError,
+    is_weak_secret,
+    load_settings,
+    production_problems,
+    production_warnings,
+)
+from app.errors import Unavailable
+
+SMTP_TIMEOUT_SECONDS: Final = 3.0
+
+Finding = dict[str, str]
+
+
+async def check(args: Namespace) -> list[Finding]:
+    """List what is wrong. An empty list is good news."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        findings = [_setting(name, problem) for name, problem in error.problems]
+        try:  # what production refuses need not keep us from looking at the rest
+            settings = load_settings(environment=Environment.DEVELOPMENT)
+        except SettingsError:
+            return findings
+        return findings + await _check_surroundings(settings)
+    findings = _check_settings(settings, production=args.production)
+    return findings + await _check_surroundings(settings)
+
+
+def _check_settings(settings: Settings, *, production: bool) -> list[Finding]:
+    if not production and settings.environment is not Environment.PRODUCTION:
+        weak = is_weak_secret(settings.jwt_secret.get_secret_value())
+        return [_weak_secret()] if weak else []
+    findings = [_setting(name, problem) for name, problem in production_problems(settings)]
+    findings += [
+        _setting(name, problem, severity="warning")
+        for name, problem in production_warnings(settings)
+    ]
+    if settings.environment is not Environment.PRODUCTION:
+        findings.append(_setting("ENVIRONMENT", "is not production; set ENVIRONMENT=production"))
+    return findings
+
+
+async def _check_surroundings(settings: Settings) -> list[Finding]:
+    services = open_services(settings)
+    try:
+        checks = await asyncio.gather(
+            _check_database(services), _check_redis(services), _check_smtp(settings)
+        )
+        return [finding for findings in checks for finding in findings]
+    finally:
+        await close_services(services)
+
+
+async def _check_database(services: Services) -> list[Finding]:
+    try:
+        async with services.database.connection() as connection:
+            current = await connection.run_sync(
+                lambda sync: MigrationContext.configure(sync).get_current_heads()
+            )
+    except Unavailable:
+        return [
+            {
+                "id": "database",
+                "severity": "error",
+                "message": "the database of DATABASE_URL does not answer",
+                "fix": "start it, or correct DATABASE_URL",
+            }
+        ]
+    wanted = ScriptDirectory.from_config(Config("alembic.ini")).get_heads()
+    if set(current) == set(wanted):
+        return []
+    return [
+        {
+            "id": "migrations",
+            "severity": "error",
+            "message": "the database's schema is not that of the code",
+            "fix": "python -m alembic upgrade head",
+        }
+    ]
+
+
+async def _check_redis(services: Services) -> list[Finding]:
+    if await services.limiter.is_up():
+        return []
+    return [
+        {
+            "id": "redis",
+            "severity": "error",
+            "message": "the Redis of REDIS_URL does not answer; limits count in memory",
+            "fix": "start it, correct REDIS_URL, or empty it for limits in memory",
+        }
+    ]
+
+
+async def _check_smtp(settings: Settings) -> list[Finding]:
+    if not settings.smtp_host:
+        return []
+    try:
+        async with asyncio.timeout(SMTP_TIMEOUT_SECONDS):
+            _, writer = await asyncio.open_connection(settings.smtp_host, settings.smtp_port)
+    except (OSError, TimeoutError):
+        return [
+            {
+                "id": "smtp",
+                "severity": "error",
+                "message": "the mail server of SMTP_HOST does not answer",
+                "fix": "start it, or correct SMTP_HOST and SMTP_PORT",
+            }
+        ]
+    writer.close()
+    return []
+
+
+def _weak_secret() -> Finding:
+    return {
+        "id": "jwt_secret",
+        "severity": "warning",
+        "message": "JWT_SECRET is too short, guessable or the example",
+        "fix": "python -m app.manage keys rotate",
+    }
+
+
+def _setting(name: str, problem: str, severity: str = "error") -> Finding:
+    what, _, mend = problem.rpartition("; ")
+    message = f"{name} {what or problem}" if name else problem
+    fix = mend if what else f"correct {name} in .env or the environment"
+    return {"id": name.lower() or "settings", "severity": severity, "message": message, "fix": fix}
+
+
+def info(args: Namespace) -> dict[str, Any]:
+    """The settings, with secrets redacted. Connects to nothing."""
+    settings = load_settings()
+    return {
+        "version": __version__,
+        "database": "postgresql" if settings.uses_postgresql else "sqlite",
+        "limits": "redis" if settings.redis_url else "memory",
+        "settings": settings.redacted(),
+    }

@@ -1,0 +1,78 @@
+"""The signing secrets in `.env`: a new one signs, earlier ones verify until they are removed."""
+
+import os
+import secrets
+from argparse import Namespace
+from typing import Final
+
+from dotenv import dotenv_values, set_key
+
+from app.accounts.tokens import key_id
+from app.manage.errors import CommandError
+
+ENV_FILE: Final = ".env"
+CURRENT: Final = "JWT_SECRET"
+PREVIOUS: Final = "JWT_PREVIOUS_SECRETS"
+SECRET_BYTES: Final = 48
+
+
+def list_keys(args: Namespace) -> list[dict[str, str]]:
+    current, previous = _read()
+    signing = [{"kid": key_id(current), "use": "signing"}] if current else []
+    return signing + [{"kid": key_id(secret), "use": "verifying"} for secret in previous]
+
+
+def rotate(args: Namespace) -> list[dict[str, str]]:
+    """Make a new signing secret. Sessions go on: the earlier ones still verify."""
+    _refuse_environment()
+    current, previous = _read()
+    if "," in current:
+        raise CommandError(
+            f"{CURRENT} holds a comma, and {PREVIOUS} is separated by commas",
+            f"replace {CURRENT} in {ENV_FILE} by hand; everybody signs in again",
+        )
+    if current:
+        # First the old one among the earlier ones: if this stops half-way, it still verifies.
+        _write(PREVIOUS, ",".join([current, *(old for old in previous if old != current)]))
+    _write(CURRENT, secrets.token_urlsafe(SECRET_BYTES))
+    return list_keys(args)
+
+
+def remove(args: Namespace) -> list[dict[str, str]]:
+    """Forget an earlier secret: what it signed is refused from the next start on."""
+    _refuse_environment()
+    current, previous = _read()
+    if args.kid == key_id(current):
+        raise CommandError(
+            f"{args.kid} is the key that signs", "first: python -m app.manage keys rotate"
+        )
+    kept = [secret for secret in previous if key_id(secret) != args.kid]
+    if len(kept) == len(previous):
+        raise CommandError(
+            f"there is no key {args.kid}", "list them: python -m app.manage keys list"
+        )
+    _write(PREVIOUS, ",".join(kept))
+    return list_keys(args)
+
+
+def _read() -> tuple[str, list[str]]:
+    values = {**dotenv_values(ENV_FILE), **os.environ}
+    previous = (secret.strip() for secret in (values.get(PREVIOUS) or "").split(","))
+    return values.get(CURRENT) or "", [secret for secret in previous if secret]
+
+
+def _refuse_environment() -> None:
+    for name in (CURRENT, PREVIOUS):
+        if name in os.environ:
+            raise CommandError(
+                f"{name} is set in the environment, which wins over {ENV_FILE}",
+                f"change it where it is set, or unset it and keep it in {ENV_FILE}",
+            )
+
+
+def _write(name: str, value: str) -> None:
+    """Replace one line of `.env`, atomically; a new file is readable by its owner alone."""
+    try:
+        set_key(ENV_FILE, name, value, quote_mode="never")
+    except OSError as error:
+        raise CommandError(f"{ENV_FILE} can't be written: {error.strerror}") from None
