@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Wide enough that rich never wraps a line that a program will read.
 PIPE_WIDTH = 100_000
+# The last column of a table is broken into lines of no less than this.
+LAST_COLUMN = 24
 
 
 def __getattr__(name: str) -> "Console":
@@ -73,8 +75,16 @@ def safe(value: object) -> str:
 
 
 def print_json(data: object) -> None:
-    """Data for a program: JSON alone on stdout."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    """Data for a program: JSON alone on stdout.
+
+    A person may see it too: what could steer a terminal is written as JSON's own escapes.
+    """
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    sys.stdout.write("".join(map(_json_character, text)) + "\n")
+
+
+def _json_character(char: str) -> str:
+    return char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1]
 
 
 def message(text: str, *, style: str = "") -> None:
@@ -148,24 +158,38 @@ def _outcome(mark: str, colour: str, title: str, started: float) -> "Text":
     return Text.assemble((mark, f"bold {colour}"), " ", title, " ", (seconds, "dim"))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Rows for a person as a table, for a program as tab-separated values without a heading."""
     out = _console(sys.stdout)
     cells = [[safe(cell) for cell in row] for row in rows]
     if not out.is_terminal:
         for row in cells:
             sys.stdout.write("\t".join(row) + "\n")
-        return
+    elif fits(columns, cells, out.width):
+        _grid(columns, cells)
+    else:
+        for row in cells:
+            record(dict(zip(columns, row, strict=True)))
+            out.print()
 
+
+def fits(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether nothing but the last column has to give way; ids and addresses are copied whole."""
+    longest = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    gaps = 3 * (len(longest) - 1)
+    return sum(longest[:-1]) + min(longest[-1], LAST_COLUMN) + gaps <= width
+
+
+def _grid(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich import box
     from rich.table import Table
 
-    grid = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
     for column in columns:
-        grid.add_column(column, header_style="bold cyan", overflow="fold")
+        grid.add_column(column, overflow="fold", no_wrap=column != columns[-1])
     for row in cells:
         grid.add_row(*(_coloured(cell) for cell in row))
-    out.print(grid)
+    _console(sys.stdout).print(grid)
 
 
 def record(fields: Mapping[str, object]) -> None:
@@ -179,6 +203,13 @@ def record(fields: Mapping[str, object]) -> None:
             out.print(Text.assemble((name.ljust(width), "dim"), "  ", _coloured(safe(value))))
         else:
             sys.stdout.write(f"{name}\t{safe(value)}\n")
+
+
+def moment(timestamp: str) -> str:
+    """A time as a person wants it, to the minute; a program gets it as it came."""
+    if not sys.stdout.isatty():
+        return timestamp
+    return timestamp[:16].replace("T", " ") + (" UTC" if timestamp.endswith("Z") else "")
 
 
 def heading(text: str) -> None:

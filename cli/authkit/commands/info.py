@@ -30,7 +30,9 @@ def info(project: ProjectOption = None, json: JsonOption = False) -> None:
     if json:
         console.print_json(facts)
         return
-    settings = facts.pop("settings")
+    settings, problem = facts.pop("settings"), facts.pop("problem")
+    if problem:
+        console.warning(problem)
     console.record(facts)
     console.heading("settings")
     console.record(settings)

@@ -22,4 +22,4 @@ def seed(project: ProjectOption = None, json: JsonOption = False) -> None:
     rows = [(user["email"], user["role"], user.get("password", "(unchanged)")) for user in users]
     console.table(("email", "role", "password"), rows)
     if any("password" in user for user in users):
-        console.message("These passwords are shown this once.", style="dim")
+        console.message("Passwords are shown only now.", style="dim")

@@ -77,9 +77,9 @@ def list_users(
         console.print_json(page)
         return
     console.table(
-        ("email", "name", "role", "state", "created", "id"),
+        ("email", "role", "state", "created", "name"),
         [
-            (u["email"], u["name"], u["role"], state(u), u["createdAt"], u["id"])
+            (u["email"], u["role"], state(u), console.moment(u["createdAt"]), u["name"])
             for u in page["users"]
         ],
     )
@@ -178,10 +178,18 @@ def sessions(email: Email, project: ProjectOption = None, json: JsonOption = Fal
     if json:
         console.print_json(answer)
         return
-    fields = ("id", "lastUsedAt", "expiresAt", "ipAddress", "userAgent")
     console.table(
         ("session", "last used", "expires", "address", "device"),
-        [[session[field] for field in fields] for session in answer["sessions"]],
+        [
+            (
+                session["id"],
+                console.moment(session["lastUsedAt"]),
+                console.moment(session["expiresAt"]),
+                session["ipAddress"],
+                session["userAgent"],
+            )
+            for session in answer["sessions"]
+        ],
     )
 
 
@@ -252,7 +260,7 @@ def show_user(user: dict[str, Any], *, as_json: bool) -> None:
         "name": user["name"],
         "role": user["role"],
         "state": state(user),
-        "created": user["createdAt"],
+        "created": console.moment(user["createdAt"]),
         "id": user["id"],
     }
     if "sessions" in user:
@@ -261,4 +269,4 @@ def show_user(user: dict[str, Any], *, as_json: bool) -> None:
         fields["password"] = user["password"]
     console.record(fields)
     if "password" in user:
-        console.message("The password is shown this once.", style="dim")
+        console.message("The password is shown only now.", style="dim")
