@@ -1,0 +1,209 @@
+"""What the tests share: the application that ships, and a database of their own.
+
+The suite needs nothing installed: it uses SQLite files and limits in memory. With
+`TEST_DATABASE_URL` it makes a scratch PostgreSQL database beside the one named and drops it at
+the end; with `TEST_REDIS_URL` it counts in Redis, under names of its own. Neither the
+developer's `.env` nor the environment has any say in the settings under test.
+
+Time is never waited for: `database.travel(days=7)` makes everything stored that much older.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+import structlog
+from fastapi import FastAPI
+
+from app.config import Settings, load_settings
+from tests.helpers import (
+    Account,
+    Mailbox,
+    Tables,
+    connect,
+    drop_scratch_database,
+    empty_database,
+    make_scratch_database,
+    migrate,
+    register,
+    running_app,
+)
+from tests.live import Serve, Server, serving
+
+TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "")
+TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL", "")
+
+PLENTY = "100000/hour"
+"""A limit that no test reaches by accident; tests of limits set their own."""
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_settings_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the developer's environment and `.env`, which is read from the working directory."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in set(os.environ):
+            if name.lower() in Settings.model_fields:
+                patch.delenv(name)
+        patch.chdir(tmp_path_factory.mktemp("cwd"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _restore_structlog() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+# ---- The database ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a database at the newest revision: to be copied, or emptied after use."""
+    if not TEST_DATABASE_URL:
+        url = f"sqlite:///{tmp_path_factory.mktemp('database')}/migrated.db"
+        migrate(url)
+        yield url
+        return
+    url = asyncio.run(make_scratch_database(TEST_DATABASE_URL))
+    try:
+        migrate(url)
+        yield url
+    finally:
+        asyncio.run(drop_scratch_database(TEST_DATABASE_URL, url))
+
+
+@pytest.fixture
+def database_url(migrated_database: str, tmp_path: Path) -> str:
+    """An empty database, for this test alone."""
+    if migrated_database.startswith("sqlite"):
+        copy = tmp_path / "test.db"
+        shutil.copyfile(migrated_database.removeprefix("sqlite:///"), copy)
+        return f"sqlite:///{copy}"
+    asyncio.run(empty_database(migrated_database))
+    return migrated_database
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Tables]:
+    """A look at the rows that the application stored, on connections of the test's own."""
+    tables = Tables(database_url)
+    yield tables
+    await tables.close()
+
+
+# ---- The settings ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_prefix() -> Iterator[str]:
+    prefix = f"test-{secrets.token_hex(6)}"
+    yield prefix
+    if TEST_REDIS_URL:
+        with redis.Redis.from_url(TEST_REDIS_URL) as connection:
+            for key in connection.scan_iter(f"{prefix}*"):
+                connection.delete(key)
+
+
+@pytest.fixture
+def values(database_url: str, redis_prefix: str) -> dict[str, str]:
+    """The settings as texts, by the names of the fields: for `load_settings` and for servers."""
+    return {
+        "app_name": f"{redis_prefix}-{secrets.token_hex(4)}",
+        "environment": "test",
+        "database_url": database_url,
+        "redis_url": TEST_REDIS_URL,
+        "jwt_secret": secrets.token_urlsafe(48),
+        "bcrypt_cost": "4",
+        "rate_limit_auth": PLENTY,
+        "rate_limit_password_reset": PLENTY,
+        "rate_limit_general": PLENTY,
+        "log_level": "info",
+    }
+
+
+@pytest.fixture
+def make_settings(values: dict[str, str]) -> Callable[..., Settings]:
+    """Settings for a test, with some changed: `make_settings(bcrypt_cost=5)`."""
+
+    def make(**changes: Any) -> Settings:
+        return load_settings(**{"_env_file": None, **values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    return make_settings()
+
+
+# ---- The application ------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    async with running_app(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with connect(app) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def start(
+    make_settings: Callable[..., Settings],
+) -> AsyncIterator[Callable[..., Awaitable[FastAPI]]]:
+    """Start the application with some settings changed: `app = await start(name=value)`."""
+    async with AsyncExitStack() as stack:
+
+        async def start_one(**changes: Any) -> FastAPI:
+            return await stack.enter_async_context(running_app(make_settings(**changes)))
+
+        yield start_one
+
+
+@pytest.fixture
+async def ada(client: httpx.AsyncClient) -> Account:
+    """A user, signed in."""
+    return await register(client)
+
+
+@pytest.fixture
+async def admin(client: httpx.AsyncClient, database: Tables) -> Account:
+    """An admin, signed in."""
+    account = await register(client, "admin@example.com")
+    await database.promote(account)
+    return account
+
+
+@pytest.fixture
+def mailbox(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> Mailbox:
+    """What `app` has mailed."""
+    return Mailbox(app, capsys)
+
+
+@pytest.fixture
+def serve(values: dict[str, str], tmp_path: Path) -> Serve:
+    """Real servers: `async with serve(workers=2, bcrypt_cost="5") as server`."""
+
+    def start_server(workers: int = 1, **changes: str) -> AbstractAsyncContextManager[Server]:
+        return serving(tmp_path, {**values, **changes}, workers=workers)
+
+    return start_server

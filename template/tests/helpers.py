@@ -1,0 +1,275 @@
+"""What tests do again and again: start, connect, register, sign in, look, travel, read mail."""
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+from alembic import command
+from alembic.config import Config
+from fastapi import FastAPI
+from sqlalchemy import DateTime, select, update
+
+from app.accounts.models import PasswordReset, Role, Session, User
+from app.accounts.services import Services
+from app.application import create_app
+from app.config import Settings
+from app.database import AnyRow, Base, Database
+
+ROOT = Path(__file__).parents[1]
+
+PASSWORD = "Correct-Horse-7"
+OTHER_PASSWORD = "Battery-Staple-8"
+
+ADDRESS = "192.0.2.1"
+"""Where requests come from unless a test says otherwise."""
+
+
+# ---- The application ------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def running_app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The application that ships, started as a server starts it, and stopped at the end."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+def connect(app: FastAPI, address: str = ADDRESS, **options: Any) -> httpx.AsyncClient:
+    """A client that comes from an address. It holds nothing that would have to be closed."""
+    transport = httpx.ASGITransport(app, client=(address, 50_000))
+    return httpx.AsyncClient(transport=transport, base_url="https://api.example.com", **options)
+
+
+def services_of(app: FastAPI) -> Services:
+    services: Services = app.state.services
+    return services
+
+
+# ---- Users ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who is signed in on one device."""
+
+    id: str
+    email: str
+    password: str
+    access_token: str
+    refresh_token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return bearer(self.access_token)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return {"email": self.email, "password": self.password}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def register(
+    client: httpx.AsyncClient, email: str = "ada@example.com", password: str = PASSWORD
+) -> Account:
+    body = {"email": email, "password": password, "name": "Ada Lovelace"}
+    response = await client.post("/api/auth/register", json=body)
+    assert response.status_code == 201, response.text
+    return _account(response, email, password)
+
+
+async def sign_in(
+    client: httpx.AsyncClient, email: str = "ada@example.com", password: str = PASSWORD
+) -> Account:
+    response = await client.post("/api/auth/login", json={"email": email, "password": password})
+    assert response.status_code == 200, response.text
+    return _account(response, email, password)
+
+
+def _account(response: httpx.Response, email: str, password: str) -> Account:
+    body = response.json()
+    tokens = (body["accessToken"], body["refreshToken"])
+    return Account(body["user"]["id"], email, password, *tokens)
+
+
+async def refresh(client: httpx.AsyncClient, account: Account) -> Account:
+    """Exchange the refresh token; returns the account with its new pair."""
+    response = await try_refresh(client, account.refresh_token)
+    assert response.status_code == 200, response.text
+    return with_tokens(account, response)
+
+
+def with_tokens(account: Account, response: httpx.Response) -> Account:
+    body = response.json()
+    return replace(account, access_token=body["accessToken"], refresh_token=body["refreshToken"])
+
+
+async def try_refresh(client: httpx.AsyncClient, refresh_token: str) -> httpx.Response:
+    return await client.post("/api/auth/refresh", json={"refreshToken": refresh_token})
+
+
+async def is_signed_in(client: httpx.AsyncClient, account: Account) -> bool:
+    """Tell whether the access token works."""
+    response = await client.get("/api/users/me", headers=account.headers)
+    assert response.status_code in {200, 401}, response.text
+    return response.status_code == 200
+
+
+def error_code(response: httpx.Response) -> str:
+    """The code of an answer that must be an error in the one format."""
+    assert response.headers["content-type"] == "application/json"
+    assert response.json().keys() == {"error"}
+    error = response.json()["error"]
+    assert {"code", "message"} <= error.keys() <= {"code", "message", "details"}
+    return str(error["code"])
+
+
+# ---- The database ---------------------------------------------------------------------------
+
+
+class Tables(Database):
+    """The rows, beside the application: look at them, age them, make an admin."""
+
+    async def user(self, email: str = "ada@example.com") -> AnyRow:
+        row = await self.fetch_one(select(User.__table__).where(User.email == email))
+        assert row is not None
+        return row
+
+    async def users(self) -> Sequence[AnyRow]:
+        return await self.fetch_all(select(User.__table__).order_by(User.created_at))
+
+    async def sessions(self) -> Sequence[AnyRow]:
+        return await self.fetch_all(select(Session.__table__).order_by(Session.created_at))
+
+    async def resets(self) -> Sequence[AnyRow]:
+        table = PasswordReset.__table__
+        return await self.fetch_all(select(table).order_by(PasswordReset.created_at))
+
+    async def promote(self, account: Account) -> None:
+        await self.execute(update(User).where(User.email == account.email).values(role=Role.ADMIN))
+
+    async def travel(self, **duration: float) -> None:
+        """Make everything that is stored older: `await database.travel(days=7)`."""
+        for table in Base.metadata.sorted_tables:
+            moments = [column for column in table.columns if _is_moment(column)]
+            for row in await self.fetch_all(select(table.c.id, *moments)):
+                older = {
+                    column.name: moment - timedelta(**duration)
+                    for column, moment in zip(moments, row[1:], strict=True)
+                    if moment is not None
+                }
+                await self.execute(update(table).where(table.c.id == row.id).values(older))
+
+    async def dump(self) -> str:
+        """Every value of every table, as a thief of the database would read it."""
+        rows = [await self.fetch_all(select(table)) for table in Base.metadata.sorted_tables]
+        return "\n".join(str(tuple(row)) for table in rows for row in table)
+
+
+def _is_moment(column: Any) -> bool:
+    return isinstance(getattr(column.type, "impl", column.type), DateTime)
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    command.upgrade(alembic_config(url), revision)
+
+
+def alembic_config(url: str) -> Config:
+    config = Config(ROOT / "alembic.ini")
+    config.attributes["url"] = url
+    return config
+
+
+async def make_scratch_database(neighbour: str) -> str:
+    """Create a database on the server of another one; returns its URL."""
+    name = f"scratch_{secrets.token_hex(6)}"
+    await _on_postgresql(neighbour, f"CREATE DATABASE {name}")
+    return urlsplit(neighbour)._replace(scheme="postgresql", path=f"/{name}").geturl()
+
+
+async def drop_scratch_database(neighbour: str, url: str) -> None:
+    name = urlsplit(url).path.removeprefix("/")
+    assert name.startswith("scratch_")
+    await _on_postgresql(neighbour, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def empty_database(url: str) -> None:
+    assert "/scratch_" in url
+    await _on_postgresql(url, "DELETE FROM users")  # the other tables cascade
+
+
+async def _on_postgresql(url: str, statement: str) -> None:
+    dsn = urlsplit(url)._replace(scheme="postgresql").geturl()
+    connection = await asyncpg.connect(dsn, timeout=5)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+# ---- Mail -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReceivedMail:
+    to: str
+    subject: str
+    text: str
+
+
+_MAIL = re.compile(
+    r"^-{72}\nTo: ([^\n]*)\nSubject: ([^\n]*)\n\n(.*?)\n-{72}$", re.MULTILINE | re.DOTALL
+)
+
+
+class Mailbox:
+    """What the application has mailed: on the console, as in development."""
+
+    def __init__(self, app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
+        self._outbox = services_of(app).outbox
+        self._capsys = capsys
+        self._mails: list[ReceivedMail] = []
+
+    async def mails(self) -> list[ReceivedMail]:
+        """All mails so far, in no order that means anything; waits for those under way."""
+        await self._outbox.close()
+        self._mails += [
+            ReceivedMail(*mail) for mail in _MAIL.findall(self._capsys.readouterr().out)
+        ]
+        return self._mails
+
+    async def reset_token(self) -> str:
+        """The token of the newest reset link."""
+        return [token for mail in await self.mails() for token in tokens_in(mail.text)][-1]
+
+
+def tokens_in(text: str) -> list[str]:
+    return re.findall(r"#token=([\w-]+)$", text, re.MULTILINE)
+
+
+async def request_reset(
+    client: httpx.AsyncClient, mailbox: Mailbox, email: str = "ada@example.com"
+) -> str:
+    """Ask for a reset link and return its token."""
+    response = await client.post("/api/auth/forgot-password", json={"email": email})
+    assert response.status_code == 200, response.text
+    return await mailbox.reset_token()
+
+
+async def reset_password(
+    client: httpx.AsyncClient, token: str, new_password: str = OTHER_PASSWORD
+) -> httpx.Response:
+    body = {"token": token, "newPassword": new_password}
+    return await client.post("/api/auth/reset-password", json=body)

@@ -1,0 +1,120 @@
+"""Real servers: uvicorn in processes of its own, as many workers as asked, on a free port."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+
+from app.config import Settings
+from tests.helpers import ROOT
+
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+Serve = Callable[..., AbstractAsyncContextManager["Server"]]
+
+
+class Server:
+    """A running server: its address, its process, and what it has written so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log_file: Path) -> None:
+        self.process = process
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._log_file = log_file
+
+    @property
+    def log(self) -> str:
+        """Standard output and error of all workers."""
+        return self._log_file.read_text(encoding="utf-8", errors="replace")
+
+    def client(self, **options: object) -> httpx.AsyncClient:
+        """A client with connections enough that parallel requests are parallel."""
+        limits = httpx.Limits(max_connections=100)
+        timeout = httpx.Timeout(30)
+        return httpx.AsyncClient(
+            base_url=self.url,
+            limits=limits,
+            timeout=timeout,
+            trust_env=False,
+            **options,  # type: ignore[arg-type]
+        )
+
+    async def wait_until_healthy(self) -> None:
+        give_up_at = time.monotonic() + START_SECONDS
+        async with self.client() as client:
+            while self.process.poll() is None and time.monotonic() < give_up_at:
+                try:
+                    if (await client.get("/health")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)
+        raise AssertionError(f"the server did not start:\n{self.log}")
+
+    def terminate(self) -> int:
+        """Stop it as an operator does, with SIGTERM; returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+def environment(values: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a server: ours without its settings, and the given ones."""
+    kept = {
+        name: text for name, text in os.environ.items() if name.lower() not in Settings.model_fields
+    }
+    return {**kept, "PYTHONPATH": str(ROOT)} | {name.upper(): text for name, text in values.items()}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server_process(
+    directory: Path, values: Mapping[str, str], *, workers: int = 1
+) -> Iterator[Server]:
+    """Start `uvicorn app.main:app` with the documented options; it need not be up yet."""
+    port = free_port()
+    log_file = directory / f"server-{port}.log"
+    options = ["--no-proxy-headers", "--no-server-header", "--workers", str(workers)]
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--host", "127.0.0.1"]
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            [*command, "--port", str(port), *options],
+            cwd=directory,  # no .env here
+            env=environment(values),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    server = Server(process, port, log_file)
+    try:
+        yield server
+    finally:
+        server.terminate()
+
+
+@asynccontextmanager
+async def serving(
+    directory: Path, values: Mapping[str, str], *, workers: int = 1
+) -> AsyncIterator[Server]:
+    """Start a server, wait for `/health`, and stop it at the end."""
+    with server_process(directory, values, workers=workers) as server:
+        await server.wait_until_healthy()
+        yield server
