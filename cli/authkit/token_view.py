@@ -201,11 +201,10 @@ def _verdict(view: View) -> None:
 
 
 def _signed_by(key: Key, view: View) -> Line:
-    kind, algorithm = _kind(view.token.header) or "token", view.token.header["alg"]
-    by: Line = [(f"{kind}, signed with ", ""), (console.safe(str(key)), "bold")]
+    kind = _kind(view.token.header) or f"{console.safe(view.token.header['alg'])} token"
     exp = view.token.claims.get("exp")
     life = f", expires {relative(exp, view.now)}" if is_timestamp(exp) else ", never expires"
-    return [*by, (f", {console.safe(algorithm)}{life}", "")]
+    return [(f"{kind} signed with ", ""), (console.safe(str(key)), "bold"), (life, "")]
 
 
 # --- drawing: rich in a terminal, lines in a pipe -------------------------------------------------

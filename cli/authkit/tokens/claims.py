@@ -10,7 +10,7 @@ from uuid import UUID
 
 from authkit.tokens.findings import Finding, Rules, shown
 from authkit.tokens.text import JsonObject, Token, excerpt
-from authkit.tokens.times import is_timestamp, parse_time, relative, utc
+from authkit.tokens.times import MAX_TIMESTAMP, is_timestamp, parse_time, relative, utc
 
 ACCESS, REFRESH = "at+jwt", "rt+jwt"
 KINDS: Final = {ACCESS: "access token", REFRESH: "refresh token"}
@@ -96,10 +96,15 @@ def _date_type_problems(present: JsonObject, rules: Rules | None) -> Iterator[Fi
             continue
         value = present[name]
         if not is_timestamp(value):
-            message = f"{name} is {shown(value)}, not a time in seconds since 1970"
+            milliseconds = " (milliseconds?)" if is_timestamp(_thousandth(value)) else ""
+            message = f"{name} is {shown(value)}, not a time in seconds since 1970{milliseconds}"
             yield Finding("claim-type", message)
         elif rules is not None and name != "nbf" and isinstance(value, float):
             yield Finding("claim-type", f"{name} is {shown(value)}; this project wants an integer")
+
+
+def _thousandth(value: Any) -> float:
+    return value / 1000 if isinstance(value, int | float) and value > MAX_TIMESTAMP else -1
 
 
 def _text_type_problems(present: JsonObject, rules: Rules | None) -> Iterator[Finding]:

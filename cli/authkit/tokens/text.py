@@ -28,6 +28,7 @@ WRAPPING: Final = re.compile(
     r"""|(?:access|refresh|id)?_?token["'\s]*[:=]|bearer(?=[\s"':]|$))+""",
     re.IGNORECASE,
 )
+JSON_HINT: Final = "take the token out of it: … | jq -r .accessToken | authkit token decode"
 TRAILING: Final = " \t\r\n\v\f\"'`“”‘’,;"
 
 
@@ -82,6 +83,8 @@ def read_token(text: str) -> Token:
     if len(text) > MAX_TOKEN_BYTES:
         raise Malformed([f"this is {len(text):,} characters long; no token is"])
     text = strip_wrapping(text)
+    if text.startswith(("{", "[")):
+        raise Malformed(["this is JSON, not a token"], JSON_HINT)
     parts = text.split(".")
     if len(parts) != 3:
         raise _wrong_number_of_parts(text, parts)
@@ -89,7 +92,7 @@ def read_token(text: str) -> Token:
     header = _read_part("header", 1, parts[0], reasons)
     payload = _read_part("payload", 2, parts[1], reasons)
     if header is None or payload is None:
-        raise Malformed(reasons, _hint_for(text), header.values if header else None)
+        raise Malformed(reasons, header=header.values if header else None)
     return Token(
         header=header.values,
         claims=payload.values,
@@ -103,8 +106,6 @@ def read_token(text: str) -> Token:
 def _wrong_number_of_parts(text: str, parts: list[str]) -> Malformed:
     if not text:
         return Malformed(["nothing was given: the token is empty"], "is the variable set?")
-    if text.startswith(("{", "[")):
-        return Malformed(["this is JSON, not a token"], _hint_for(text))
     header = _read_part("header", 1, parts[0], [])
     values = header.values if header else None
     if len(parts) == 1:
@@ -134,12 +135,6 @@ def _one_part(text: str, header: JsonObject | None) -> Malformed:
         "this looks like an opaque token (a session id, a reset token, an API key): "
         "nothing is written in it, only who issued it can look it up",
     )
-
-
-def _hint_for(text: str) -> str:
-    if text.startswith(("{", "[")):
-        return "take the token out of it: … | jq -r .accessToken | authkit token decode"
-    return ""
 
 
 def _read_part(name: str, number: int, text: str, reasons: list[str]) -> Part | None:
@@ -178,8 +173,8 @@ def _decode_base64url(text: str, oddities: list[str]) -> bytes:
 
 
 def _wrong_character(character: str, position: int) -> str:
-    shown = safe(character) if character != " " else "a space"
-    problem = f'is not base64url: "{shown}" at character {position:,}'
+    shown = "a space" if character == " " else f'"{safe(character)}"'
+    problem = f"is not base64url: {shown} at character {position:,}"
     if character in "+/":
         problem += ' (that is plain base64; base64url has "-" and "_" instead of "+" and "/")'
     if character == "=":

@@ -10,6 +10,7 @@ from authkit.errors import UsageError
 # The last second that a date can name. A larger "exp" is a number, not a time.
 MAX_TIMESTAMP: Final = 253_402_300_799
 UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+MAX_DURATION: Final = 366 * 86_400
 DURATION: Final = re.compile(r"(\d{1,9})\s*(s|m|min|h|d)?", re.ASCII)
 DURATION_UNITS: Final = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 
@@ -85,11 +86,12 @@ def _parse_iso(text: str) -> float:
 
 
 def parse_duration(text: str) -> int:
-    """Seconds in `90`, `90s`, `15m`, `2h` or `7d`; at least one."""
+    """Seconds in `90`, `90s`, `15m`, `2h` or `7d`: at least one, at most a year."""
     match = DURATION.fullmatch(text.strip())
     seconds = int(match[1]) * DURATION_UNITS[match[2] or ""] if match else 0
-    if seconds < 1:
+    if not 1 <= seconds <= MAX_DURATION:
         raise UsageError(
-            f"{text[:40]!r} is not a length of time", "write 90s, 15m, 2h, 7d or plain seconds"
+            f"{text[:40]!r} is not a length of time up to a year",
+            "write 90s, 15m, 2h, 7d or plain seconds",
         )
     return seconds
