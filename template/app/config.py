@@ -189,6 +189,8 @@ class Settings(BaseSettings):
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError('write the page of your frontend, "https://app.example.com/reset"')
+        if "#" in url and not url.endswith("="):
+            raise ValueError('end a URL with a fragment in "=", the token is put there')
         return url
 
     @model_validator(mode="after")
@@ -220,7 +222,7 @@ class Settings(BaseSettings):
 
     def password_reset_link(self, token: str) -> str:
         """The page of the frontend with the token: in the fragment, which no server logs."""
-        if self.password_reset_url.endswith(("=", "/")):
+        if self.password_reset_url.endswith("="):
             return self.password_reset_url + token
         return f"{self.password_reset_url}#token={token}"
 
