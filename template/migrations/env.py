@@ -5,13 +5,20 @@ committed, the others then find nothing left to do. A migration that fails leave
 """
 
 import asyncio
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection, text
 
-from app.accounts import models  # noqa: F401 - fills Base.metadata
 from app.config import load_settings
-from app.database import Base, create_engine
+from app.database import Base, UtcDateTime, create_engine
+
+# Each app/*/models.py adds its tables to Base.metadata; none can be forgotten here.
+for models in sorted((Path(__file__).parents[1] / "app").glob("*/models.py")):
+    import_module(f"app.{models.parent.name}.models")
 
 LOCK = 7_366_121_906_471
 """Any number, the same for everyone who migrates this database."""
@@ -24,9 +31,18 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         compare_server_default=True,
+        render_item=render_item,
         render_as_batch=True,  # SQLite alters a table by making it anew
     )
     context.run_migrations()
+
+
+def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | Literal[False]:
+    """Write our column type into new migrations, with its import; False leaves it to Alembic."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        autogenerate.imports.add("from app.database import UtcDateTime")
+        return "UtcDateTime()"
+    return False
 
 
 async def run_online() -> None:
