@@ -85,8 +85,6 @@ class SmtpMailer:
         try:
             await aiosmtplib.send(
                 self._message(mail),
-                sender=parseaddr(self.sender)[1],
-                recipients=[mail.to],
                 hostname=self.host,
                 port=self.port,
                 # Not the default, socket.getfqdn(), which asks the name server for each mail.

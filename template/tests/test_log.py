@@ -44,7 +44,7 @@ def read_json(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 def test_production_logs_one_json_object_a_line_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info", "json")
     with structlog.contextvars.bound_contextvars(request_id="abc"):
-        structlog.get_logger().info("auth.login_failed", text=FORGERY, other={1, 2})
+        structlog.get_logger().info("auth.login_failed", text=FORGERY, other={1, 2}, token="x")
 
     [line] = read_json(capsys)
     moment = datetime.fromisoformat(line.pop("timestamp"))
@@ -55,6 +55,7 @@ def test_production_logs_one_json_object_a_line_in_utc(capsys: pytest.CaptureFix
         "level": "info",
         "request_id": "abc",
         "text": FORGERY,
+        "token": REDACTED,
     }
 
 

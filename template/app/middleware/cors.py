@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from http import HTTPStatus
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -9,9 +10,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode, error_response
-from app.middleware.headers import request_header
 
-_ALLOW_ORIGIN = b"access-control-allow-origin"
+_ALLOW_ORIGIN: Final = b"access-control-allow-origin"
+_VARY: Final = (b"vary", b"Origin")
 
 
 class CorsMiddleware(CORSMiddleware):
@@ -36,14 +37,6 @@ class CorsMiddleware(CORSMiddleware):
             self.simple_headers["Access-Control-Expose-Headers"].encode("ascii"),
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-        elif scope["method"] == "OPTIONS":
-            await super().__call__(scope, receive, send)
-        else:
-            await self.simple_response(scope, receive, send, Headers(raw=[]))
-
     def preflight_response(self, request_headers: Headers) -> Response:
         response = super().preflight_response(request_headers)
         if response.status_code == HTTPStatus.OK:
@@ -61,7 +54,7 @@ class CorsMiddleware(CORSMiddleware):
         self, scope: Scope, receive: Receive, send: Send, request_headers: Headers
     ) -> None:
         """Do what the parent does, on raw headers: this runs on every request."""
-        added = self._headers_for(request_header(scope, b"origin"))
+        added = self._headers_for(request_headers.get("origin"))
 
         async def send_with_cors(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -70,9 +63,9 @@ class CorsMiddleware(CORSMiddleware):
 
         await self.app(scope, receive, send_with_cors)
 
-    def _headers_for(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
-        allowed = origin is not None and self.is_allowed_origin(origin.decode("latin-1"))
+    def _headers_for(self, origin: str | None) -> list[tuple[bytes, bytes]]:
         if self.allow_all_origins:
-            return [(_ALLOW_ORIGIN, b"*"), self.exposed] if allowed else []
-        vary = (b"vary", b"Origin")
-        return [(_ALLOW_ORIGIN, origin), self.exposed, vary] if allowed and origin else [vary]
+            return [(_ALLOW_ORIGIN, b"*"), self.exposed] if origin else []
+        if origin and self.is_allowed_origin(origin):
+            return [(_ALLOW_ORIGIN, origin.encode("latin-1")), self.exposed, _VARY]
+        return [_VARY]
