@@ -6,6 +6,7 @@ reader's terminal would execute escape sequences (CWE-150).
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -211,9 +212,8 @@ def _signed_by(key: Key, view: View) -> Line:
 
 
 def _section(title: str, rows: list[tuple[str, Line]]) -> None:
-    out = console.out
     width = max((len(name) for name, _ in rows), default=0)
-    if not out.is_terminal:
+    if not sys.stdout.isatty():
         _write([(title, "")])
         for name, line in rows or [("", [("(empty)", "")])]:
             _write([(f"  {name.ljust(width)}  ", ""), *line])
@@ -222,6 +222,7 @@ def _section(title: str, rows: list[tuple[str, Line]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    out = console.out
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
@@ -233,8 +234,7 @@ def _section(title: str, rows: list[tuple[str, Line]]) -> None:
 
 
 def _framed(title: str, colour: str, lines: list[Line]) -> None:
-    out = console.out
-    if not out.is_terminal:
+    if not sys.stdout.isatty():
         _write([(title, "")])
         for line in lines:
             _write([("  ", ""), *line])
@@ -250,12 +250,13 @@ def _framed(title: str, colour: str, lines: list[Line]) -> None:
     for mark, *rest in lines:
         grid.add_row(Text(*mark), Text.assemble(*rest))
     heading = Text(f" {title} ", style=f"bold {colour}")
-    out.print(Panel(grid, title=heading, title_align="left", border_style=colour, expand=False))
+    console.out.print(
+        Panel(grid, title=heading, title_align="left", border_style=colour, expand=False)
+    )
 
 
 def _line(line: Line, indent: int) -> None:
-    out = console.out
-    if not out.is_terminal:
+    if not sys.stdout.isatty():
         _write([(" " * indent, ""), *line])
         return
     from rich.padding import Padding
@@ -266,7 +267,7 @@ def _line(line: Line, indent: int) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row(Text(*line[0]), Text.assemble(*line[1:]))
-    out.print(Padding(grid, (0, 0, 0, indent)))
+    console.out.print(Padding(grid, (0, 0, 0, indent)))
 
 
 def _write(line: Line) -> None:

@@ -241,7 +241,7 @@ def _print(
         console.print_json(token_view.as_json(view))
     else:
         token_view.show(view)
-        if console.out.is_terminal and (advice := _advice(report, how, status)):
+        if sys.stdout.isatty() and (advice := _advice(report, how, status)):
             console.message(advice, style="bright_black")
 
 
