@@ -13,6 +13,7 @@ from app.accounts.services import Services, close_services, open_services
 from app.api import auth, health, users
 from app.api.dependencies import access_claims
 from app.api.error_handlers import add_error_handlers
+from app.api.responses import ANYWHERE, document_real_errors
 from app.client_address import rate_limit_key
 from app.config import Settings
 from app.middleware.cors import CorsMiddleware
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title=settings.app_name,
         version=__version__,
+        description=ANYWHERE,
         lifespan=_lifespan,
         middleware=_middleware(services),
         redirect_slashes=False,  # the redirect would go to whatever Host the client sent
@@ -43,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     for router in (auth.router, users.router, health.router):
         app.include_router(router)
+    document_real_errors(app)
     return app
 
 

@@ -1,6 +1,11 @@
 """E-mail addresses: one spelling a mailbox."""
 
+from typing import Final
+
 from email_validator import EmailNotValidError, validate_email
+
+MAX_EMAIL: Final = 254
+"""The longest address that mail can be sent to (RFC 5321 §4.5.3.1.3)."""
 
 
 def canonical_email(address: str) -> str:

@@ -28,7 +28,12 @@ async def change_password(
     if not await services.passwords.verify(current_password, old_hash):
         logger.warning(SecurityEvent.PASSWORD_CHANGE_FAILED, user_id=str(user.id))
         await count_wrong_password(services, user.email)
-        raise AppError(401, ErrorCode.INVALID_CREDENTIALS, "The current password is wrong.")
+        raise AppError(
+            401,
+            ErrorCode.INVALID_CREDENTIALS,
+            "The current password is wrong.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
     new_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
         locked = await lock_user(db, user.id)

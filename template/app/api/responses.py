@@ -1,10 +1,12 @@
 """What the OpenAPI document says of errors: each endpoint lists the statuses it really gives."""
 
-from typing import Any
+from typing import Any, Final
+
+from fastapi import FastAPI
 
 from app.api.schemas import Error
 
-_DESCRIPTIONS = {
+_DESCRIPTIONS: Final = {
     400: "The input is wrong; `details` says where.",
     401: "Not signed in, or the credentials are wrong.",
     403: "Signed in, but not allowed.",
@@ -16,10 +18,59 @@ _DESCRIPTIONS = {
     503: "Something this API depends on does not answer; `Retry-After` says when to try again.",
 }
 
+_RETRY_AFTER: Final = {
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+
+_HEADERS: Final = {
+    401: {
+        "WWW-Authenticate": {
+            "description": "`Bearer`, with `error` when a token was sent (RFC 6750 §3).",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    },
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
+}
+
+BODY_ERRORS: Final = (400, 413, 415)
+
+ANYWHERE: Final = """
+Every error has one format: `{"error": {"code", "message", "details"?}}`. Whatever the address, a
+request may also be answered 400 (a wrong `Host`, a rejected CORS preflight), 404, 405 with `Allow`,
+413, 415, 429 with `Retry-After`, or 500 with the request's id in `details`.
+"""
+"""The description of the whole API: what the layers around the endpoints answer."""
+
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an endpoint, in the one error format."""
-    return {status: {"model": Error, "description": _DESCRIPTIONS[status]} for status in statuses}
+    return {
+        status: {
+            "model": Error,
+            "description": _DESCRIPTIONS[status],
+            "headers": _HEADERS.get(status, {}),
+        }
+        for status in statuses
+    }
 
 
-BODY_ERRORS = (400, 413, 415)
+def document_real_errors(app: FastAPI) -> None:
+    """Leave out the 422 that FastAPI documents everywhere: here, validation is 400."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        for schema in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(schema, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

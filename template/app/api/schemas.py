@@ -1,5 +1,6 @@
 """What goes in and out, in JSON. Names are camelCase outside and snake_case inside."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
@@ -13,16 +14,29 @@ from pydantic import (
     field_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
-from app.accounts.emails import canonical_email
+from app.accounts.emails import MAX_EMAIL, canonical_email
 from app.accounts.models import Role
-from app.accounts.passwords import password_problem
+from app.accounts.passwords import MAX_BYTES, MIN_LENGTH, password_problem
+from app.errors import ErrorCode
+
+_NAME = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
+"""No line breaks, no terminal escapes, and no overrides of the writing direction. The joiners of
+Persian and of emoji, and the spaces of every script, belong to names."""
+
+_CERTAINLY_ACCEPTED = (
+    r"^(?=[\s\S]*[A-Z])(?=[\s\S]*[a-z])(?=[\s\S]*[0-9])"
+    r"(?:[\u0001-\u007f]{8,72}|[\u0001-\u07ff]{8,36}|[^\u0000]{8,18})$"
+)
+"""For clients that generate passwords: whatever matches fits into 72 bytes and is accepted. So is
+more, such as the letters of other scripts and mixtures; `password_problem` has the last word."""
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
+def _harmless(name: str) -> str:
+    if not re.fullmatch(_NAME, name):
         raise ValueError("must not contain control characters")
-    return text
+    return name
 
 
 def _acceptable_password(password: str) -> str:
@@ -37,26 +51,37 @@ def _in_utc(moment: datetime) -> datetime:
 
 Email = Annotated[
     str,
-    Field(max_length=320, json_schema_extra={"format": "email", "example": "ada@example.com"}),
+    StringConstraints(strip_whitespace=True, max_length=MAX_EMAIL),
     AfterValidator(canonical_email),
+    Field(json_schema_extra={"format": "email", "example": "ada@example.com"}),
 ]
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    AfterValidator(_printable),
-    Field(json_schema_extra={"example": "Ada Lovelace"}),
+    AfterValidator(_harmless),
+    Field(json_schema_extra={"pattern": _NAME, "example": "Ada Lovelace"}),
 ]
 Password = Annotated[
     str,
-    Field(max_length=1024, json_schema_extra={"format": "password"}),
+    Field(json_schema_extra={"format": "password"}),
 ]
 """A password somebody claims to know."""
 NewPassword = Annotated[
     str,
-    Field(max_length=1024, json_schema_extra={"format": "password", "minLength": 8}),
+    Field(
+        description="At least 8 characters, with an upper-case letter, a lower-case letter and a "
+        "digit; at most 72 bytes in UTF-8; none of the most common passwords.",
+        json_schema_extra={
+            "format": "password",
+            "minLength": MIN_LENGTH,
+            "maxLength": MAX_BYTES,
+            "pattern": _CERTAINLY_ACCEPTED,
+            "example": "Correct-Horse-7",
+        },
+    ),
     AfterValidator(_acceptable_password),
 ]
-Token = Annotated[str, Field(min_length=1, max_length=4096)]
+Token = Annotated[str, Field(min_length=1)]
 Timestamp = Annotated[datetime, AfterValidator(_in_utc)]
 
 
@@ -105,7 +130,7 @@ class ResetPasswordInput(Input):
 class UpdateProfileInput(Input):
     name: Name | None = None
     """null forgets the name."""
-    email: Email | None = None
+    email: Email | SkipJsonSchema[None] = None
     """Left out or an address, never null."""
 
     @field_validator("email", mode="before")
@@ -198,10 +223,16 @@ class Readiness(Output):
     limits: str
 
 
-class ErrorBody(Output):
-    code: str
+class FieldProblem(Output):
+    field: str
     message: str
-    details: object | None = None
+
+
+class ErrorBody(Output):
+    code: ErrorCode
+    message: str
+    details: list[FieldProblem] | dict[str, str] | SkipJsonSchema[None] = None
+    """Which fields are wrong; or facts by name, as `requestId`. Left out when there are none."""
 
 
 class Error(Output):
