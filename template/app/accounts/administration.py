@@ -90,18 +90,14 @@ async def set_password(services: Services, user_id: UUID, new_password: str) -> 
 
 
 async def purge(services: Services) -> dict[str, int]:
-    """Delete what has expired; returns how many rows of each table."""
+    """Delete what has expired; returns how many sessions and reset links."""
+    now = utc_now()
+    links = delete(PasswordReset).where(PasswordReset.expires_at < now).returning(PasswordReset.id)
+    ended = delete(Session).where(Session.expires_at < now).returning(Session.id)
     async with services.database.transaction() as db:
-        return {
-            table.__tablename__: len(
-                (
-                    await db.scalars(
-                        delete(table).where(table.expires_at < utc_now()).returning(table.id)
-                    )
-                ).all()
-            )
-            for table in (PasswordReset, Session)
-        }
+        reset_count = len((await db.scalars(links)).all())
+        session_count = len((await db.scalars(ended)).all())
+    return {"sessions": session_count, "passwordResets": reset_count}
 
 
 def _found(user: User | None) -> User:

@@ -2,6 +2,7 @@
 
 import asyncio
 from argparse import Namespace
+from pathlib import Path
 from typing import Any, Final
 
 from alembic.config import Config
@@ -22,6 +23,8 @@ from app.config import (
 from app.errors import Unavailable
 
 SMTP_TIMEOUT_SECONDS: Final = 3.0
+
+ALEMBIC_INI: Final = Path(__file__).parents[2] / "alembic.ini"
 
 Finding = dict[str, str]
 
@@ -81,7 +84,7 @@ async def _check_database(services: Services) -> list[Finding]:
                 "fix": "start it, or correct DATABASE_URL",
             }
         ]
-    wanted = ScriptDirectory.from_config(Config("alembic.ini")).get_heads()
+    wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
     if set(current) == set(wanted):
         return []
     return [

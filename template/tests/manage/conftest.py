@@ -1,0 +1,64 @@
+"""Running operator commands: as `python -m app.manage` does, in this process."""
+
+import io
+import json
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.manage.__main__ import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        assert self.exit_code == 0, self.err
+        return json.loads(self.out)
+
+
+Manage = Callable[..., Outcome]
+
+
+@pytest.fixture
+def project(values: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The directory of a project: the settings of the test, in its `.env`."""
+    lines = [f"{name.upper()}={value}\n" for name, value in values.items()]
+    (tmp_path / ".env").write_text("".join(lines))
+    (tmp_path / ".env").chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def manage(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Manage:
+    """`manage("user", "list")` asks for JSON; `manage(..., json=False)` for text."""
+
+    def run(*arguments: str, stdin: str = "", json: bool = True) -> Outcome:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        try:
+            exit_code = main([*arguments, *(["--json"] if json else [])])
+        except SystemExit as exit_:  # argparse
+            exit_code = int(exit_.code or 0)
+        captured = capsys.readouterr()
+        return Outcome(exit_code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def smtp_port() -> Iterator[int]:
+    """The port of something that accepts connections."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]

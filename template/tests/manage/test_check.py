@@ -1,0 +1,125 @@
+"""`check`, `info`, and how commands fail."""
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+
+from app.manage.output import print_text
+from tests.helpers import alembic_config
+from tests.manage.conftest import Manage
+
+NOWHERE = "127.0.0.1:1"
+
+
+def ids(manage: Manage, *arguments: str) -> list[str]:
+    return [finding["id"] for finding in manage("check", *arguments).data]
+
+
+def test_a_good_project_has_no_findings(manage: Manage) -> None:
+    assert manage("check").data == []
+    assert manage("check", json=False).out == "Nothing.\n"
+
+
+def test_what_production_would_refuse_is_found_on_demand(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", "*")
+    monkeypatch.setenv("REDIS_URL", "")
+    findings = {finding["id"]: finding for finding in manage("check", "--production").data}
+    assert findings.keys() >= {
+        "bcrypt_cost", "smtp_host", "cors_origins", "redis_url", "allowed_hosts", "environment"
+    }  # fmt: skip
+    assert findings["bcrypt_cost"]["severity"] == "error"
+    assert findings["redis_url"]["severity"] == "warning"
+    assert findings["redis_url"]["fix"] == "name a Redis"
+
+
+def test_production_that_would_not_start_is_explained(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert {"bcrypt_cost", "smtp_host"} <= set(ids(manage))
+
+
+def test_a_wrong_setting_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BCRYPT_COST", "99")
+    assert ids(manage) == ["bcrypt_cost"]
+
+
+def test_a_weak_secret_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET", "password" * 5)
+    [finding] = manage("check").data
+    assert (finding["id"], finding["severity"]) == ("jwt_secret", "warning")
+    assert finding["fix"] == "python -m app.manage keys rotate"
+
+
+def test_a_pending_migration_is_found(manage: Manage, database_url: str) -> None:
+    command.downgrade(alembic_config(database_url), "base")
+    try:
+        [finding] = manage("check").data
+        assert finding["fix"] == "python -m alembic upgrade head"
+        outcome = manage("user", "list")
+        assert outcome.exit_code == 1
+        assert "the database has no tables yet" in outcome.err
+    finally:
+        command.upgrade(alembic_config(database_url), "head")
+
+
+def test_what_does_not_answer_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://somebody:hidden@{NOWHERE}/nothing")
+    monkeypatch.setenv("REDIS_URL", f"redis://{NOWHERE}")
+    monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("SMTP_PORT", "1")
+    outcome = manage("check")
+    assert [finding["id"] for finding in outcome.data] == ["database", "redis", "smtp"]
+    assert "hidden" not in outcome.out
+
+
+def test_a_mail_server_that_answers_is_fine(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch, smtp_port: int
+) -> None:
+    monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("SMTP_PORT", str(smtp_port))
+    assert manage("check").data == []
+
+
+def test_info_shows_settings_without_secrets_and_without_a_database(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgres://somebody:hidden@{NOWHERE}/nothing")
+    secret = next(
+        line.split("=", 1)[1]
+        for line in (project / ".env").read_text().splitlines()
+        if line.startswith("JWT_SECRET=")
+    )
+    outcome = manage("info")
+    assert outcome.data["database"] == "postgresql"
+    assert outcome.data["settings"]["DATABASE_URL"].startswith("postgresql://somebody:***")
+    assert "hidden" not in outcome.out
+    assert secret not in outcome.out
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://somebody@{NOWHERE}/nothing")
+    outcome = manage("user", "list")
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert outcome.err == (
+        "error: the database does not answer\nhint: start it, or correct DATABASE_URL\n"
+    )
+
+
+def test_wrong_settings_are_named(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCESS_TOKEN_MINUTES", "soon")
+    outcome = manage("user", "list")
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert "ACCESS_TOKEN_MINUTES" in outcome.err
+    assert "soon" not in outcome.err
+
+
+def test_text_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    print_text({"name": None, "isActive": True})
+    print_text([{"a": 1, "long": "x"}, {"a": 22}])
+    assert capsys.readouterr().out == ("name      -\nisActive  true\na   long\n1   x\n22  -\n")

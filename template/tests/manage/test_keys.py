@@ -1,0 +1,91 @@
+"""Rotating the signing secret in `.env`."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from app.accounts.tokens import key_id
+from tests.manage.conftest import Manage
+
+
+def secrets_in(project: Path) -> tuple[str, list[str]]:
+    values = dotenv_values(project / ".env")
+    return values["JWT_SECRET"] or "", (values.get("JWT_PREVIOUS_SECRETS") or "").split(",")
+
+
+def test_rotating_makes_a_new_secret_sign_and_keeps_the_old_one(
+    manage: Manage, project: Path
+) -> None:
+    old, _ = secrets_in(project)
+    keys = manage("keys", "rotate").data
+    new, previous = secrets_in(project)
+    assert new != old
+    assert previous == [old]
+    assert keys == [
+        {"kid": key_id(new), "use": "signing"},
+        {"kid": key_id(old), "use": "verifying"},
+    ]
+    assert stat.S_IMODE((project / ".env").stat().st_mode) == 0o600
+    assert manage("keys", "list").data == keys
+
+
+def test_nothing_else_in_the_file_changes(manage: Manage, project: Path) -> None:
+    before = (project / ".env").read_text().splitlines()
+    manage("keys", "rotate")
+    after = (project / ".env").read_text().splitlines()
+    kept = [line for line in after if not line.startswith("JWT_")]
+    assert kept == [line for line in before if not line.startswith("JWT_")]
+
+
+def test_the_first_rotation_makes_a_private_file(manage: Manage, project: Path) -> None:
+    (project / ".env").unlink()
+    assert [key["use"] for key in manage("keys", "rotate").data] == ["signing"]
+    assert stat.S_IMODE((project / ".env").stat().st_mode) == 0o600
+
+
+def test_an_earlier_key_can_be_removed(manage: Manage, project: Path) -> None:
+    old, _ = secrets_in(project)
+    manage("keys", "rotate")
+    assert [key["use"] for key in manage("keys", "remove", key_id(old)).data] == ["signing"]
+    unknown = manage("keys", "remove", key_id(old))
+    assert unknown.exit_code == 1
+    assert "there is no key" in unknown.err
+
+
+def test_the_signing_key_can_not_be_removed(manage: Manage, project: Path) -> None:
+    secret, _ = secrets_in(project)
+    outcome = manage("keys", "remove", key_id(secret))
+    assert outcome.exit_code == 1
+    assert "keys rotate" in outcome.err
+    assert secrets_in(project)[0] == secret
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_PREVIOUS_SECRETS"])
+def test_a_secret_in_the_environment_is_rotated_there(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before = (project / ".env").read_text()
+    monkeypatch.setenv(name, "")
+    for command in (["rotate"], ["remove", "0" * 16]):
+        outcome = manage("keys", *command)
+        assert outcome.exit_code == 1
+        assert f"{name} is set in the environment" in outcome.err
+    assert (project / ".env").read_text() == before
+
+
+def test_a_secret_with_a_comma_can_not_become_an_earlier_one(manage: Manage, project: Path) -> None:
+    (project / ".env").write_text("JWT_SECRET=with,comma\n")
+    outcome = manage("keys", "rotate")
+    assert outcome.exit_code == 1
+    assert "with,comma" not in outcome.err
+    assert (project / ".env").read_text() == "JWT_SECRET=with,comma\n"
+
+
+def test_a_file_that_can_not_be_written_stays(manage: Manage, project: Path) -> None:
+    (project / ".env").unlink()
+    (project / ".env").mkdir()
+    outcome = manage("keys", "rotate")
+    assert outcome.exit_code == 1
+    assert "can't be" in outcome.err

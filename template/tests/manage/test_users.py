@@ -1,0 +1,260 @@
+"""Operators' commands on accounts, each seen through the API it acts on."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.accounts.passwords import password_problem
+from app.config import load_settings
+from tests.helpers import PASSWORD, Tables, bearer, connect, running_app
+from tests.manage.conftest import Manage
+
+
+@pytest.fixture
+def api(project: Path) -> Callable[..., httpx.Response]:
+    """One request to the API of the same project."""
+
+    def request(method: str, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            async with running_app(load_settings()) as app:
+                return await connect(app).request(method, path, **options)
+
+        return asyncio.run(ask())
+
+    return request
+
+
+def login(api: Callable[..., httpx.Response], email: str, password: str) -> httpx.Response:
+    return api("POST", "/api/auth/login", json={"email": email, "password": password})
+
+
+def test_seed_makes_an_admin_and_a_user_and_shows_each_password_once(
+    manage: Manage, api: Callable[..., httpx.Response]
+) -> None:
+    seeded = manage("seed").data
+    assert [(user["email"], user["role"]) for user in seeded] == [
+        ("admin@example.com", "admin"),
+        ("user@example.com", "user"),
+    ]
+    for user in seeded:
+        assert login(api, user["email"], user["password"]).status_code == 200
+
+    again = manage("seed").data
+    assert again == [{"email": u["email"], "role": u["role"]} for u in seeded]
+    assert login(api, "user@example.com", seeded[1]["password"]).status_code == 200
+
+
+def test_seed_refuses_production(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "ENVIRONMENT": "production",
+        "BCRYPT_COST": "12",
+        "SMTP_HOST": "localhost",
+    }.items():
+        monkeypatch.setenv(name, value)
+    outcome = manage("seed")
+    assert outcome.exit_code == 1
+    assert outcome.out == ""
+    assert "hint: make a real one" in outcome.err
+
+
+def test_create_generates_a_password_and_shows_it_once(
+    manage: Manage, api: Callable[..., httpx.Response]
+) -> None:
+    user = manage("user", "create", " Bob@Example.com", "--name", " Bob ", "--role", "admin").data
+    assert user["email"] == "bob@example.com"
+    assert (user["name"], user["role"], user["isActive"]) == ("Bob", "admin", True)
+    assert password_problem(user["password"]) is None
+    assert login(api, "bob@example.com", user["password"]).status_code == 200
+    assert "password" not in manage("user", "show", "bob@example.com").data
+
+
+def test_create_reads_a_password_from_stdin_and_does_not_repeat_it(
+    manage: Manage, api: Callable[..., httpx.Response]
+) -> None:
+    outcome = manage("user", "create", "bob@example.com", "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert PASSWORD not in outcome.out + outcome.err
+    assert outcome.data["name"] is None
+    assert login(api, "bob@example.com", PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "exit_code", "message"),
+    [
+        (["bob@"], "", 2, "EMAIL must be an e-mail address"),
+        (["bob@example.com", "--password-stdin"], "short\n", 2, "at least 8 characters"),
+        (["bob@example.com", "--name", " "], "", 2, "1 to 100 characters"),
+        (["bob@example.com", "--name", "a\nb"], "", 2, "1 to 100 characters"),
+        (["bob@example.com", "--role", "owner"], "", 2, "invalid choice"),
+        (["ada@example.com"], "", 1, "an account with this e-mail address exists"),
+    ],
+)
+def test_create_refuses_what_is_wrong_and_stores_nothing(
+    manage: Manage, arguments: list[str], stdin: str, exit_code: int, message: str
+) -> None:
+    manage("user", "create", "ada@example.com")
+    outcome = manage("user", "create", *arguments, stdin=stdin)
+    assert outcome.exit_code == exit_code
+    assert outcome.out == ""
+    assert message in outcome.err
+    assert manage("user", "list").data["total"] == 1
+
+
+def test_list_pages_in_order_of_registration(manage: Manage) -> None:
+    for name in ("a", "b", "c"):
+        manage("user", "create", f"{name}@example.com")
+    page = manage("user", "list", "--limit", "1", "--offset", "1").data
+    assert [user["email"] for user in page["users"]] == ["b@example.com"]
+    assert (page["total"], page["limit"], page["offset"]) == (3, 1, 1)
+    assert manage("user", "list", "--limit", "-1").exit_code == 2
+
+
+def test_deactivating_locks_out_at_once_and_activating_lets_in_again(
+    manage: Manage, api: Callable[..., httpx.Response]
+) -> None:
+    password = manage("user", "create", "ada@example.com").data["password"]
+    token = login(api, "ada@example.com", password).json()["accessToken"]
+
+    assert manage("user", "deactivate", "ada@example.com").data["isActive"] is False
+    assert api("GET", "/api/users/me", headers=bearer(token)).status_code == 401
+    assert login(api, "ada@example.com", password).status_code == 401
+
+    assert manage("user", "activate", "ada@example.com").data["isActive"] is True
+    assert api("GET", "/api/users/me", headers=bearer(token)).status_code == 401
+    assert login(api, "ada@example.com", password).status_code == 200
+
+
+def test_set_role(manage: Manage, api: Callable[..., httpx.Response]) -> None:
+    password = manage("user", "create", "ada@example.com").data["password"]
+    token = login(api, "ada@example.com", password).json()["accessToken"]
+    assert api("GET", "/api/users", headers=bearer(token)).status_code == 403
+    assert manage("user", "set-role", "ada@example.com", "admin").data["role"] == "admin"
+    assert api("GET", "/api/users", headers=bearer(token)).status_code == 200
+
+
+def test_set_password_ends_every_session(
+    manage: Manage, api: Callable[..., httpx.Response]
+) -> None:
+    old = manage("user", "create", "ada@example.com").data["password"]
+    token = login(api, "ada@example.com", old).json()["accessToken"]
+
+    new = manage("user", "set-password", "ada@example.com").data["password"]
+    assert api("GET", "/api/users/me", headers=bearer(token)).status_code == 401
+    assert login(api, "ada@example.com", old).status_code == 401
+    assert login(api, "ada@example.com", new).status_code == 200
+
+    outcome = manage("user", "set-password", "ada@example.com", "--password-stdin", stdin=PASSWORD)
+    assert "password" not in outcome.data
+    assert login(api, "ada@example.com", PASSWORD).status_code == 200
+
+
+def test_sessions_are_listed_and_revoked(
+    manage: Manage, api: Callable[..., httpx.Response]
+) -> None:
+    password = manage("user", "create", "ada@example.com").data["password"]
+    tokens = [login(api, "ada@example.com", password).json()["accessToken"] for _ in range(3)]
+    sessions = manage("user", "sessions", "ada@example.com").data["sessions"]
+    assert len(sessions) == 3
+    assert sessions[0].keys() == {
+        "id", "createdAt", "lastUsedAt", "expiresAt", "userAgent", "ipAddress"
+    }  # fmt: skip
+    assert manage("user", "show", "ada@example.com").data["sessions"] == 3
+
+    newest = sessions[0]["id"]
+    assert manage("user", "revoke", "ada@example.com", "--session", newest).data == {"revoked": 1}
+    statuses = [api("GET", "/api/users/me", headers=bearer(t)).status_code for t in tokens]
+    assert statuses == [200, 200, 401]
+    again = manage("user", "revoke", "ada@example.com", "--session", newest)
+    assert again.exit_code == 1
+    assert "has no live session with this id" in again.err
+
+    assert manage("user", "revoke", "ada@example.com").data == {"revoked": 2}
+    assert manage("user", "revoke", "ada@example.com").data == {"revoked": 0}
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["show", "activate", "deactivate", "set-password", "sessions", "revoke"],
+)
+def test_an_unknown_user_is_named_as_such(manage: Manage, command: str) -> None:
+    outcome = manage("user", command, "nobody@example.com")
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert "error: there is no such user" in outcome.err
+
+
+# ---- Tokens ---------------------------------------------------------------------------------
+
+
+def test_an_issued_token_works_until_its_session_ends(
+    manage: Manage, api: Callable[..., httpx.Response]
+) -> None:
+    manage("user", "create", "ada@example.com")
+    issued = manage("token", "issue", "ada@example.com", "--ttl", "60").data
+    assert issued["email"] == "ada@example.com"
+    headers = bearer(issued["accessToken"])
+    assert api("GET", "/api/users/me", headers=headers).status_code == 200
+    sessions = manage("user", "sessions", "ada@example.com").data["sessions"]
+    assert [session["id"] for session in sessions] == [issued["sessionId"]]
+    assert sessions[0]["expiresAt"] == issued["expiresAt"]
+    manage("user", "revoke", "ada@example.com")
+    assert api("GET", "/api/users/me", headers=headers).status_code == 401
+
+
+def test_a_token_is_not_issued_when_it_would_not_work(manage: Manage) -> None:
+    manage("user", "create", "ada@example.com")
+    too_long = manage("token", "issue", "ada@example.com", "--ttl", str(8 * 86400))
+    assert (too_long.exit_code, too_long.out) == (2, "")
+    assert "REFRESH_TOKEN_DAYS" in too_long.err
+    manage("user", "deactivate", "ada@example.com")
+    inactive = manage("token", "issue", "ada@example.com")
+    assert (inactive.exit_code, inactive.out) == (1, "")
+    assert "user activate ada@example.com" in inactive.err
+
+
+def test_status_tells_of_user_and_session(manage: Manage) -> None:
+    user = manage("user", "create", "ada@example.com").data
+    session = manage("token", "issue", "ada@example.com").data["sessionId"]
+    question = f'{{"sub": "{user["id"]}", "sid": "{session}"}}'
+
+    live = manage("token", "status", stdin=question).data
+    assert live["user"]["email"] == "ada@example.com"
+    assert live["session"]["revokedAt"] is None
+
+    manage("user", "revoke", "ada@example.com")
+    ended = manage("token", "status", stdin=question).data["session"]
+    assert ended["revokedReason"] == "revoked_by_operator"
+    assert ended["revokedAt"] is not None
+
+
+def test_status_of_an_unknown_token_is_empty(manage: Manage) -> None:
+    nobody = "00000000-0000-4000-8000-000000000000"
+    question = f'{{"sub": "{nobody}", "sid": "{nobody}"}}'
+    assert manage("token", "status", stdin=question).data == {"user": None, "session": None}
+
+
+@pytest.mark.parametrize(
+    "stdin", ["", "[]", "{}", '{"sub": 1, "sid": 2}', '{"sub": "x"}', "[" * 9999]
+)
+def test_status_needs_two_ids(manage: Manage, stdin: str) -> None:
+    outcome = manage("token", "status", stdin=stdin)
+    assert (outcome.exit_code, outcome.out) == (2, "")
+
+
+def test_purge_deletes_what_has_expired(
+    manage: Manage, api: Callable[..., httpx.Response], database_url: str
+) -> None:
+    manage("user", "create", "ada@example.com")
+    manage("token", "issue", "ada@example.com", "--ttl", "60")
+    api("POST", "/api/auth/forgot-password", json={"email": "ada@example.com"})
+    assert manage("purge").data == {"sessions": 0, "passwordResets": 0}
+    asyncio.run(age(database_url))
+    assert manage("purge").data == {"sessions": 1, "passwordResets": 1}
+
+
+async def age(database_url: str) -> None:
+    tables = Tables(database_url)
+    await tables.travel(hours=2)
+    await tables.close()
