@@ -244,11 +244,13 @@ def only_own_settings(project: Project) -> Iterator[list[str]]:
     have that project's database migrated and seeded.
     """
     names = env_file.setting_names(project.root / ".env.example")
+    # Bytecode that the first step writes is what makes the second, and `serve`, start fast.
+    names |= {"PYTHONDONTWRITEBYTECODE"}
     hidden = {name: value for name, value in os.environ.items() if name in names}
     for name in hidden:
         del os.environ[name]
     try:
-        yield sorted(hidden)
+        yield sorted(hidden.keys() - {"PYTHONDONTWRITEBYTECODE"})
     finally:
         os.environ.update(hidden)
 

@@ -26,19 +26,6 @@ class Limits(StrEnum):
     redis = "redis"
 
 
-EPILOG = """
-Examples:
-
-\b
-  authkit new myapi                        SQLite, limits in memory: nothing else to install
-  authkit new myapi --database postgres --limits redis
-  authkit new myapi --dry-run              the files that would be written
-
-A URL with a password belongs into AUTHKIT_DATABASE_URL or AUTHKIT_REDIS_URL: other users of the
-machine can read a command line. On PostgreSQL the database is created when it is missing.
-"""
-
-
 def new(
     path: Annotated[
         Path, typer.Argument(help="Where to; its last part is the project's name.", metavar="PATH")
@@ -77,7 +64,17 @@ def new(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a project: rendered, installed, migrated, seeded and committed."""
+    """Make a project: rendered, installed, migrated, seeded and committed.
+
+    A URL with a password belongs into AUTHKIT_DATABASE_URL or AUTHKIT_REDIS_URL: a command line can
+    be read by other users of the machine. On PostgreSQL a missing database is created.
+
+    Examples:
+
+      authkit new myapi                  SQLite, limits in memory: nothing else to install
+      authkit new myapi --database postgres --limits redis
+      authkit new myapi --dry-run        the files that would be written
+    """
     from authkit import scaffold
 
     ask = not (defaults or json or dry_run) and console.is_interactive()

@@ -1,0 +1,116 @@
+"""`authkit update`: bring a project to a newer version of its template."""
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from authkit import console
+from authkit.errors import CONFLICTS, UPDATE_AVAILABLE, AuthkitError
+from authkit.options import JsonOption, ProjectOption
+from authkit.project import Project
+
+if TYPE_CHECKING:
+    from authkit.upgrade import Report, Versions
+
+UNDO: Final = "git reset --hard"
+
+
+def update(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 3 when there is an update.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Merge beside the project and show what would change.")
+    ] = False,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="VERSION", help="Not to the newest one.", show_default=False),
+    ] = None,
+    project: ProjectOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring the project to this authkit's version of the template, and keep what you changed.
+
+    Works offline. Files are merged as git merges branches; the environment, the database (after a
+    question, never in production) and the tests follow. The result is staged, not committed.
+    Exits with 4 when there are conflicts to resolve.
+
+    Examples:
+
+      authkit update --check          in a scheduled job: exit 3 when there is an update
+      authkit update --dry-run        what would change, and why
+      authkit update
+    """
+    from authkit import upgrade
+
+    target = Project.find(project)
+    versions = upgrade.versions_of(target, to)
+    if check:
+        show_check(versions, as_json=json)
+    elif not versions.is_update:
+        show_up_to_date(versions, as_json=json)
+    elif dry_run:
+        with upgrade.prepared(target, versions) as (report, _):
+            show(report, as_json=json, tense="would be ")
+    else:
+        report = upgrade.update(target, versions)
+        show(report, as_json=json, tense="")
+        end(report)
+
+
+def show_check(versions: "Versions", *, as_json: bool) -> None:
+    if as_json:
+        answer = {
+            "current": versions.current,
+            "latest": versions.target,
+            "updateAvailable": versions.is_update,
+        }
+        console.print_json(answer)
+    elif versions.is_update:
+        print(f"{versions.target} is available; the project is at {versions.current}")
+    else:
+        print(f"up to date: {versions.current}")
+    if versions.is_update:
+        raise typer.Exit(UPDATE_AVAILABLE)
+
+
+def show_up_to_date(versions: "Versions", *, as_json: bool) -> None:
+    from authkit.upgrade import Report
+
+    if as_json:
+        console.print_json(Report(versions).as_json())
+    else:
+        console.success(f"The project is at {versions.current} already.")
+
+
+def show(report: "Report", *, as_json: bool, tense: str) -> None:
+    """Everything that the update means for the owner."""
+    if as_json:
+        console.print_json(report.as_json())
+        return
+    versions = report.versions
+    console.message(f"\n{versions.current} → {versions.target}\n", style="bold")
+    if tense and report.changelog:
+        console.message(report.changelog + "\n")
+    rows = [(tense + change.kind, change.path, change.note) for change in report.changes]
+    console.table(("", "file", ""), sorted(rows))
+    for name, default in report.new_settings.items():
+        console.message(f"new setting, in .env.example: {name}={default}")
+    if report.left_to_do:
+        console.message("\nLeft to do:", style="bold")
+        for step in [*report.left_to_do, f"or take it all back: {UNDO}"]:
+            console.message(f"  {step}")
+
+
+def end(report: "Report") -> None:
+    """The exit code: conflicts before anything else."""
+    if report.conflicts:
+        names = ", ".join(report.conflicts)
+        raise AuthkitError(
+            f"conflicts in {names}",
+            "both sides are in the files, between <<<<<<< and >>>>>>>; take your pick",
+            CONFLICTS,
+        )
+    if report.problem is not None:
+        raise report.problem
+    console.success("Up to date; the changes are staged.")

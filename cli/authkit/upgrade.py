@@ -1,0 +1,281 @@
+"""Updating a project to another version of its template, offline, from the installed wheel."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from packaging.version import InvalidVersion, Version
+
+from authkit import __version__, changelog, console, environment, lock, merge
+from authkit.errors import AuthkitError, UsageError
+from authkit.generate import TEMPLATE_SOURCE, Answers, place_template, render
+from authkit.merge import Change, Merge, Scratch
+from authkit.project import MARKER, Project, failure_of
+from authkit.repository import Repository
+
+SETTING_LINE: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+MIGRATE: Final = "authkit migrate"
+TEST: Final = "authkit test"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Where the project is, where it goes, and what this authkit can bring."""
+
+    current: str
+    target: str
+    known: tuple[str, ...]
+
+    @property
+    def is_update(self) -> bool:
+        return Version(self.target) > Version(self.current)
+
+
+@dataclass
+class Report:
+    """What an update did, or would do."""
+
+    versions: Versions
+    changelog: str = ""
+    changes: list[Change] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    new_settings: dict[str, str] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    """Of environment, migrations and tests: what was brought up to date."""
+    left_to_do: list[str] = field(default_factory=list)
+    problem: AuthkitError | None = None
+    """Why a step after the merge failed; the merge stands."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "from": self.versions.current,
+            "to": self.versions.target,
+            "changelog": self.changelog,
+            "changes": [
+                {"kind": change.kind, "path": change.path, "note": change.note}
+                for change in self.changes
+            ],
+            "conflicts": self.conflicts,
+            "newSettings": self.new_settings,
+            "done": self.done,
+            "leftToDo": self.left_to_do,
+        }
+
+
+def versions_of(project: Project, to: str | None = None) -> Versions:
+    """The versions that matter, when there is a way from the project's to the other."""
+    answers = project.answers()
+    if answers.get("_src_path") != TEMPLATE_SOURCE:
+        raise AuthkitError(
+            f"{MARKER} names another template: {answers.get('_src_path')}",
+            "only projects made by `authkit new` can be updated; copier can do others",
+        )
+    current = str(answers.get("_commit", "")).removeprefix("v")
+    known = known_versions()
+    target = (to or __version__).removeprefix("v")
+    if target not in known:
+        raise UsageError(f"authkit knows no version {target}", f"it knows {', '.join(known)}")
+    require_known(current, known)
+    if to and Version(target) < Version(current):
+        raise AuthkitError(
+            f"the project is at {current}; it can't go back to {target}",
+            "git can: look for the commit of the update and `git revert` it",
+        )
+    return Versions(current, target, known)
+
+
+def known_versions() -> tuple[str, ...]:
+    """The releases that this authkit carries, oldest first."""
+    bundle = place_template()
+    heads = Repository(bundle.parent).git("bundle", "list-heads", str(bundle)).decode()
+    tags = re.findall(r"refs/tags/v(\S+)", heads)
+    return tuple(sorted(tags, key=Version))
+
+
+def require_known(current: str, known: tuple[str, ...]) -> None:
+    """Refuse a project whose template this authkit does not have."""
+    if current in known:
+        return
+    try:
+        newer = Version(current) > Version(__version__)
+    except InvalidVersion:
+        raise AuthkitError(
+            f"{MARKER} does not say which version of the template made this project",
+            f"restore it: git checkout -- {MARKER}",
+        ) from None
+    if newer:
+        raise AuthkitError(
+            f"the project is at {current}, newer than this authkit ({__version__})",
+            "python3 -m pip install --upgrade authkit-fastapi",
+        )
+    raise AuthkitError(
+        f"the project is at {current}, which no released template is",
+        f"known are {', '.join(known)}; `git log -- {MARKER}` shows how it came about",
+    )
+
+
+def require_clean(repository: Repository) -> None:
+    """An update must be separable from the owner's own work, and git must be able to undo it."""
+    if repository.attempt("rev-parse", "--is-inside-work-tree").returncode != 0:
+        raise AuthkitError(
+            f"{repository.directory} is no git repository, so an update could not be undone",
+            "git init && git add --all && git commit -m 'Before the update'",
+        )
+    if repository.attempt("rev-parse", "--verify", "HEAD").returncode != 0:
+        raise AuthkitError(
+            "the repository has no commit yet", "git add --all && git commit -m 'Before the update'"
+        )
+    if repository.git("status", "--porcelain"):
+        raise AuthkitError(
+            "the working tree has changes that are not committed",
+            "commit them, or put them aside with `git stash --include-untracked`",
+        )
+
+
+@contextmanager
+def prepared(project: Project, versions: Versions) -> Iterator[tuple[Report, Merge]]:
+    """Render both versions and merge, all beside the project; nothing of it is changed."""
+    repository = Repository(project.root)
+    require_clean(repository)
+    with merge.scratch_for(repository, versions.target) as scratch:
+        before, after = (
+            render_beside(scratch, project, version)
+            for version in (versions.current, versions.target)
+        )
+        head = repository.line("rev-parse", "HEAD")
+        result = merge.merge(scratch, head, before, after)
+        report = Report(
+            versions,
+            changelog.between(read_changelog(scratch), versions.current, versions.target),
+            result.changes,
+            result.conflicting,
+            new_settings(before / ".env.example", after / ".env.example"),
+        )
+        yield report, result
+
+
+def render_beside(scratch: Scratch, project: Project, version: str) -> Path:
+    """The untouched project of that version, with this project's answers."""
+    answers = project.answers()
+    directory = scratch.directory / "rendered" / version
+    chosen = Answers(
+        str(answers.get("project_name", project.root.name)),
+        str(answers.get("database", "sqlite")),
+        str(answers.get("limits", "memory")),
+    )
+    render(directory, chosen, version)
+    return directory
+
+
+def read_changelog(scratch: Scratch) -> str:
+    """The changelog of the newest release; it is beside the template, not in it."""
+    bundle = str(Path(TEMPLATE_SOURCE).expanduser())
+    scratch.git("fetch", "--quiet", bundle, "HEAD:refs/heads/released")
+    return scratch.git("show", "released:CHANGELOG.md").decode()
+
+
+def new_settings(before: Path, after: Path) -> dict[str, str]:
+    """What the new version can be told and the old could not, with its default."""
+    old, new = (
+        dict(SETTING_LINE.findall(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        for path in (before, after)
+    )
+    return {name: default for name, default in new.items() if name not in old}
+
+
+def update(project: Project, versions: Versions) -> Report:
+    """Merge; then, unless a person has to resolve conflicts first, bring all else up to date."""
+    require_clean(Repository(project.root))
+    with console.step("merge"), prepared(project, versions) as (report, result):
+        merge.apply(result, Repository(project.root))
+    if report.conflicts:
+        report.left_to_do = ["resolve the conflicts, then `git add` each file", MIGRATE, TEST]
+        if touched(report, environment.REQUIREMENTS):
+            report.left_to_do.insert(1, lock.install_command(Path(environment.REQUIREMENTS)))
+    else:
+        follow_up(project, report)
+    report.left_to_do.append("look at it: git diff --cached; keep it: git commit")
+    return report
+
+
+def touched(report: Report, path: str) -> bool:
+    return any(change.path.endswith(path) for change in report.changes)
+
+
+def follow_up(project: Project, report: Report) -> None:
+    """Environment, migrations, tests, in this order; what fails is left to do, with the rest."""
+    install = lock.install_command(Path(environment.REQUIREMENTS))
+    steps = {
+        "environment": (bring_environment_up_to_date, install),
+        "migrations": (migrate, MIGRATE),
+        "tests": (run_tests, TEST),
+    }
+    for name, (step, command) in steps.items():
+        if report.problem is not None:
+            report.left_to_do.append(command)
+            continue
+        try:
+            finished = step(project)
+        except AuthkitError as failure:
+            report.problem = failure
+            finished = False
+        if finished:
+            report.done.append(name)
+        else:
+            report.left_to_do.append(command)
+
+
+def bring_environment_up_to_date(project: Project) -> bool:
+    """Install what the merged lock pins and `.venv` lacks; what the owner added stays."""
+    with console.step("environment"):
+        if not (project.root / ".venv").exists():
+            environment.create(project.root, project.root.name)
+        path = project.root / environment.REQUIREMENTS
+        if lock.differences(project, path, with_extras=False):
+            environment.install(project.root)
+    return True
+
+
+def migrate(project: Project) -> bool:
+    """Apply the new migrations, but production's only by its owner's own hand."""
+    from authkit.commands.migrate import history, position
+
+    revisions = history(project)
+    pending = revisions[position(revisions) + 1 :]
+    if not pending:
+        return True
+    if project.settings().get("ENVIRONMENT", "").lower() == "production":
+        console.warning("these are production's settings: its database is not migrated here")
+        return False
+    names = ", ".join(revision.id for revision in pending)
+    if not console.confirm(f"Migrate the database now ({names})?"):
+        return False
+    with console.step("migrate"):
+        result = project.run(["-m", "alembic", "upgrade", "head"])
+        if result.returncode != 0:
+            raise failure_of(result, "alembic upgrade head")
+    return True
+
+
+def run_tests(project: Project) -> bool:
+    """The project's own suite and gate, quietly; its last lines when it fails."""
+    from authkit.commands.test import services
+
+    with console.step("test"):
+        result = subprocess.run(
+            [str(project.python), "-m", "pytest", "-q"],
+            cwd=project.root,
+            env=project.environ() | services(project.settings()),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            tail = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
+            console.message(tail)
+            raise AuthkitError("the project's tests fail after the update", TEST)
+    return True
