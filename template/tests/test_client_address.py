@@ -66,7 +66,9 @@ def test_a_header_changes_nothing_without_a_trusted_proxy(header: str) -> None:
 def test_behind_trusted_proxies_the_right_most_untrusted_hop_is_the_client(
     forwarded: list[str], address: str
 ) -> None:
-    assert client_address(scope("10.0.0.1", *forwarded), PROXIES) == address
+    behind_proxy = scope("10.0.0.1", *forwarded, **{"x-real-ip": "203.0.113.9"})
+
+    assert client_address(behind_proxy, PROXIES) == address
 
 
 def test_a_proxy_is_trusted_over_a_mapped_or_an_ipv6_socket_too() -> None:

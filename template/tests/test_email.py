@@ -8,6 +8,7 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Any
 
+import aiosmtplib
 import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
@@ -25,6 +26,15 @@ class Inbox:
     def __init__(self) -> None:
         self.answers: list[str] = []
         self.envelopes: list[Envelope] = []
+        self.unknown: set[str] = set()
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.unknown:
+            return "550 No such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
         if self.answers:
@@ -38,9 +48,13 @@ class Inbox:
 
 
 @asynccontextmanager
-async def smtp_server(inbox: Inbox, **options: Any) -> AsyncIterator[int]:
+async def smtp_server(
+    inbox: Inbox, listen_tls: ssl.SSLContext | None = None, **options: Any
+) -> AsyncIterator[int]:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(inbox, loop=loop, **options), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: SMTP(inbox, loop=loop, **options), "127.0.0.1", 0, ssl=listen_tls
+    )
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -79,6 +93,7 @@ def server_tls(authority: trustme.CA) -> ssl.SSLContext:
         ("a@example.com", "Hello\nBcc: b@example.com"),
         ("a@example.com\x00", "Hello"),
         ("a@example.com", "Hello\x1b[2J"),
+        ("a@example.com", "Hello\u2028Bcc: b@example.com"),
     ],
 )
 def test_a_header_cannot_be_injected(to: str, subject: str) -> None:
@@ -151,12 +166,31 @@ async def test_a_mail_goes_over_verified_tls_after_signing_in(
 
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    options = {"tls_context": server_tls, "require_starttls": True, "auth_required": True}
+    options: dict[str, Any] = {
+        "tls_context": server_tls,
+        "require_starttls": True,
+        "auth_required": True,
+    }
     async with smtp_server(inbox, authenticator=authenticate, **options) as port:
         secure = {"starttls": True, "tls_context": trusting, "username": "api"}
         await smtp_mailer(port, **secure, password="correct").deliver(MAIL)
         with pytest.raises(MailRefused):
             await smtp_mailer(port, **secure, password="wrong").deliver(MAIL)
+
+    assert len(inbox.mails) == 1
+
+
+async def test_on_the_port_for_it_tls_comes_first(
+    inbox: Inbox,
+    authority: trustme.CA,
+    server_tls: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with smtp_server(inbox, listen_tls=server_tls) as port:
+        monkeypatch.setattr("app.email.SMTPS_PORT", port)
+        await smtp_mailer(port, starttls=True, tls_context=trusting).deliver(MAIL)
 
     assert len(inbox.mails) == 1
 
@@ -183,13 +217,14 @@ async def test_a_server_that_says_nothing_is_given_up() -> None:
     loop = asyncio.get_running_loop()
     async with await loop.create_server(asyncio.Protocol, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(TimeoutError):
-            await smtp_mailer(port, timeout=0.1).deliver(MAIL)
+        async with asyncio.timeout(1):
+            with pytest.raises(aiosmtplib.SMTPTimeoutError):
+                await smtp_mailer(port, timeout=0.1).deliver(MAIL)
 
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [("550 No such user here", MailRefused), ("451 Try again later", Exception)],
+    [("554 Not accepted", MailRefused), ("451 Try again later", Exception)],
 )
 async def test_only_a_permanent_answer_is_a_refusal(
     inbox: Inbox, answer: str, error: type[Exception]
@@ -200,6 +235,13 @@ async def test_only_a_permanent_answer_is_a_refusal(
             await smtp_mailer(port).deliver(MAIL)
 
     assert isinstance(caught.value, MailRefused) == answer.startswith("5")
+
+
+async def test_an_unknown_recipient_is_a_refusal(inbox: Inbox) -> None:
+    inbox.unknown = {MAIL.to}
+    async with smtp_server(inbox) as port:
+        with pytest.raises(MailRefused):
+            await smtp_mailer(port).deliver(MAIL)
 
 
 # The outbox
