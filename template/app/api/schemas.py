@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    field_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
@@ -25,7 +24,7 @@ _NAME = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
 """No line breaks, no terminal escapes, and no overrides of the writing direction. The joiners of
 Persian and of emoji, and the spaces of every script, belong to names."""
 
-_CERTAINLY_ACCEPTED = (
+CERTAINLY_ACCEPTED = (
     r"^(?=[\s\S]*[A-Z])(?=[\s\S]*[a-z])(?=[\s\S]*[0-9])"
     r"(?:[\u0001-\u007f]{8,72}|[\u0001-\u07ff]{8,36}|[^\u0000]{8,18})$"
 )
@@ -75,7 +74,7 @@ NewPassword = Annotated[
             "format": "password",
             "minLength": MIN_LENGTH,
             "maxLength": MAX_BYTES,
-            "pattern": _CERTAINLY_ACCEPTED,
+            "pattern": CERTAINLY_ACCEPTED,
             "example": "Correct-Horse-7",
         },
     ),
@@ -130,15 +129,8 @@ class ResetPasswordInput(Input):
 class UpdateProfileInput(Input):
     name: Name | None = None
     """null forgets the name."""
-    email: Email | SkipJsonSchema[None] = None
-    """Left out or an address, never null."""
-
-    @field_validator("email", mode="before")
-    @classmethod
-    def _refuse_null(cls, email: object) -> object:
-        if email is None:
-            raise ValueError("must be an e-mail address")
-        return email
+    email: Email = Field(default_factory=str)
+    """Left out, which is not the same as empty, or an address; never null."""
 
 
 class ChangePasswordInput(Input):
