@@ -44,7 +44,8 @@ async def _prepare_mail(services: Services, user_id: UUID | None, email: str) ->
     token = secrets.token_urlsafe(TOKEN_BYTES)
     now = utc_now()
     async with services.database.transaction() as db:
-        if await lock_user(db, user_id) is None:
+        user = await lock_user(db, user_id)
+        if user is None or not user.is_active or user.email != email:  # changed meanwhile
             return None
         await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
         db.add(

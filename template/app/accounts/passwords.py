@@ -92,7 +92,7 @@ class PasswordHasher:
         data = normalise(password)
         possible = len(data) <= MAX_BYTES and b"\x00" not in data
         stored = (password_hash or self._nobody).encode()
-        matches = await self._run(lambda: bcrypt.checkpw(data if possible else b"", stored))
+        matches = await self._run(lambda: _matches(data if possible else b"", stored))
         return matches and possible and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
@@ -110,6 +110,13 @@ class PasswordHasher:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _matches(data: bytes, stored: bytes) -> bool:
+    try:
+        return bcrypt.checkpw(data, stored)
+    except ValueError:  # what is stored is no bcrypt hash; no password opens it
+        return False
 
 
 def _yield_to_others() -> None:
