@@ -37,10 +37,10 @@ class SecurityEvent(StrEnum):
     LOGGED_OUT = "auth.logged_out"
     REFRESH_REUSED = "auth.refresh_reused"
     SESSIONS_REVOKED = "auth.sessions_revoked"
-    PASSWORD_RESET_REQUESTED = "auth.password_reset_requested"  # noqa: S105
-    PASSWORD_RESET = "auth.password_reset"  # noqa: S105
-    PASSWORD_CHANGED = "auth.password_changed"  # noqa: S105
-    PASSWORD_CHANGE_FAILED = "auth.password_change_failed"  # noqa: S105
+    PASSWORD_RESET_REQUESTED = "auth.password_reset_requested"  # noqa: S105  # nosec B105
+    PASSWORD_RESET = "auth.password_reset"  # noqa: S105  # nosec B105
+    PASSWORD_CHANGED = "auth.password_changed"  # noqa: S105  # nosec B105
+    PASSWORD_CHANGE_FAILED = "auth.password_change_failed"  # noqa: S105  # nosec B105
     EMAIL_CHANGED = "auth.email_changed"
     ROLE_CHANGED = "auth.role_changed"
     USER_ACTIVATED = "auth.user_activated"

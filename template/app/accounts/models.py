@@ -26,8 +26,8 @@ class RevokedReason(StrEnum):
     REVOKED_BY_USER = "revoked_by_user"
     REVOKED_BY_OPERATOR = "revoked_by_operator"
     REFRESH_REUSED = "refresh_reused"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105
-    PASSWORD_RESET = "password_reset"  # noqa: S105
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # nosec B105
+    PASSWORD_RESET = "password_reset"  # noqa: S105  # nosec B105
     DEACTIVATED = "deactivated"
 
 
