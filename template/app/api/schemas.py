@@ -38,6 +38,15 @@ def _harmless(name: str) -> str:
     return name
 
 
+def _encodable(text: str) -> str:
+    r"""Refuse lone surrogates, which JSON can spell ("\\ud800") and no encoding can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode") from None
+    return text
+
+
 def _acceptable_password(password: str) -> str:
     if problem := password_problem(password):
         raise ValueError(problem)
@@ -62,6 +71,7 @@ Name = Annotated[
 ]
 Password = Annotated[
     str,
+    AfterValidator(_encodable),
     Field(json_schema_extra={"format": "password"}),
 ]
 """A password somebody claims to know."""
@@ -78,6 +88,7 @@ NewPassword = Annotated[
             "example": "Correct-Horse-7",
         },
     ),
+    AfterValidator(_encodable),
     AfterValidator(_acceptable_password),
 ]
 Token = Annotated[str, Field(min_length=1)]
