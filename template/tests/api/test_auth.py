@@ -96,6 +96,13 @@ async def test_an_address_registers_once_however_it_is_spelled(
     }
 
 
+async def test_an_address_has_a_length(client: httpx.AsyncClient) -> None:
+    response = await client.post("/api/auth/register", json={**ADA, "email": "a" * 255})
+
+    assert response.status_code == 400
+    assert response.json() == invalid("email", "String should have at most 254 characters")
+
+
 async def test_the_address_is_trimmed_and_lower_cased(client: httpx.AsyncClient) -> None:
     response = await client.post("/api/auth/register", json={**ADA, "email": " Ada@Example.Com "})
 
@@ -122,7 +129,7 @@ BAD_EMAILS = [
     '"quoted"@example.com',
     "ada@[127.0.0.1]",
     "ada@example.com,eve@example.com",
-    "ada@" + "a" * 250 + ".com",
+    "ada@" + "a" * 240 + ".com",
 ]
 
 
@@ -146,7 +153,6 @@ BAD_PASSWORDS = [
     ("Aa7-" + "\ufdfa" * 4, "must have at most 72 bytes in UTF-8"),
     ("Passw0rd", "is one of the most common passwords"),
     ("PassWord123", "is one of the most common passwords"),
-    ("Aa7" + "x" * 1022, "String should have at most 1024 characters"),
 ]
 
 

@@ -1,0 +1,580 @@
+"""`/api/users` as a client sees it: one's own profile and sessions, and everybody's for admins."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.helpers import (
+    ADDRESS,
+    OTHER_PASSWORD,
+    PASSWORD,
+    Account,
+    Mailbox,
+    Tables,
+    connect,
+    error_code,
+    is_signed_in,
+    refresh,
+    register,
+    sign_in,
+    try_refresh,
+)
+
+UNAUTHENTICATED = {
+    "error": {
+        "code": "unauthenticated",
+        "message": "Sign in first: send an access token as `Authorization: Bearer <token>`.",
+    }
+}
+NO_SUCH_USER = {"error": {"code": "not_found", "message": "There is no such user."}}
+
+PROTECTED = [
+    ("GET", "/api/users/me"),
+    ("PATCH", "/api/users/me"),
+    ("POST", "/api/users/me/change-password"),
+    ("GET", "/api/users/me/sessions"),
+    ("DELETE", f"/api/users/me/sessions/{uuid4()}"),
+    ("GET", "/api/users"),
+    ("GET", f"/api/users/{uuid4()}"),
+    ("PATCH", f"/api/users/{uuid4()}"),
+    ("POST", "/api/auth/logout"),
+    ("POST", "/api/auth/logout-all"),
+]
+
+
+def moment(text: str) -> datetime:
+    """Read a timestamp, which must be in UTC and of the last minute or in the future."""
+    read = datetime.fromisoformat(text)
+    assert read.utcoffset() == timedelta(0)
+    assert read > datetime.now(UTC) - timedelta(minutes=1)
+    return read
+
+
+async def patch_me(client: httpx.AsyncClient, who: Account, **changes: Any) -> httpx.Response:
+    return await client.patch("/api/users/me", json=changes, headers=who.headers)
+
+
+# ---- Who may ask ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "path"), PROTECTED)
+async def test_without_a_token_there_is_a_challenge(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    response = await client.request(method, path)
+
+    assert (response.status_code, response.json()) == (401, UNAUTHENTICATED)
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("method", "path"), PROTECTED)
+async def test_a_bad_token_is_said_to_be_one(
+    client: httpx.AsyncClient, ada: Account, method: str, path: str
+) -> None:
+    for authorization in ("Bearer x", "Bearer", "Bearer ", "Basic eDp5", f"{ada.access_token}"):
+        response = await client.request(method, path, headers={"Authorization": authorization})
+
+        assert (response.status_code, error_code(response)) == (401, "invalid_token")
+        assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "BeArEr"])
+async def test_the_case_of_the_scheme_does_not_matter(
+    client: httpx.AsyncClient, ada: Account, scheme: str
+) -> None:
+    headers = {"Authorization": f"{scheme} {ada.access_token}"}
+
+    assert (await client.get("/api/users/me", headers=headers)).status_code == 200
+
+
+async def test_a_token_counts_only_in_its_header(client: httpx.AsyncClient, ada: Account) -> None:
+    """RFC 6750 §2.3: a token in a URL ends in logs and histories."""
+    token = ada.access_token
+    for options in (
+        {"params": {"access_token": token}},
+        {"cookies": {"access_token": token, "Authorization": f"Bearer {token}"}},
+        {"headers": {"X-Access-Token": token}},
+    ):
+        client.cookies.clear()
+        client.cookies.update(options.pop("cookies", {}))
+        response = await client.get("/api/users/me", **options)  # type: ignore[arg-type]
+        assert (response.status_code, response.json()) == (401, UNAUTHENTICATED)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/users"),
+        ("GET", f"/api/users/{uuid4()}"),
+        ("PATCH", f"/api/users/{uuid4()}"),
+        ("GET", "/api/users/not-a-uuid"),
+    ],
+)
+async def test_what_is_for_admins_is_a_403_for_others(
+    client: httpx.AsyncClient, ada: Account, method: str, path: str
+) -> None:
+    body = {"role": "admin"} if method == "PATCH" else None
+
+    response = await client.request(method, path, json=body, headers=ada.headers)
+
+    assert response.status_code == 403
+    assert response.json() == {
+        "error": {"code": "forbidden", "message": "Only admins may do this."}
+    }
+
+
+# ---- GET me ---------------------------------------------------------------------------------
+
+
+async def test_the_profile_is_what_the_contract_says(
+    client: httpx.AsyncClient, ada: Account
+) -> None:
+    response = await client.get("/api/users/me", headers=ada.headers)
+
+    assert response.status_code == 200
+    body = response.json()
+    moment(body.pop("createdAt"))
+    assert body == {
+        "id": ada.id,
+        "email": "ada@example.com",
+        "name": "Ada Lovelace",
+        "role": "user",
+    }
+
+
+# ---- PATCH me -------------------------------------------------------------------------------
+
+
+async def test_name_and_email_can_be_changed(client: httpx.AsyncClient, ada: Account) -> None:
+    before = datetime.now(UTC)
+
+    response = await patch_me(client, ada, name=" Countess ", email=" Countess@Example.com")
+
+    assert response.status_code == 200
+    body = response.json()
+    assert moment(body.pop("updatedAt")) >= before
+    assert body == {
+        "id": ada.id,
+        "email": "countess@example.com",
+        "name": "Countess",
+        "role": "user",
+    }
+    me = (await client.get("/api/users/me", headers=ada.headers)).json()
+    assert (me["email"], me["name"]) == ("countess@example.com", "Countess")
+    assert await sign_in(client, "countess@example.com")
+
+
+async def test_what_is_left_out_stays(client: httpx.AsyncClient, ada: Account) -> None:
+    assert (await patch_me(client, ada, name="Ada")).json()["email"] == "ada@example.com"
+    assert (await patch_me(client, ada, email="a@example.com")).json()["name"] == "Ada"
+    nothing = (await patch_me(client, ada)).json()
+    assert (nothing["email"], nothing["name"]) == ("a@example.com", "Ada")
+
+
+async def test_null_forgets_the_name(client: httpx.AsyncClient, ada: Account) -> None:
+    assert (await patch_me(client, ada, name=None)).json()["name"] is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("email", None, "Input should be a valid string"),
+        ("email", "", "must be an e-mail address"),
+        ("email", "ada", "must be an e-mail address"),
+        ("email", 7, "Input should be a valid string"),
+        ("name", "", "String should have at least 1 character"),
+        ("name", "x" * 101, "String should have at most 100 characters"),
+        ("name", ["Ada"], "Input should be a valid string"),
+    ],
+)
+async def test_a_profile_refuses_what_registering_refuses(
+    client: httpx.AsyncClient, ada: Account, field: str, value: object, problem: str
+) -> None:
+    response = await patch_me(client, ada, **{field: value})
+
+    assert response.status_code == 400
+    assert response.json()["error"]["details"] == [{"field": field, "message": problem}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"role": "admin"},
+        {"isActive": False},
+        {"id": str(uuid4())},
+        {"password": OTHER_PASSWORD},
+        {"passwordHash": "x"},
+        {"createdAt": "2000-01-01T00:00:00Z"},
+        {"name": "Ada", "role": "admin"},
+    ],
+)
+async def test_owners_cannot_assign_what_is_not_theirs(
+    client: httpx.AsyncClient, ada: Account, database: Tables, change: dict[str, Any]
+) -> None:
+    before = await database.user()
+
+    response = await patch_me(client, ada, **change)
+
+    assert (response.status_code, error_code(response)) == (400, "validation_failed")
+    assert await database.user() == before
+
+
+async def test_an_address_of_somebody_else_is_taken(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    await register(client, "eve@example.com")
+
+    response = await patch_me(client, ada, name="Mallory", email="EVE@example.com")
+
+    assert (response.status_code, error_code(response)) == (409, "email_taken")
+    me = (await client.get("/api/users/me", headers=ada.headers)).json()
+    assert (me["email"], me["name"]) == ("ada@example.com", "Ada Lovelace")
+    assert await mailbox.mails() == []
+
+
+async def test_both_addresses_are_told_of_a_change(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    await patch_me(client, ada, email="new@example.com")
+    await patch_me(client, ada, email="new@example.com")  # no change, no mail
+
+    mails = await mailbox.mails()
+    assert {mail.to for mail in mails} == {"ada@example.com", "new@example.com"}
+    assert len(mails) == 2
+    assert all("is now new@example.com" in mail.text for mail in mails)
+
+
+# ---- change-password ------------------------------------------------------------------------
+
+
+async def change_password(
+    client: httpx.AsyncClient, who: Account, current: str = PASSWORD, new: str = OTHER_PASSWORD
+) -> httpx.Response:
+    body = {"currentPassword": current, "newPassword": new}
+    return await client.post("/api/users/me/change-password", json=body, headers=who.headers)
+
+
+async def test_changing_the_password(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    response = await change_password(client, ada)
+
+    assert (response.status_code, response.json()) == (200, {"message": "Password changed"})
+    assert await sign_in(client, password=OTHER_PASSWORD)
+    assert (await client.post("/api/auth/login", json=ada.credentials)).status_code == 401
+    [mail] = await mailbox.mails()
+    assert mail.to == "ada@example.com"
+    assert "password was changed" in mail.subject
+
+
+async def test_the_current_password_must_be_right(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    response = await change_password(client, ada, current=PASSWORD + "x")
+
+    assert response.status_code == 401
+    assert response.json() == {
+        "error": {"code": "invalid_credentials", "message": "The current password is wrong."}
+    }
+    assert await sign_in(client)
+    assert await mailbox.mails() == []
+
+
+# ---- Sessions -------------------------------------------------------------------------------
+
+
+async def sessions_of(client: httpx.AsyncClient, who: Account) -> list[dict[str, Any]]:
+    response = await client.get("/api/users/me/sessions", headers=who.headers)
+    assert response.status_code == 200
+    assert response.json().keys() == {"sessions"}
+    sessions: list[dict[str, Any]] = response.json()["sessions"]
+    return sessions
+
+
+async def test_a_session_says_what_it_is_of(app: FastAPI) -> None:
+    laptop = connect(app, headers={"User-Agent": "Laptop/1.0"})
+    phone = connect(app, "2001:db8::1", headers={"User-Agent": "P" * 300})
+    first = await register(laptop)
+    second = await sign_in(phone)
+
+    one, two = await sessions_of(phone, second)
+
+    assert one.keys() == {
+        "id",
+        "createdAt",
+        "lastUsedAt",
+        "expiresAt",
+        "userAgent",
+        "ipAddress",
+        "current",
+    }
+    assert (one["userAgent"], one["ipAddress"], one["current"]) == ("P" * 255, "2001:db8::1", True)
+    assert (two["userAgent"], two["ipAddress"], two["current"]) == ("Laptop/1.0", ADDRESS, False)
+    assert moment(one["createdAt"]) == moment(one["lastUsedAt"])
+    lifetime = moment(one["expiresAt"]) - moment(one["createdAt"])
+    assert abs(lifetime - timedelta(days=7)) <= timedelta(seconds=1)
+    assert [s["current"] for s in await sessions_of(laptop, first)] == [False, True]
+
+
+async def test_a_client_need_not_say_what_it_is(app: FastAPI) -> None:
+    client = connect(app)
+    del client.headers["User-Agent"]
+
+    [session] = await sessions_of(client, await register(client))
+
+    assert session["userAgent"] is None
+
+
+async def test_refreshing_is_using_and_makes_no_new_session(
+    client: httpx.AsyncClient, ada: Account
+) -> None:
+    [before] = await sessions_of(client, ada)
+
+    [after] = await sessions_of(client, await refresh(client, ada))
+
+    assert after.pop("lastUsedAt") > before.pop("lastUsedAt")
+    assert after == before
+
+
+async def test_only_live_sessions_of_ones_own_are_listed(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    eve = await register(client, "eve@example.com")
+    await client.post(
+        "/api/auth/logout", json={"refreshToken": "x"}, headers=(await sign_in(client)).headers
+    )
+    await database.travel(days=8)
+    ada = await sign_in(client)
+
+    assert [session["current"] for session in await sessions_of(client, ada)] == [True]
+    assert await sessions_of(client, await sign_in(client, "eve@example.com"))
+    assert not await is_signed_in(client, eve)
+
+
+async def test_one_session_can_be_ended(client: httpx.AsyncClient, ada: Account) -> None:
+    phone = await sign_in(client)
+    [other] = [session for session in await sessions_of(client, ada) if not session["current"]]
+    path = f"/api/users/me/sessions/{other['id']}"
+
+    response = await client.delete(path, headers=ada.headers)
+
+    assert (response.status_code, response.json()) == (200, {"message": "Session revoked"})
+    assert not await is_signed_in(client, phone)
+    assert (await try_refresh(client, phone.refresh_token)).status_code == 401
+    assert await is_signed_in(client, await refresh(client, ada))
+    assert (await client.delete(path, headers=ada.headers)).status_code == 404
+
+
+async def test_ones_current_session_can_be_ended(client: httpx.AsyncClient, ada: Account) -> None:
+    [current] = await sessions_of(client, ada)
+
+    await client.delete(f"/api/users/me/sessions/{current['id']}", headers=ada.headers)
+
+    assert not await is_signed_in(client, ada)
+
+
+async def test_nobody_ends_a_session_of_somebody_else(
+    client: httpx.AsyncClient, ada: Account, admin: Account
+) -> None:
+    [session] = await sessions_of(client, ada)
+    for path in (session["id"], str(uuid4())):
+        response = await client.delete(f"/api/users/me/sessions/{path}", headers=admin.headers)
+        assert response.status_code == 404
+        assert response.json() == {
+            "error": {"code": "not_found", "message": "You have no such session."}
+        }
+    assert await is_signed_in(client, ada)
+
+
+@pytest.mark.parametrize("session_id", ["x", "7", "me", "%00", "'; --", "x" * 2000])
+async def test_a_session_id_is_a_uuid(
+    client: httpx.AsyncClient, ada: Account, session_id: str
+) -> None:
+    response = await client.delete(f"/api/users/me/sessions/{session_id}", headers=ada.headers)
+
+    assert (response.status_code, error_code(response)) == (400, "validation_failed")
+    assert [d["field"] for d in response.json()["error"]["details"]] == ["session_id"]
+
+
+# ---- For admins -----------------------------------------------------------------------------
+
+
+async def list_users(client: httpx.AsyncClient, who: Account, **params: object) -> dict[str, Any]:
+    response = await client.get("/api/users", params=params, headers=who.headers)  # type: ignore[arg-type]
+    assert response.status_code == 200, response.text
+    page: dict[str, Any] = response.json()
+    return page
+
+
+async def test_admins_see_all_users_a_page_at_a_time(
+    client: httpx.AsyncClient, admin: Account
+) -> None:
+    emails = ["admin@example.com"]
+    for number in range(4):
+        emails.append(f"user{number}@example.com")
+        await register(client, emails[-1])
+
+    everybody = await list_users(client, admin)
+    page = await list_users(client, admin, limit=2, offset=3)
+
+    assert [user["email"] for user in everybody["users"]] == emails
+    assert (everybody["total"], everybody["limit"], everybody["offset"]) == (5, 20, 0)
+    assert [user["email"] for user in page["users"]] == emails[3:]
+    assert (page["total"], page["limit"], page["offset"]) == (5, 2, 3)
+    beyond = await list_users(client, admin, offset=99, limit=100)
+    assert (beyond["users"], beyond["total"]) == ([], 5)
+    user = everybody["users"][-1]
+    moment(user.pop("createdAt"))
+    moment(user.pop("updatedAt"))
+    UUID(user.pop("id"))
+    assert user == {
+        "email": "user3@example.com",
+        "name": "Ada Lovelace",
+        "role": "user",
+        "isActive": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("limit", "0"),
+        ("limit", "101"),
+        ("limit", "-1"),
+        ("limit", "x"),
+        ("limit", ""),
+        ("limit", "1.5"),
+        ("limit", "9" * 5000),
+        ("offset", "-1"),
+        ("offset", str(2**31)),
+        ("offset", "NaN"),
+    ],
+)
+async def test_a_page_has_bounds(
+    client: httpx.AsyncClient, admin: Account, parameter: str, value: str
+) -> None:
+    response = await client.get("/api/users", params={parameter: value}, headers=admin.headers)
+
+    assert (response.status_code, error_code(response)) == (400, "validation_failed")
+    assert [detail["field"] for detail in response.json()["error"]["details"]] == [parameter]
+
+
+async def test_admins_see_one_user(client: httpx.AsyncClient, admin: Account, ada: Account) -> None:
+    response = await client.get(f"/api/users/{ada.id}", headers=admin.headers)
+
+    assert response.status_code == 200
+    body = response.json()
+    assert body.keys() == {"id", "email", "name", "role", "isActive", "createdAt", "updatedAt"}
+    assert (body["id"], body["email"]) == (ada.id, "ada@example.com")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_there_may_be_no_such_user(
+    client: httpx.AsyncClient, admin: Account, method: str
+) -> None:
+    body = {"isActive": False} if method == "PATCH" else None
+
+    response = await client.request(
+        method, f"/api/users/{uuid4()}", json=body, headers=admin.headers
+    )
+
+    assert (response.status_code, response.json()) == (404, NO_SUCH_USER)
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_a_user_id_is_a_uuid(client: httpx.AsyncClient, admin: Account, method: str) -> None:
+    body = {"isActive": False} if method == "PATCH" else None
+    for user_id in ("x", "7", "%00", "' OR 1=1"):
+        response = await client.request(
+            method, f"/api/users/{user_id}", json=body, headers=admin.headers
+        )
+        assert (response.status_code, error_code(response)) == (400, "validation_failed")
+
+
+async def patch_user(
+    client: httpx.AsyncClient, admin: Account, user: Account, **changes: Any
+) -> httpx.Response:
+    return await client.patch(f"/api/users/{user.id}", json=changes, headers=admin.headers)
+
+
+async def test_a_new_role_holds_from_the_next_request_on(
+    client: httpx.AsyncClient, admin: Account, ada: Account
+) -> None:
+    response = await patch_user(client, admin, ada, role="admin")
+    assert (response.status_code, response.json()["role"]) == (200, "admin")
+    assert await list_users(client, ada)
+
+    assert (await patch_user(client, admin, ada, role="user")).json()["role"] == "user"
+    refused = await client.get("/api/users", headers=ada.headers)
+    assert (refused.status_code, error_code(refused)) == (403, "forbidden")
+    assert await is_signed_in(client, ada)
+
+
+async def test_deactivating_ends_every_session_at_once(
+    client: httpx.AsyncClient, admin: Account, ada: Account
+) -> None:
+    response = await patch_user(client, admin, ada, isActive=False)
+
+    assert (response.status_code, response.json()["isActive"]) == (200, False)
+    assert not await is_signed_in(client, ada)
+    assert (await try_refresh(client, ada.refresh_token)).status_code == 401
+    assert (await client.post("/api/auth/login", json=ada.credentials)).status_code == 401
+
+    assert (await patch_user(client, admin, ada, isActive=True)).json()["isActive"] is True
+    assert not await is_signed_in(client, ada)  # what has ended stays ended
+    assert await sign_in(client)
+
+
+async def test_no_change_is_no_change(
+    client: httpx.AsyncClient, admin: Account, ada: Account
+) -> None:
+    for changes in ({}, {"role": "user"}, {"isActive": True}, {"role": None, "isActive": None}):
+        response = await patch_user(client, admin, ada, **changes)
+        assert (response.status_code, response.json()["role"]) == (200, "user")
+    assert await is_signed_in(client, ada)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"role": "root"}, "role"),
+        ({"role": "ADMIN"}, "role"),
+        ({"role": 1}, "role"),
+        ({"isActive": "false"}, "isActive"),
+        ({"isActive": 0}, "isActive"),
+        ({"email": "eve@example.com"}, "body"),
+        ({"is_active": False}, "body"),
+    ],
+)
+async def test_a_change_must_make_sense(
+    client: httpx.AsyncClient,
+    admin: Account,
+    ada: Account,
+    change: dict[str, object],
+    field: str,
+) -> None:
+    response = await patch_user(client, admin, ada, **change)
+
+    assert response.status_code == 400
+    assert [detail["field"] for detail in response.json()["error"]["details"]] == [field]
+
+
+async def test_admins_do_not_change_themselves(client: httpx.AsyncClient, admin: Account) -> None:
+    """Otherwise the last admin could lock everybody out with one request."""
+    for change in ({"role": "user"}, {"isActive": False}):
+        response = await patch_user(client, admin, admin, **change)
+        assert response.status_code == 409
+        assert response.json() == {
+            "error": {
+                "code": "own_account",
+                "message": "Ask another admin to change your account.",
+            }
+        }
+
+
+async def test_me_is_no_user_id(client: httpx.AsyncClient, admin: Account) -> None:
+    assert (await client.get("/api/users/me", headers=admin.headers)).json()["id"] == admin.id
