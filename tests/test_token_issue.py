@@ -1,7 +1,5 @@
 """`authkit token issue`: a token that can be put into a header as it is printed."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from tests.conftest import FakeProject
 
@@ -10,12 +8,11 @@ TOKEN = "header.payload.signature"
 
 @pytest.fixture
 def issuing(fake: FakeProject) -> FakeProject:
-    expires = datetime.now(UTC) + timedelta(minutes=15, seconds=20)
     fake.answer(
         "manage token issue",
         {
             "accessToken": TOKEN,
-            "expiresAt": expires.isoformat(),
+            "expiresAt": "2026-01-31T12:15:00.250000Z",
             "email": "ada@example.com",
             "sessionId": "22222222-2222-4222-8222-222222222222",
         },
@@ -24,10 +21,10 @@ def issuing(fake: FakeProject) -> FakeProject:
 
 
 def test_the_token_is_alone_on_standard_output(issuing: FakeProject) -> None:
-    result = issuing.run("token", "issue", "ada@example.com")
+    result = issuing.run("token", "issue", "ada@example.com", env={"TZ": "Asia/Kolkata"})
 
     assert (result.code, result.out) == (0, f"{TOKEN}\n")
-    assert result.err == "for ada@example.com, good for 15 min\n"
+    assert result.err == "for ada@example.com, until 2026-01-31 17:45:00 +0530\n"
 
 
 def test_json_is_the_project_s_answer(issuing: FakeProject) -> None:

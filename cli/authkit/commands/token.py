@@ -19,7 +19,7 @@ from authkit.tokens.keys import load_keys, project_keys
 from authkit.tokens.lints import lint
 from authkit.tokens.report import Report, Verdict, Verification, examine
 from authkit.tokens.text import MAX_TOKEN_BYTES, Malformed, Token, decode_text, read_token
-from authkit.tokens.times import duration, parse_duration, parse_time
+from authkit.tokens.times import local, parse_duration, parse_time
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -131,9 +131,9 @@ def issue(
     if as_json:
         console.print_json(issued)
         return
-    left = duration(parse_time(str(issued["expiresAt"])) - time.time())
+    expires = local(parse_time(str(issued["expiresAt"])))
     print(issued["accessToken"])
-    console.message(f"for {console.safe(issued['email'])}, good for {left}", style="bright_black")
+    console.message(f"for {console.safe(issued['email'])}, until {expires}", style="bright_black")
 
 
 def _find_project(named: Path | None) -> Project | None:

@@ -163,7 +163,7 @@ def _state_problems(session: Any, now: float) -> Iterator[Finding]:
         return
     if session.get("revokedAt"):
         revoked = parse_time(str(session["revokedAt"]))
-        reason = excerpt(session.get("revokedReason") or "no reason recorded", 80)
+        reason = excerpt(session.get("revokedReason") or "no reason recorded", 80).replace("_", " ")
         yield Finding(
             "session-revoked", f"its session was ended {relative(revoked, now)}: {reason}"
         )

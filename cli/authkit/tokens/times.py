@@ -9,7 +9,12 @@ from authkit.errors import UsageError
 
 # The last second that a date can name. A larger "exp" is a number, not a time.
 MAX_TIMESTAMP: Final = 253_402_300_799
-UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+UNITS: Final = (
+    ("d", 86_400, "h", 3_600),
+    ("h", 3_600, "min", 60),
+    ("min", 60, "", 60),
+    ("s", 1, "", 1),
+)
 MAX_DURATION: Final = 366 * 86_400
 DURATION: Final = re.compile(r"(\d{1,9})\s*(s|m|min|h|d)?", re.ASCII)
 DURATION_UNITS: Final = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
@@ -48,14 +53,12 @@ def relative(timestamp: float, now: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """The largest unit, and the next one while the largest is small."""
-    rest = round(seconds)
-    for index, (unit, size) in enumerate(UNITS):
-        count, remainder = divmod(rest, size)
-        if count:
-            smaller = UNITS[index + 1 : index + 2]
-            extra = remainder // smaller[0][1] if smaller and count < 10 else 0
-            more = f" {extra} {smaller[0][0]}" if extra and unit != "min" else ""
+    """The largest unit, rounded, with the next one while the largest is small: `1 h 30 min`."""
+    for unit, size, next_unit, step in UNITS:
+        rounded = round(seconds / step) * step
+        if seconds >= size or (step < size <= rounded):
+            count, rest = divmod(rounded, size)
+            more = f" {rest // step} {next_unit}" if rest and count < 10 else ""
             return f"{count:,} {unit}{more}"
     return "0 s"
 
