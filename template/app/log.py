@@ -47,7 +47,6 @@ class SecurityEvent(StrEnum):
     USER_DEACTIVATED = "auth.user_deactivated"
     ACCESS_DENIED = "auth.access_denied"
     RATE_LIMIT_EXCEEDED = "rate_limit.exceeded"
-    KEYS_ROTATED = "keys.rotated"
 
 
 def configure_logging(level: str, log_format: LogFormat, stream: StreamName = "stdout") -> None:

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 
+import app
 from app.log import (
     REDACTED,
     LineLogger,
     LogFormat,
+    SecurityEvent,
     configure_logging,
     escape_control_characters,
     redact_secrets,
@@ -191,6 +194,12 @@ def test_what_is_called_a_secret_is_blanked(key: str) -> None:
         key: REDACTED,
         "body": {key: REDACTED, "email": "a@b.example"},
     }
+
+
+def test_every_security_event_is_logged_somewhere() -> None:
+    sources = "".join(path.read_text() for path in Path(app.__file__).parent.rglob("*.py"))
+
+    assert [event for event in SecurityEvent if f"SecurityEvent.{event.name}" not in sources] == []
 
 
 def test_counts_of_secrets_are_not_secret() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from starlette.types import Scope
@@ -11,9 +12,12 @@ from app.accounts.services import Services
 from app.accounts.sessions import Device, SignedInUser, find_signed_in_user
 from app.accounts.tokens import Claims, InvalidToken, TokenSigner, TokenType
 from app.errors import AppError, ErrorCode
+from app.log import SecurityEvent
 from app.middleware.headers import request_header
 
 MAX_USER_AGENT = 255
+
+logger = structlog.get_logger()
 
 _CLAIMS = "app.access_claims"
 """Where a request's verified claims are kept: the limiter needs them first, then the endpoint."""
@@ -92,6 +96,7 @@ async def get_admin(user: CurrentUser) -> SignedInUser:
         AppError: 403 for everybody but admins.
     """
     if user.role != Role.ADMIN:
+        logger.warning(SecurityEvent.ACCESS_DENIED, user_id=str(user.id))
         raise AppError(403, ErrorCode.FORBIDDEN, "Only admins may do this.")
     return user
 
