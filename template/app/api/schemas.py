@@ -39,7 +39,7 @@ def _harmless(name: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    r"""Refuse lone surrogates, which JSON can spell ("\\ud800") and no encoding can hold."""
+    r"""Refuse lone surrogates, which JSON can spell ("\ud800") and no encoding can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
