@@ -52,22 +52,28 @@ class SecurityEvent(StrEnum):
 def configure_logging(level: str, log_format: LogFormat, stream: StreamName = "stdout") -> None:
     """Set up structlog and the standard library's logging. May be called again."""
     log_level = logging.getLevelNamesMapping()[level.upper()]
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        redact_secrets,
-    ]
-    renderers = _json_renderers() if log_format == "json" else _console_renderers(stream)
     structlog.configure(
-        processors=[*shared, *renderers],
+        processors=[*_shared_processors(), *_renderers(log_format, stream)],
         wrapper_class=structlog.make_filtering_bound_logger(log_level),
         logger_factory=lambda *_: LineLogger(stream),
         # A cached logger would keep the level and the stream of its first line, whatever is
         # configured later (by a test, by `app.manage`). Not caching costs 1.3 µs a line.
         cache_logger_on_first_use=False,
     )
-    _route_standard_logging(log_level, shared, renderers, stream)
+    _route_standard_logging(log_level, log_format, stream)
+
+
+def _shared_processors() -> list[Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        redact_secrets,
+    ]
+
+
+def _renderers(log_format: LogFormat, stream: StreamName) -> list[Processor]:
+    return _json_renderers() if log_format == "json" else _console_renderers(stream)
 
 
 def _json_renderers() -> list[Processor]:
@@ -88,20 +94,14 @@ def _console_renderers(stream: StreamName) -> list[Processor]:
     return [escape_values, renderer]
 
 
-def _route_standard_logging(
-    level: int, shared: list[Processor], renderers: list[Processor], stream: StreamName
-) -> None:
+def _route_standard_logging(level: int, log_format: LogFormat, stream: StreamName) -> None:
     """Send what libraries log through the same processors.
 
     Libraries speak from WARNING up, whatever `LOG_LEVEL` says: at DEBUG several of them print
     what they handle (aiosqlite each statement with its parameters).
     """
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
-    )
     handler = logging.StreamHandler(cast(TextIO, _CurrentStream(stream)))
-    handler.setFormatter(formatter)
+    handler.setFormatter(standard_formatter(log_format, stream))
     logging.root.handlers = [handler]
     logging.root.setLevel(max(level, logging.WARNING))
     for name in ("uvicorn", "uvicorn.error", "alembic"):
@@ -111,6 +111,17 @@ def _route_standard_logging(
     # uvicorn asks `hasHandlers()` once a connection and then skips its own access line.
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False
+
+
+def standard_formatter(log_format: LogFormat, stream: StreamName = "stdout") -> logging.Formatter:
+    """What writes the standard library's records in the same way as structlog's events."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *_shared_processors()],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_renderers(log_format, stream),
+        ],
+    )
 
 
 class _CurrentStream:

@@ -19,6 +19,18 @@ from tests.helpers import ROOT
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 
+START_OPTIONS = (
+    "--no-proxy-headers",
+    "--no-server-header",
+    "--log-config",
+    str(ROOT / "uvicorn_log.json"),
+    "--timeout-graceful-shutdown",
+    "6",
+    "--timeout-worker-healthcheck",
+    "30",
+)
+"""As in the README's start command."""
+
 Serve = Callable[..., AbstractAsyncContextManager["Server"]]
 
 
@@ -93,7 +105,7 @@ def server_process(
     """Start `uvicorn app.main:app` with the documented options; it need not be up yet."""
     port = free_port()
     log_file = directory / f"server-{port}.log"
-    options = ["--no-proxy-headers", "--no-server-header", "--workers", str(workers)]
+    options = [*START_OPTIONS, "--workers", str(workers)]
     command = [sys.executable, "-m", "uvicorn", "app.main:app", "--host", "127.0.0.1"]
     with log_file.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
