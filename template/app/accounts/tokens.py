@@ -131,6 +131,8 @@ def _checked(claims: dict[str, Any]) -> Claims:
     """Check the types that PyJWT leaves alone: it takes `"exp": "9999999999"` and floats."""
     if type(claims["iat"]) is not int or type(claims["exp"]) is not int:
         raise InvalidToken
+    if not 0 <= claims["iat"] <= claims["exp"]:
+        raise InvalidToken
     if not all(type(claims[name]) is str for name in ("iss", "aud", "sub", "sid", "jti")):
         raise InvalidToken
     UUID(claims["jti"])
