@@ -162,7 +162,10 @@ class Database:
         return True
 
     async def close(self) -> None:
-        await self.engine.dispose()
+        """Take leave of the server; of a frozen one, without its answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await self.engine.dispose()
 
 
 def _execute(
@@ -231,7 +234,11 @@ def create_engine(url: str) -> AsyncEngine:
         return await asyncpg.connect(dsn, timeout=DEADLINE_SECONDS)
 
     return create_async_engine(
-        "postgresql+asyncpg://", async_creator=connect, pool_size=POOL_SIZE, max_overflow=0
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        hide_parameters=True,  # a traceback in the log shows no hashes and addresses
     )
 
 
@@ -263,6 +270,7 @@ def _create_sqlite_engine(url: str) -> AsyncEngine:
         url.replace("sqlite://", "sqlite+loop://", 1),
         pool_size=POOL_SIZE,
         max_overflow=0,
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": 0.02},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)

@@ -105,10 +105,11 @@ AdminUser = Annotated[SignedInUser, Depends(get_admin)]
 
 
 async def get_device(request: Request) -> Device:
-    user_agent = request.headers.get("user-agent")
+    """The client as its session will show it; what it says of itself, printable and short."""
+    user_agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
     return Device(
         ip_address=request.state.client_address,
-        user_agent=user_agent[:MAX_USER_AGENT] if user_agent else None,
+        user_agent="".join(filter(str.isprintable, user_agent)) or None,
     )
 
 
