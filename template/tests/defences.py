@@ -1,0 +1,508 @@
+"""Take each defence out in turn and see a test fail: `python -m tests.defences [NAME ...]`.
+
+A test that passes without the defence it is named after proves nothing. Each entry below changes a
+copy of the code in one place and runs the tests that stand for it; they must fail. It takes some
+minutes, so it is not part of the suite; the exit code is 0 when no defence can go unnoticed.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.helpers import ROOT
+
+COPIED: Final = ("app", "migrations", "tests", "alembic.ini", "pyproject.toml", ".env.example")
+
+TESTS_FAILED: Final = 1
+"""pytest's exit code. Any other than this and 0 means that the tests did not run."""
+
+
+@dataclass(frozen=True)
+class Defence:
+    """One place in the code, and what it looks like without its defence.
+
+    Args:
+        number: the line of SECURITY.md.
+        tests: what stands for it, as arguments of pytest.
+    """
+
+    number: int
+    name: str
+    file: str
+    code: str
+    without: str
+    tests: str
+
+
+TOKENS: Final = "app/accounts/tokens.py"
+SESSIONS: Final = "app/accounts/sessions.py"
+SIGN_IN: Final = "app/accounts/sign_in.py"
+PASSWORDS: Final = "app/accounts/passwords.py"
+RESET: Final = "app/accounts/password_reset.py"
+HANDLERS: Final = "app/api/error_handlers.py"
+APPLICATION: Final = "app/application.py"
+LIMITS: Final = "app/rate_limit.py"
+
+DEFENCES: Final = (
+    Defence(
+        1,
+        "one algorithm",
+        TOKENS,
+        "algorithms=[ALGORITHM]",
+        'algorithms=["HS256", "HS384", "HS512"]',
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(
+        1,
+        "no header but ours",
+        TOKENS,
+        'header.keys() != {"alg", "typ", "kid"} or ',
+        "",
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(2, "the type", TOKENS, ' or header["typ"] != typ', "", "tests/accounts/test_tokens.py"),
+    Defence(
+        3,
+        "required claims",
+        TOKENS,
+        '"require": list(REQUIRED_CLAIMS)',
+        '"require": []',
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(
+        3,
+        "types of claims",
+        TOKENS,
+        'if type(claims["iat"]) is not int or type(claims["exp"]) is not int:',
+        "if False:",
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(3, "the issuer", TOKENS, "issuer=self._issuer,", "", "tests/accounts/test_tokens.py"),
+    Defence(
+        3,
+        "leeway",
+        TOKENS,
+        "LEEWAY: Final = timedelta(seconds=5)",
+        "LEEWAY: Final = timedelta(minutes=5)",
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(
+        5,
+        "the challenge",
+        "app/api/dependencies.py",
+        'headers={"WWW-Authenticate": \'Bearer error="invalid_token"\'}',
+        'headers={"WWW-Authenticate": "Bearer"}',
+        "tests/api/test_users.py",
+    ),
+    Defence(
+        6,
+        "earlier secrets verify",
+        TOKENS,
+        "for known in (*previous_secrets, secret)",
+        "for known in (secret,)",
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(
+        7,
+        "a replay ends the family",
+        SESSIONS,
+        "revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.session_id)",
+        "revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.user_id)",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        8,
+        "one of many refreshes",
+        SESSIONS,
+        'Session.token_hash == bindparam("presented"), ',
+        "",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        8,
+        "losers harm nobody",
+        SESSIONS,
+        "LOST_RACE_SECONDS: Final = 10",
+        "LOST_RACE_SECONDS: Final = 0",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        9,
+        "login against reset",
+        SIGN_IN,
+        ".where(User.password_hash == checked.password_hash)",
+        "",
+        "tests -m race",
+    ),
+    Defence(
+        10,
+        "a family ends",
+        SESSIONS,
+        "expires_at=claims.expires_at,  # the session's: no rotation prolongs it",
+        "expires_at=now + services.session_lifetime,",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        11,
+        "an access token dies with its session",
+        SESSIONS,
+        '.where(User.is_active, is_live(bindparam("now")))',
+        ".where(User.is_active)",
+        "tests/api/test_auth.py",
+    ),
+    Defence(
+        11,
+        "somebody else's refresh token",
+        SESSIONS,
+        "if claims.user_id == user.id:",
+        "if claims:",
+        "tests/api/test_auth.py",
+    ),
+    Defence(
+        12,
+        "changing ends other sessions",
+        "app/accounts/password_change.py",
+        "Session.id != user.session_id",
+        "Session.id == user.session_id",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        12,
+        "resetting ends all sessions",
+        RESET,
+        "await db.execute(revoke(RevokedReason.PASSWORD_RESET).where(Session.user_id == user_id))",
+        "",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        12,
+        "deactivated at once",
+        SESSIONS,
+        '.where(User.is_active, is_live(bindparam("now")))',
+        '.where(is_live(bindparam("now")))',
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        13,
+        "refresh tokens at rest",
+        SESSIONS,
+        "session.token_hash = token_hash(tokens.refresh_token)",
+        "session.token_hash = tokens.refresh_token",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        14,
+        "72 bytes",
+        PASSWORDS,
+        "MAX_BYTES: Final = 72",
+        "MAX_BYTES: Final = 7200",
+        "tests/accounts/test_passwords.py tests/api/test_auth.py",
+    ),
+    Defence(
+        14,
+        "NFKC",
+        PASSWORDS,
+        'unicodedata.normalize("NFKC", password)',
+        "password",
+        "tests/accounts/test_passwords.py",
+    ),
+    Defence(
+        15,
+        "hashing off the loop",
+        PASSWORDS,
+        "return await asyncio.get_running_loop().run_in_executor(self._threads, work)",
+        "return work()",
+        "tests/accounts/test_passwords.py",
+    ),
+    Defence(
+        15,
+        "a bound for the queue",
+        PASSWORDS,
+        "if self._queued >= MAX_QUEUED:",
+        "if False:",
+        "tests/accounts/test_passwords.py",
+    ),
+    Defence(
+        16,
+        "work for nobody",
+        PASSWORDS,
+        "data = normalise(password)\n        possible",
+        "data = normalise(password)\n        if password_hash is None:\n"
+        "            return False\n        possible",
+        "tests/accounts",
+    ),
+    Defence(
+        16,
+        "inactive is wrong",
+        SIGN_IN,
+        "or not correct or not user.is_active",
+        "or not correct",
+        "tests/accounts/test_sign_in.py",
+    ),
+    Defence(
+        17,
+        "a reset token works once",
+        RESET,
+        "PasswordReset.token_hash == token_hash(token), PasswordReset.used_at.is_(None))\n"
+        "            .values",
+        "PasswordReset.token_hash == token_hash(token))\n            .values",
+        "tests -m race",
+    ),
+    Defence(
+        17,
+        "a reset token gets old",
+        RESET,
+        "PasswordReset.expires_at > utc_now(), ",
+        "",
+        "tests/accounts",
+    ),
+    Defence(
+        17,
+        "a newer reset token voids",
+        RESET,
+        "await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))",
+        "",
+        "tests/accounts",
+    ),
+    Defence(
+        18,
+        "one spelling of an address",
+        "app/accounts/emails.py",
+        "checked.normalized.lower()",
+        "checked.normalized",
+        "tests/api/test_auth.py",
+    ),
+    Defence(
+        18,
+        "common passwords",
+        PASSWORDS,
+        "if normalise(password).decode().lower() in _COMMON:",
+        "if False:",
+        "tests/api/test_auth.py",
+    ),
+    Defence(
+        19,
+        "guessing at one account",
+        SIGN_IN,
+        "await services.limiter.count(ACCOUNT, _account_key(email))",
+        "",
+        "tests/accounts/test_sign_in.py",
+    ),
+    Defence(
+        19,
+        "the owner is let in",
+        SIGN_IN,
+        "if await services.database.fetch_one(known_here.limit(1)) is None:",
+        "if known_here is not None:",
+        "tests/accounts/test_sign_in.py",
+    ),
+    Defence(
+        20,
+        "unknown fields",
+        "app/api/schemas.py",
+        'extra="forbid"',
+        'extra="ignore"',
+        "tests/api",
+    ),
+    Defence(
+        21,
+        "no answer repeats its input",
+        HANDLERS,
+        'return {"field": field, "message": problem["msg"].removeprefix("Value error, ")}',
+        'return {"field": field, "message": str(problem["input"])}',
+        "tests/api/test_auth.py",
+    ),
+    Defence(
+        23,
+        "the type of a body",
+        "app/middleware/request_body.py",
+        "if has_body and not is_json(",
+        "if False and not is_json(",
+        "tests/test_middleware.py",
+    ),
+    Defence(
+        23,
+        "the size of a body",
+        "app/middleware/request_body.py",
+        "if received > self.max_bytes:",
+        "if False:",
+        "tests/test_middleware.py",
+    ),
+    Defence(
+        24,
+        "a crash says nothing",
+        "app/middleware/crash_guard.py",
+        "CRASH_MESSAGE,",
+        "repr(error),",
+        "tests/test_middleware.py",
+    ),
+    Defence(
+        24,
+        "Allow is complete",
+        HANDLERS,
+        'headers["Allow"] = ", ".join(_allowed_methods(request))',
+        "pass",
+        "tests/api",
+    ),
+    Defence(
+        25,
+        "no redirect for a slash",
+        APPLICATION,
+        "redirect_slashes=False,",
+        "redirect_slashes=True,",
+        "tests",
+    ),
+    Defence(
+        25,
+        "allowed hosts",
+        "app/middleware/hosts.py",
+        "if len(hosts) == 1 and self.is_allowed(hosts[0]):",
+        "if hosts:",
+        "tests/test_middleware.py",
+    ),
+    Defence(
+        26,
+        "security headers",
+        "app/middleware/security_headers.py",
+        '(b"x-content-type-options", b"nosniff"),',
+        "",
+        "tests/test_middleware.py",
+    ),
+    Defence(
+        27,
+        "foreign origins",
+        "app/middleware/cors.py",
+        "if origin and self.is_allowed_origin(origin):",
+        "if origin:",
+        "tests/test_middleware.py",
+    ),
+    Defence(
+        28,
+        "exactly so many",
+        LIMITS,
+        "if self.enabled and not await self._windows.hit(limit.limit, name, key):",
+        "if self.enabled and not await self._windows.test(limit.limit, name, key):",
+        "tests/test_rate_limit.py",
+    ),
+    Defence(
+        29,
+        "who is believed about addresses",
+        "app/client_address.py",
+        "if trusted_proxies and _is_trusted(address, trusted_proxies):",
+        "if True:",
+        "tests/test_client_address.py",
+    ),
+    Defence(
+        29,
+        "IPv6 by /64",
+        "app/client_address.py",
+        "_IPV6_CUSTOMER_BITS: Final = 64",
+        "_IPV6_CUSTOMER_BITS: Final = 128",
+        "tests/test_client_address.py",
+    ),
+    Defence(
+        30,
+        "forged tokens count by address",
+        APPLICATION,
+        "return str(claims.user_id) if claims else None",
+        'return str(scope["headers"])',
+        "tests/test_rate_limit.py",
+    ),
+    Defence(
+        31,
+        "limits without Redis",
+        LIMITS,
+        "return await question(self._memory)\n        if was_away",
+        "raise\n        if was_away",
+        "tests/test_rate_limit.py",
+    ),
+    Defence(
+        32,
+        "an outage is a 503",
+        "app/database.py",
+        "if not _is_outage(error):",
+        "if error:",
+        "tests/test_outages.py tests/test_database.py",
+    ),
+    Defence(
+        33,
+        "weak secrets in production",
+        "app/config.py",
+        "if is_weak_secret(settings.jwt_secret.get_secret_value()):",
+        "if False:",
+        "tests/test_config.py",
+    ),
+    Defence(
+        34,
+        "secrets in a log line",
+        "app/log.py",
+        "event[key] = REDACTED",
+        "pass",
+        "tests/test_log.py",
+    ),
+    Defence(
+        34,
+        "forged log lines",
+        "app/log.py",
+        "event[key] = escape_control_characters(value)",
+        "pass",
+        "tests/test_log.py",
+    ),
+    Defence(
+        35,
+        "mail is sent before stopping",
+        "app/accounts/services.py",
+        "await services.outbox.close()",
+        "",
+        "tests/test_shutdown.py",
+    ),
+)
+
+
+def main(names: Sequence[str]) -> int:
+    chosen = [defence for defence in DEFENCES if not names or defence.name in names]
+    unnoticed = [defence for defence in chosen if not is_noticed(defence)]
+    print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} defences can not go unnoticed")
+    return 1 if unnoticed or not chosen else 0
+
+
+def is_noticed(defence: Defence) -> bool:
+    """Run the tests that stand for a defence on a copy of the project without it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        project = copy_of_project(Path(scratch))
+        take_out(defence, project)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-cov", *defence.tests.split()]
+        run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)  # noqa: S603
+    failed = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    noticed = run.returncode == TESTS_FAILED
+    report = failed[0].split(" - ")[0] if noticed and failed else f"pytest exit {run.returncode}"
+    print(
+        f"{'ok  ' if noticed else 'MISS'} {defence.number:>2} {defence.name}: {report}", flush=True
+    )
+    return noticed
+
+
+def copy_of_project(directory: Path) -> Path:
+    for name in COPIED:
+        source, target = ROOT / name, directory / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
+    return directory
+
+
+def take_out(defence: Defence, project: Path) -> None:
+    file = project / defence.file
+    code = file.read_text()
+    assert code.count(defence.code) == 1, f"{defence.file} has changed: {defence.code}"
+    file.write_text(code.replace(defence.code, defence.without))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
