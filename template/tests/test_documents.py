@@ -1,0 +1,181 @@
+"""The documents tell the truth: settings, endpoints, error codes, commands and proofs."""
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from app.config import EXAMPLE_SECRET, Settings
+from app.errors import ErrorCode
+from app.manage.__main__ import build_parser
+from tests.helpers import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+ENV_EXAMPLE = ROOT / ".env.example"
+
+BODY_ERRORS = {"413", "415"}
+"""The README says once, for all endpoints with a body, that these are possible; 503 likewise."""
+
+
+def table(document: str, first_column: str) -> list[list[str]]:
+    """The cells of all tables whose first column has this heading."""
+    tables = document.split(f"\n| {first_column} |")[1:]
+    rows = [row for text in tables for row in text.partition("\n\n")[0].splitlines()[2:]]
+    return [[cell.strip() for cell in row[1:-1].split(" |")] for row in rows]
+
+
+def in_backticks(cell: str) -> str:
+    return cell.strip("` ")
+
+
+# ---- Settings -------------------------------------------------------------------------------
+
+
+def default_of(name: str) -> str:
+    """A setting's default as `.env` spells it; the example secret for the one without default."""
+    field = Settings.model_fields[name.lower()]
+    if field.is_required():
+        return EXAMPLE_SECRET
+    match field.default:
+        case None:
+            return ""
+        case bool() as switch:
+            return str(switch).lower()
+        case list() as items:
+            return ",".join(map(str, items))
+        case SecretStr() as secret:
+            return secret.get_secret_value()
+        case value:
+            return str(value)
+
+
+DEFAULTS = {name.upper(): default_of(name) for name in Settings.model_fields}
+
+
+def test_env_example_has_every_setting_with_its_default() -> None:
+    assert dotenv_values(ENV_EXAMPLE) == DEFAULTS
+
+
+def test_env_example_explains_every_setting() -> None:
+    """A comment stands above each, or above the group of lines that it belongs to."""
+    groups = ENV_EXAMPLE.read_text(encoding="utf-8").split("\n\n")
+    settings = [group for group in groups if re.search(r"^[A-Z_]+=", group, re.MULTILINE)]
+    unexplained = [group for group in settings if not group.startswith("#")]
+    assert [group for group in unexplained if not group.startswith("EMAIL_FROM=")] == []
+
+
+def test_readme_has_every_setting_with_its_default() -> None:
+    documented = {in_backticks(row[0]): in_backticks(row[1]) for row in table(README, "setting")}
+    assert documented == DEFAULTS | {"JWT_SECRET": "required"}
+
+
+# ---- The API --------------------------------------------------------------------------------
+
+
+async def test_readme_has_every_endpoint_with_its_answers(app: FastAPI) -> None:
+    documented = {}
+    for endpoint, _, _, success, refusals in table(README, "endpoint"):
+        documented[in_backticks(endpoint)] = {success[:3], *re.findall(r"\d{3}", refusals)}
+    assert documented == dict(endpoints(app))
+
+
+def endpoints(app: FastAPI) -> Iterator[tuple[str, set[str]]]:
+    """What the OpenAPI document knows: `METHOD /path` and the statuses of the answers."""
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            answers = set(operation["responses"]) - {"503"}
+            if "requestBody" in operation:
+                assert answers >= BODY_ERRORS
+                answers -= BODY_ERRORS
+            yield f"{method.upper()} {path}", answers
+
+
+def test_readme_explains_every_error_code() -> None:
+    assert [in_backticks(row[0]) for row in table(README, "code")] == [*ErrorCode]
+
+
+# ---- Commands -------------------------------------------------------------------------------
+
+
+def test_readme_names_only_commands_that_exist() -> None:
+    """Each `app.manage …`, and those that follow in its cell: "`user list`, `user show EMAIL`"."""
+    cells = [row[1] for row in table(README, "task") if "app.manage" in row[1]]
+    assert len(cells) >= 10
+    for cell in cells:
+        for command in re.findall(r"`([^`]+)`", cell):
+            arguments = command.removeprefix("app.manage ").replace("EMAIL", "ada@example.com")
+            build_parser().parse_args(shlex.split(arguments))
+
+
+def test_ci_runs_the_commands_of_the_readme() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    commands = re.findall(r"- run: (.+)", workflow)
+    assert commands
+    assert [command for command in commands if command not in README] == []
+
+
+def test_links_lead_somewhere() -> None:
+    anchors = {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    }
+    for name in ("README.md", "SECURITY.md", "AGENTS.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]*)(?:#[^)]*)?\)", text):
+            assert (ROOT / target).exists(), f"{name}: {target}"
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+
+
+# ---- SECURITY.md ----------------------------------------------------------------------------
+
+
+def references(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+DEFENCES = table(SECURITY, "defence")
+
+
+def test_security_has_a_place_and_a_proof_for_every_defence() -> None:
+    assert len(DEFENCES) >= 20
+    for defence, _, places, proofs in DEFENCES:
+        assert references(places), defence
+        assert references(proofs), defence
+
+
+@pytest.mark.parametrize("row", DEFENCES, ids=lambda row: row[0][:40])
+def test_security_names_code_and_tests_that_exist(row: list[str]) -> None:
+    for reference in references(row[2]) + references(row[3]):
+        name, _, symbol = reference.partition("::")
+        path = ROOT / name
+        assert path.is_file(), reference
+        if symbol:
+            assert symbol in names_in(path), reference
+
+
+def names_in(path: Path) -> set[str]:
+    """Functions, classes, methods as `Class.method`, and constants of a module."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names |= declared(node)
+        if isinstance(node, ast.ClassDef):
+            names |= {f"{node.name}.{name}" for child in node.body for name in declared(child)}
+    return names
+
+
+def declared(node: ast.stmt) -> set[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Assign(targets=targets):
+            return {target.id for target in targets if isinstance(target, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+    return set()

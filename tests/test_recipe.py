@@ -1,0 +1,89 @@
+"""The README's recipe "Add a feature", applied word for word to a fresh project."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import authkit
+from tests.markdown import Block, blocks, section
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that nobody else changes, with the recipe applied."""
+    root = tmp_path_factory.mktemp("recipe") / "myapi"
+    made = authkit("new", str(root), "--defaults")
+    assert made.code == 0, made.err
+    for block in recipe(root):
+        apply(block, root)
+    return root
+
+
+def recipe(root: Path) -> Iterator[Block]:
+    return blocks(section((root / "README.md").read_text(), "## Add a feature"))
+
+
+def apply(block: Block, root: Path) -> None:
+    """Do what a reader does with a block: type the command, write the file, change the lines."""
+    if block.language == "sh":
+        shell(block.text, root)
+        return
+    assert block.caption, f"nobody can tell into which file this belongs:\n{block.text}"
+    path = root / block.caption
+    if block.language == "diff":
+        path.write_text(changed(path.read_text(), block.text))
+    else:
+        assert not path.exists(), f"{block.caption} is there already"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(block.text)
+
+
+def changed(text: str, diff: str) -> str:
+    """The text with the lines of a diff replaced; what it shows must stand there exactly once."""
+    lines = diff.splitlines(keepends=True)
+    before = "\n" + "".join(line[1:] for line in lines if line[0] in " -")
+    after = "\n" + "".join(line[1:] for line in lines if line[0] in " +")
+    assert ("\n" + text).count(before) == 1, f"not there, or not once:\n{before}"
+    return ("\n" + text).replace(before, after)[1:]
+
+
+def shell(command: str, root: Path) -> str:
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout + result.stderr
+
+
+def test_the_feature_is_migrated(project: Path) -> None:
+    assert "No new upgrade operations" in shell(".venv/bin/python -m alembic check", project)
+
+
+def test_the_feature_can_be_taken_back(project: Path) -> None:
+    shell(".venv/bin/python -m alembic downgrade -1", project)
+    shell(".venv/bin/python -m alembic upgrade head", project)
+
+
+@pytest.mark.parametrize("arguments", ["ruff check", "ruff format --check", "mypy"])
+def test_the_feature_passes_the_checks(project: Path, arguments: str) -> None:
+    shell(f".venv/bin/python -m {arguments}", project)
+
+
+def test_the_feature_passes_the_whole_suite(project: Path) -> None:
+    assert "app/notes" not in shell(".venv/bin/python -m pytest", project), "not wholly covered"
+
+
+def test_the_recipe_is_complete(project: Path) -> None:
+    """Every kind of file that a feature has is in it."""
+    written = {block.caption for block in recipe(project) if block.language == "python"}
+
+    assert {Path(path).parent.as_posix() for path in written} == {
+        "app/notes",
+        "app/api",
+        "tests/api",
+    }
