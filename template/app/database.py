@@ -10,7 +10,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
@@ -94,10 +94,11 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
+        deadline = _deadline()
         try:
-            return await self.execute(statement, **parameters)
+            return await self._execute(statement, parameters, deadline)
         except StaleConnection:
-            return await self.execute(statement, **parameters)
+            return await self._execute(statement, parameters, deadline)
 
     async def execute(self, statement: Executable, **parameters: Any) -> Sequence[AnyRow]:
         """Run one statement that commits by itself; the rows are those of its RETURNING.
@@ -105,7 +106,12 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        async with self.connection() as connection:
+        return await self._execute(statement, parameters, _deadline())
+
+    async def _execute(
+        self, statement: Executable, parameters: dict[str, Any], deadline: float
+    ) -> Sequence[AnyRow]:
+        async with self._connection(self._autocommit, deadline) as connection:
             return await connection.run_sync(_execute, statement, parameters)
 
     @asynccontextmanager
@@ -116,7 +122,7 @@ class Database:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
         async with (
-            self._connection(self.engine) as connection,
+            self._connection(self.engine, _deadline()) as connection,
             AsyncSession(connection, expire_on_commit=False) as session,
         ):
             yield session
@@ -128,11 +134,12 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        return self._connection(self._autocommit)
+        return self._connection(self._autocommit, _deadline())
 
     @asynccontextmanager
-    async def _connection(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
+    async def _connection(
+        self, engine: AsyncEngine, deadline: float
+    ) -> AsyncIterator[AsyncConnection]:
         try:
             async with asyncio.timeout_at(deadline):
                 await self._gate.acquire()
@@ -166,6 +173,10 @@ class Database:
         with suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE_SECONDS):
                 await self.engine.dispose()
+
+
+def _deadline() -> float:
+    return asyncio.get_running_loop().time() + DEADLINE_SECONDS
 
 
 def _execute(
