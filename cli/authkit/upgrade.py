@@ -209,6 +209,9 @@ def touched(report: Report, path: str) -> bool:
 def follow_up(project: Project, report: Report) -> None:
     """Environment, migrations, tests, in this order; what fails is left to do, with the rest."""
     install = lock.install_command(Path(environment.REQUIREMENTS))
+    if not (project.root / ".venv").exists():  # its owner runs it otherwise
+        report.left_to_do = [install, MIGRATE, TEST]
+        return
     steps = {
         "environment": (bring_environment_up_to_date, install),
         "migrations": (migrate, MIGRATE),
@@ -232,8 +235,6 @@ def follow_up(project: Project, report: Report) -> None:
 def bring_environment_up_to_date(project: Project) -> bool:
     """Install what the merged lock pins and `.venv` lacks; what the owner added stays."""
     with console.step("environment"):
-        if not (project.root / ".venv").exists():
-            environment.create(project.root, project.root.name)
         path = project.root / environment.REQUIREMENTS
         if lock.differences(project, path, with_extras=False):
             environment.install(project.root)
