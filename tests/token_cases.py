@@ -80,6 +80,14 @@ def signed(
     return ".".join([*parts, encode(signature)])
 
 
+def padded() -> str:
+    """Padded with `=`, as some issuers do, and signed as it is written."""
+    signing_input = f"{encode(header())}=.{encode(claims())}"
+    return (
+        f"{signing_input}.{encode(hmac.digest(SECRET.encode(), signing_input.encode(), 'sha256'))}"
+    )
+
+
 def with_signature(signature: str, head: JsonObject | None = None) -> str:
     return f"{encode(header() if head is None else head)}.{encode(claims())}.{signature}"
 
@@ -210,6 +218,7 @@ WRONG_HEADER: Final = [
     ),
     invalid("no typ", signed(header(typ=...)), "typ"),
     invalid("another typ", signed(header(typ="JWT")), "typ"),
+    invalid("a header padded with =", padded(), "padded"),
     invalid("more than 2,048 characters", signed(body=claims(note="n" * 2_048)), "too-long"),
 ]
 
@@ -295,6 +304,15 @@ NOT_WRONG: Final = [
         "VERIFIED",
         0,
         "spelling",
+    ),
+    Case(
+        "a header padded with =, elsewhere (--key)",
+        padded(),
+        "VERIFIED",
+        0,
+        "spelling",
+        ("--key", "env:PROJECT_SECRET"),
+        inside=False,
     ),
     Case("valid for a year", signed(body=claims(exp=AT + 31_536_000)), "VERIFIED", 0, "long-life"),
     Case(
