@@ -1,8 +1,8 @@
 """The database: one engine, short sections, and a clear answer when it is away.
 
-Requests use three calls. `fetch_one` and `fetch_all` read, and `execute` writes with one statement,
-each on an autocommit connection: no BEGIN and COMMIT round trips. `transaction` is for
-writes that belong together. Every section waits its turn in line, holds a connection for
+Requests use three calls. `fetch_one` and `fetch_all` read on an autocommit connection: no BEGIN and
+COMMIT round trips. `execute` writes with one statement, and `transaction` is for writes that
+belong together. Every section waits its turn in line, holds a connection for
 milliseconds, and ends in 503 after `DEADLINE_SECONDS` however the database behaves.
 """
 
@@ -96,19 +96,23 @@ class Database:
         """
         deadline = _deadline()
         try:
-            return await self._execute(statement, parameters, deadline)
+            return await self._read(statement, parameters, deadline)
         except StaleConnection:
-            return await self._execute(statement, parameters, deadline)
+            return await self._read(statement, parameters, deadline)
 
     async def execute(self, statement: Executable, **parameters: Any) -> Sequence[AnyRow]:
-        """Run one statement that commits by itself; the rows are those of its RETURNING.
+        """Write with one statement and commit; the rows are those of its RETURNING.
+
+        Not on autocommit: a statement that waits, for a lock or in a frozen server, would be
+        carried out after its client was told 503. A refresh token would be used up unseen.
 
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        return await self._execute(statement, parameters, _deadline())
+        async with self._connection(self.engine, _deadline()) as connection:
+            return await connection.run_sync(_execute_and_commit, statement, parameters)
 
-    async def _execute(
+    async def _read(
         self, statement: Executable, parameters: dict[str, Any], deadline: float
     ) -> Sequence[AnyRow]:
         async with self._connection(self._autocommit, deadline) as connection:
@@ -184,6 +188,14 @@ def _execute(
 ) -> Sequence[AnyRow]:
     result = connection.execute(statement, parameters)
     return result.all() if result.returns_rows else ()
+
+
+def _execute_and_commit(
+    connection: Connection, statement: Executable, parameters: dict[str, Any]
+) -> Sequence[AnyRow]:
+    rows = _execute(connection, statement, parameters)
+    connection.commit()
+    return rows
 
 
 class StaleConnection(Unavailable):
