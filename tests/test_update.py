@@ -1,0 +1,360 @@
+"""`authkit update`: from a wheel, offline, in another home than the project was made in.
+
+The next version is cut from this repository by its own release script, with a few changes to the
+template that stand for what an update can bring.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.conftest import Result, authkit, environ
+
+from authkit import __version__, bundle
+from authkit.environment import find_uv
+
+REPOSITORY = Path(__file__).parent.parent
+MAJOR, MINOR, _ = bundle.version_key(__version__)
+NEXT = f"{MAJOR}.{MINOR + 1}.0"
+COMBINATIONS = [(d, limits) for d in ("sqlite", "postgres") for limits in ("memory", "redis")]
+
+ENTRY = f"- A line about {NEXT}, for whoever updates."
+NEW_MIGRATION = """\"\"\"Change nothing, for the sake of the update
+
+Revision ID: {revision}
+Revises: {down}
+\"\"\"
+
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{down}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SELECT 1")
+
+
+def downgrade() -> None:
+    op.execute("SELECT 1")
+"""
+
+
+def git(directory: Path, *args: str) -> str:
+    who = ("-c", "user.name=owner", "-c", "user.email=owner@localhost")
+    return subprocess.run(
+        ["git", *who, *args], cwd=directory, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def commit(directory: Path, message: str = "Mine") -> None:
+    git(directory, "add", "--all")
+    git(directory, "commit", "--quiet", "--message", message)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, f"{path} no longer has {old!r}"
+    path.write_text(text.replace(old, new, 1))
+
+
+def head_revision(project: Path) -> str:
+    """The last of the template's migrations, from the files alone."""
+    texts = [path.read_text() for path in (project / "migrations/versions").glob("*.py")]
+    revisions = {
+        match[1] for t in texts if (match := re.search(r'^revision.*"(.+)"', t, re.MULTILINE))
+    }
+    followed = {
+        match[1] for t in texts if (match := re.search(r'^down_rev.*"(.+)"', t, re.MULTILINE))
+    }
+    (head,) = revisions - followed
+    return head
+
+
+def add_migration(project: Path, revision: str) -> None:
+    text = NEW_MIGRATION.format(revision=revision, down=head_revision(project))
+    (project / "migrations/versions" / f"{revision}.py").write_text(text)
+
+
+@dataclass(frozen=True)
+class NextAuthkit:
+    """The next version, installed from its wheel, in a home of its own and without a network."""
+
+    python: Path
+    home: Path
+
+    def __call__(self, *args: str, cwd: Path, env: Mapping[str, str] | None = None) -> Result:
+        nowhere = "http://127.0.0.1:9"
+        offline = {"HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere, "UV_OFFLINE": "1"}
+        process = subprocess.run(
+            [str(self.python), "-m", "authkit", *args],
+            cwd=cwd,
+            env=environ(
+                offline | {"HOME": str(self.home), "UV_CACHE_DIR": cache()} | dict(env or {})
+            ),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        return Result(process.returncode, process.stdout, process.stderr)
+
+
+def cache() -> str:
+    """The caller's own uv cache, wherever HOME points to."""
+    command = [find_uv(), "cache", "dir"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def next_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This repository, one release later."""
+    source = tmp_path_factory.mktemp("next") / "authkit"
+    tracked = git(REPOSITORY, "ls-files", "-co", "--exclude-standard").splitlines()
+    for name in filter(lambda name: os.path.lexists(REPOSITORY / name), tracked):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, source / name, follow_symlinks=False)
+    git(source, "init", "--quiet")
+    commit(source, "The last release")
+    changelog = source / "CHANGELOG.md"
+    if "## Unreleased" not in changelog.read_text():
+        edit(changelog, f"## {__version__}", f"## Unreleased\n\n{ENTRY}\n\n## {__version__}")
+    else:
+        edit(changelog, "## Unreleased\n", f"## Unreleased\n\n{ENTRY}\n")
+    script = REPOSITORY / "scripts" / "release.py"
+    subprocess.run(
+        [sys.executable, script, NEXT, "--previous", "HEAD", "--repository", source], check=True
+    )
+    change_template(source / "template")
+    return source
+
+
+def change_template(template: Path) -> None:
+    """A new file, a removed and a renamed one, two edits in one file, a setting, a migration."""
+    (template / "NEWS.md").write_text(f"# What {NEXT} brings\n")
+    (template / ".gitattributes").unlink(missing_ok=True)
+    (template / "app/errors.py").write_text(
+        "# The first line is new.\n" + (template / "app/errors.py").read_text() + "# So is this.\n"
+    )
+    example = template / ".env.example"
+    example.write_text(example.read_text() + "\n# What only the next version knows.\n# NOVELTY=5\n")
+    add_migration(template, "next_one")
+
+
+@pytest.fixture(scope="module")
+def next_authkit(next_source: Path, tmp_path_factory: pytest.TempPathFactory) -> NextAuthkit:
+    """A wheel of the next version in an environment of its own."""
+    scratch = tmp_path_factory.mktemp("installed")
+    uv = find_uv()
+    build = [uv, "build", "--quiet", "--wheel", "--out-dir", str(scratch), str(next_source)]
+    subprocess.run(build, check=True)
+    (wheel,) = scratch.glob("*.whl")
+    venv = scratch / "venv"
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(venv)], check=True)
+    python = venv / "bin" / "python"
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, str(wheel)], check=True)
+    (scratch / "home").mkdir()
+    return NextAuthkit(python, scratch / "home")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The files of a project of this version, committed; no environment."""
+    made = authkit("new", "myapi", "--no-install", "-y", cwd=tmp_path)
+    assert made.code == 0, made.err
+    return tmp_path / "myapi"
+
+
+def files_of(project: Path) -> dict[str, tuple[int, bytes]]:
+    names = git(project, "ls-files").splitlines()
+    paths = {name: project / name for name in names if (project / name).exists()}
+    return {name: (path.stat().st_mode, path.read_bytes()) for name, path in paths.items()}
+
+
+@pytest.mark.parametrize(("database", "limits"), COMBINATIONS)
+def test_an_untouched_project_becomes_a_fresh_one_byte_for_byte(
+    tmp_path: Path, next_authkit: NextAuthkit, database: str, limits: str
+) -> None:
+    choices = ("--database", database, "--limits", limits, "--no-install")
+    assert authkit("new", "myapi", *choices, cwd=tmp_path).code == 0
+    (tmp_path / "fresh").mkdir()
+    assert next_authkit("new", "myapi", *choices, cwd=tmp_path / "fresh").code == 0
+    secrets = (tmp_path / "myapi" / ".env").read_bytes()
+
+    result = next_authkit("update", "--json", cwd=tmp_path / "myapi")
+
+    assert result.code == 0, result.err
+    assert files_of(tmp_path / "myapi") == files_of(tmp_path / "fresh" / "myapi")
+    assert (tmp_path / "myapi" / ".env").read_bytes() == secrets
+    assert result.json["newSettings"] == {"NOVELTY": "5"}
+    assert result.json["conflicts"] == []
+    assert (result.json["from"], result.json["to"]) == (__version__, NEXT)
+
+
+def test_every_earlier_release_can_be_updated(tmp_path: Path, next_authkit: NextAuthkit) -> None:
+    """Projects of each archived release, as they were made then."""
+    for version, _ in bundle.sorted_releases(REPOSITORY, __version__):
+        project = tmp_path / version
+        code = (
+            "import sys, pathlib; from authkit.generate import *; place_template();"
+            "render(pathlib.Path(sys.argv[1]), Answers('old-one', 'sqlite', 'memory'), sys.argv[2])"
+        )
+        environment = environ({"HOME": str(next_authkit.home)})
+        command = [str(next_authkit.python), "-c", code, str(project), version]
+        subprocess.run(command, check=True, env=environment)
+        git(project, "init", "--quiet")
+        commit(project)
+
+        assert next_authkit("update", cwd=project).code == 0
+        assert f"_commit: v{NEXT}" in (project / ".copier-answers.yml").read_text()
+
+
+class TestCheck:
+    def test_tells_by_exit_code_and_changes_nothing(
+        self, project: Path, next_authkit: NextAuthkit
+    ) -> None:
+        there_is = next_authkit("update", "--check", "--json", cwd=project)
+        there_is_none = authkit("update", "--check", "--json", cwd=project)
+
+        assert there_is.code == 3
+        assert there_is.json == {"current": __version__, "latest": NEXT, "updateAvailable": True}
+        assert there_is_none.code == 0
+        assert there_is_none.json["updateAvailable"] is False
+        assert git(project, "status", "--porcelain") == ""
+
+    def test_nothing_to_do_is_said(self, project: Path) -> None:
+        result = authkit("update", cwd=project)
+
+        assert result.code == 0
+        assert f"at {__version__} already" in result.err
+
+
+class TestDryRun:
+    def test_merges_for_real_and_changes_nothing(
+        self, project: Path, next_authkit: NextAuthkit
+    ) -> None:
+        edit(project / "app/errors.py", '"""', '# Mine.\n"""')
+        (project / "requirements.txt").unlink()
+        commit(project)
+        before = files_of(project)
+
+        result = next_authkit("update", "--dry-run", cwd=project)
+
+        assert result.code == 0, result.err
+        rows = dict(re.findall(r"^would be (\w+)\t(\S+)", result.out, re.MULTILINE))
+        kinds = {
+            path: kind
+            for kind, path in re.findall(r"^would be (\w+)\t(\S+)", result.out, re.MULTILINE)
+        }
+        assert rows, result.out
+        assert kinds["NEWS.md"] == "added"
+        assert kinds[".env.example"] == "changed"
+        assert kinds["app/errors.py"] == "conflicting"
+        assert ENTRY in result.err
+        assert "NOVELTY" in result.err
+        assert files_of(project) == before
+        assert git(project, "status", "--porcelain") == ""
+
+
+class TestRefusals:
+    def check(self, result: Result, *words: str, code: int = 1) -> None:
+        assert result.code == code, result.err
+        assert "hint: " in result.err
+        assert "Traceback" not in result.err
+        for word in words:
+            assert word in result.err
+
+    def test_uncommitted_changes(self, project: Path, next_authkit: NextAuthkit) -> None:
+        (project / "notes.txt").write_text("mine")
+
+        self.check(next_authkit("update", cwd=project), "not committed", "git stash")
+        assert git(project, "status", "--porcelain") == "?? notes.txt\n"
+
+    def test_no_repository(self, project: Path, next_authkit: NextAuthkit) -> None:
+        shutil.rmtree(project / ".git")
+
+        self.check(next_authkit("update", cwd=project), "no git repository", "git init")
+
+    def test_a_project_that_is_newer_than_the_cli(self, project: Path) -> None:
+        edit(project / ".copier-answers.yml", f"v{__version__}", "v99.0.0")
+        commit(project)
+
+        for options in ((), ("--check",), ("--dry-run",)):
+            self.check(authkit("update", *options, cwd=project), "newer", "pip install --upgrade")
+
+    def test_a_version_that_never_was(self, project: Path, next_authkit: NextAuthkit) -> None:
+        edit(project / ".copier-answers.yml", f"v{__version__}", "v0.0.1")
+        commit(project)
+
+        self.check(next_authkit("update", cwd=project), "0.0.1", __version__)
+
+    def test_answers_that_were_broken(self, project: Path, next_authkit: NextAuthkit) -> None:
+        edit(project / ".copier-answers.yml", f"v{__version__}", "nonsense")
+        commit(project)
+
+        self.check(next_authkit("update", cwd=project), "git checkout")
+
+    def test_another_template(self, project: Path, next_authkit: NextAuthkit) -> None:
+        """The answers file is in the repository, and whoever can write it must not run a clone."""
+        edit(project / ".copier-answers.yml", "_src_path: ~", "_src_path: https://evil.test")
+        commit(project)
+
+        self.check(next_authkit("update", cwd=project), "another template")
+
+    def test_an_unknown_version(self, project: Path) -> None:
+        self.check(authkit("update", "--to", "7.7.7", cwd=project), "7.7.7", __version__, code=2)
+
+    def test_a_way_back(self, project: Path, next_authkit: NextAuthkit) -> None:
+        assert next_authkit("update", cwd=project).code == 0
+        commit(project)
+
+        self.check(next_authkit("update", "--to", __version__, cwd=project), "git revert")
+
+
+def test_a_conflict_shows_both_sides_and_is_exit_code_4(
+    project: Path, next_authkit: NextAuthkit
+) -> None:
+    errors = project / "app/errors.py"
+    errors.write_text("# My first line.\n" + errors.read_text() + "# My last line.\n")
+    commit(project)
+
+    result = next_authkit("update", cwd=project)
+
+    assert result.code == 4, result.err
+    assert "app/errors.py" in result.err
+    assert "git reset --hard" in result.err
+    for line in ("My first line.", "The first line is new.", "My last line.", "So is this."):
+        assert f"# {line}\n" in errors.read_text()
+    assert errors.read_text().count("<<<<<<<") == 2
+    assert (project / "NEWS.md").is_file(), "everything else is merged"
+    git(project, "reset", "--quiet", "--hard")
+    assert git(project, "status", "--porcelain") == ""
+    assert not (project / "NEWS.md").exists()
+
+
+def test_to_an_intermediate_version(project: Path, next_authkit: NextAuthkit) -> None:
+    result = next_authkit("update", "--to", f"v{NEXT}", "--json", cwd=project)
+
+    assert result.code == 0, result.err
+    assert result.json["to"] == NEXT
+
+
+def test_the_template_s_own_migration_is_in_one_line_with_the_owner_s(
+    project: Path, next_authkit: NextAuthkit
+) -> None:
+    add_migration(project, "mine")
+    commit(project)
+
+    result = next_authkit("update", "--json", cwd=project)
+
+    notes = {change["path"]: change["note"] for change in result.json["changes"]}
+    assert notes["migrations/versions/next_one.py"] == "follows your mine"
+    assert head_revision(project) == "next_one"
