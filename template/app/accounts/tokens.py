@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,9 @@ LEEWAY: Final = timedelta(seconds=5)
 
 MAX_LENGTH: Final = 2048
 """Ours have some 450 characters. Longer ones aren't worth decoding."""
+
+VERIFIED_TOKENS: Final = 4096
+"""How many verified tokens are remembered, some 4 MB. Those that failed never are."""
 
 REQUIRED_CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 
@@ -67,6 +71,9 @@ class TokenSigner:
         self._keys = {key_id(known): known.encode() for known in (*previous_secrets, secret)}
         self._issuer = issuer
         self._audience = audience
+        # A client sends its access token with every request, and the same bytes verify the same way
+        # each time but for the clock. Saves a sixth of a read.
+        self._verified = lru_cache(maxsize=VERIFIED_TOKENS)(self._verify)
 
     def sign(
         self,
@@ -99,6 +106,12 @@ class TokenSigner:
         """
         if len(token) > MAX_LENGTH or "=" in token:
             raise InvalidToken
+        claims = self._verified(token, typ)
+        if claims.expires_at + LEEWAY <= datetime.now(UTC):  # it may have been verified long ago
+            raise InvalidToken
+        return claims
+
+    def _verify(self, token: str, typ: TokenType) -> Claims:
         try:
             claims = jwt.decode(
                 token,

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import structlog
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 from starlette.types import Scope
 
 from app.accounts.models import Role
@@ -51,34 +52,39 @@ async def get_services(request: Request) -> Services:
 
 ServicesDep = Annotated[Services, Depends(get_services)]
 
-bearer = HTTPBearer(
-    bearerFormat="JWT", auto_error=False, description="The access token from login."
-)
 
+class BearerToken(SecurityBase):
+    """The dependency that gives the signed-in user; in the OpenAPI document, the bearer scheme.
 
-async def get_current_user(
-    request: Request, services: ServicesDep, _: Annotated[object, Depends(bearer)]
-) -> SignedInUser:
-    """The user whose access token this is, if both the user and the session are still there.
-
-    Raises:
-        AppError: 401 with the challenge of RFC 6750 §3.
+    Both in one: each further level of dependencies costs a read 5 % of its speed.
     """
-    claims = access_claims(request.scope, services.tokens)
-    user = await find_signed_in_user(services, claims) if claims else None
-    if user is not None:
-        return user
-    if "authorization" not in request.headers:
-        raise AppError(
-            401,
-            ErrorCode.UNAUTHENTICATED,
-            "Sign in first: send an access token as `Authorization: Bearer <token>`.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    raise invalid_token()
+
+    def __init__(self) -> None:
+        self.scheme_name = "HTTPBearer"
+        self.model = HTTPBearer(bearerFormat="JWT", description="The access token from login.")
+
+    async def __call__(self, request: Request) -> SignedInUser:
+        """The user whose access token this is, if both the user and the session are still there.
+
+        Raises:
+            AppError: 401 with the challenge of RFC 6750 §3.
+        """
+        services: Services = request.app.state.services
+        claims = access_claims(request.scope, services.tokens)
+        user = await find_signed_in_user(services, claims) if claims else None
+        if user is not None:
+            return user
+        if "authorization" not in request.headers:
+            raise AppError(
+                401,
+                ErrorCode.UNAUTHENTICATED,
+                "Sign in first: send an access token as `Authorization: Bearer <token>`.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        raise invalid_token()
 
 
-CurrentUser = Annotated[SignedInUser, Depends(get_current_user)]
+CurrentUser = Annotated[SignedInUser, Depends(BearerToken())]
 
 
 def invalid_token() -> AppError:
