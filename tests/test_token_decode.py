@@ -319,6 +319,9 @@ def test_claim_does_not_hide_that_the_token_is_bad(project: Path) -> None:
     assert (answer.code, answer.out) == (5, f"{USER}\n")
     assert "INVALID: the signature does not fit" in answer.err
 
+    unasked = run("token", "decode", token, "--no-verify", "--claim", "sub", directory=project)
+    assert (unasked.code, unasked.out, unasked.err) == (0, f"{USER}\n", "")
+
 
 def test_a_claim_that_is_not_there_is_named(project: Path) -> None:
     answer = run("token", "decode", GOOD, *NOW, "--claim", "email", directory=project)

@@ -237,6 +237,8 @@ def _print(
     view = token_view.View(token, report, now, warnings, status)
     if claim is not None:
         _print_claim(view, claim, as_json=as_json)
+        if how.wanted and report.verdict is not Verdict.VERIFIED:
+            console.warning(token_view.headline(view))
     elif as_json:
         console.print_json(token_view.as_json(view))
     else:
@@ -267,5 +269,3 @@ def _print_claim(view: Any, name: str, *, as_json: bool) -> None:
         console.print_json(token_view.finite(claims[name]))
     else:
         print(token_view.plain(claims[name]))
-    if view.report.verdict is not Verdict.VERIFIED:
-        console.warning(token_view.headline(view))
