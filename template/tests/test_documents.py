@@ -15,6 +15,7 @@ from app.config import EXAMPLE_SECRET, Settings
 from app.errors import ErrorCode
 from app.manage.__main__ import build_parser
 from tests.helpers import ROOT
+from tests.live import START_OPTIONS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
@@ -112,6 +113,13 @@ def test_readme_names_only_commands_that_exist() -> None:
         for command in re.findall(r"`([^`]+)`", cell):
             arguments = command.removeprefix("app.manage ").replace("EMAIL", "ada@example.com")
             build_parser().parse_args(shlex.split(arguments))
+
+
+def test_readme_starts_the_server_as_the_tests_do() -> None:
+    """Each option matters: for the client's address, the log, and a stop that loses nothing."""
+    options = " ".join(START_OPTIONS).replace(f"{ROOT}/", "")
+    unwrapped = re.sub(r" \\\n\s+", " ", README)
+    assert f"uvicorn app.main:app {options} --workers" in unwrapped
 
 
 def test_ci_runs_the_commands_of_the_readme() -> None:
