@@ -10,6 +10,7 @@ from app.accounts.sessions import SignedInUser, lock_user, revoke
 from app.accounts.sign_in import count_wrong_password, invalid_credentials
 from app.errors import AppError, ErrorCode
 from app.log import SecurityEvent
+from app.rate_limit import ACCOUNT
 
 logger = structlog.get_logger()
 
@@ -23,17 +24,7 @@ async def change_password(
         AppError: 401 invalid_credentials, the current password is wrong.
         TooManyRequests: too many wrong passwords for this account.
     """
-    old = await services.database.fetch_one(select(User.password_hash).where(User.id == user.id))
-    old_hash = old.password_hash if old else None
-    if not await services.passwords.verify(current_password, old_hash):
-        logger.warning(SecurityEvent.PASSWORD_CHANGE_FAILED, user_id=str(user.id))
-        await count_wrong_password(services, user.email)
-        raise AppError(
-            401,
-            ErrorCode.INVALID_CREDENTIALS,
-            "The current password is wrong.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+    old_hash = await _check_current(services, user, current_password)
     new_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
         locked = await lock_user(db, user.id)
@@ -48,3 +39,26 @@ async def change_password(
         )
     logger.info(SecurityEvent.PASSWORD_CHANGED, user_id=str(user.id))
     services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
+
+
+async def _check_current(services: Services, user: SignedInUser, password: str) -> str | None:
+    """Return the stored hash if this is its password.
+
+    Who is signed in has tries of their own, besides those of everybody: a stolen access token
+    must not find the password, and no stranger keeps the owner from changing it.
+    """
+    own_tries = f"signed-in:{user.id}"
+    await services.limiter.refuse_if_used_up(ACCOUNT, own_tries)
+    row = await services.database.fetch_one(select(User.password_hash).where(User.id == user.id))
+    stored = row.password_hash if row else None
+    if await services.passwords.verify(password, stored):
+        return stored
+    logger.warning(SecurityEvent.PASSWORD_CHANGE_FAILED, user_id=str(user.id))
+    await services.limiter.count(ACCOUNT, own_tries)
+    await count_wrong_password(services, user.email)
+    raise AppError(
+        401,
+        ErrorCode.INVALID_CREDENTIALS,
+        "The current password is wrong.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )

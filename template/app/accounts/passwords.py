@@ -49,7 +49,7 @@ def password_problem(password: str) -> str | None:
         return "must have a lower-case letter"
     if not any(c.isdigit() for c in password):
         return "must have a digit"
-    if password.lower() in _COMMON:
+    if normalise(password).decode().lower() in _COMMON:
         return "is one of the most common passwords"
     return None
 
