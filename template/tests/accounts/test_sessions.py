@@ -1,0 +1,348 @@
+"""Sessions: rotation, replay and every way a session ends (RFC 9700 §4.14.2, ASVS 5.0 7.4).
+
+What a client may do afterwards is always asked over HTTP, with a request of its own: a revocation
+that was not committed before its 401 would show.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import httpx
+import jwt
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import delete, update
+
+from app.accounts import administration
+from app.accounts.models import Session, User
+from tests.helpers import (
+    OTHER_PASSWORD,
+    PASSWORD,
+    Account,
+    Mailbox,
+    Tables,
+    connect,
+    error_code,
+    is_signed_in,
+    refresh,
+    register,
+    request_reset,
+    reset_password,
+    services_of,
+    sign_in,
+    tokens_in,
+    try_refresh,
+)
+
+
+async def is_ended(client: httpx.AsyncClient, account: Account) -> bool:
+    """Tell whether neither token of a session works any more."""
+    access = await is_signed_in(client, account)
+    response = await try_refresh(client, account.refresh_token)
+    assert response.status_code in {200, 401}
+    assert access == (response.status_code == 200)
+    return not access
+
+
+# ---- Replay ---------------------------------------------------------------------------------
+
+
+async def test_a_replayed_token_ends_its_family_and_no_other(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    phone = await sign_in(client)
+    renewed = await refresh(client, ada)
+    await database.travel(seconds=11)
+
+    replayed = await try_refresh(client, ada.refresh_token)
+
+    assert (replayed.status_code, error_code(replayed)) == (401, "invalid_token")
+    assert not await is_signed_in(client, renewed)  # the thief's or the owner's: both end
+    assert (await try_refresh(client, renewed.refresh_token)).status_code == 401
+    assert not await is_ended(client, phone)
+    stolen, _ = await database.sessions()
+    assert stolen.revoked_reason == "refresh_reused"
+
+
+async def test_a_replay_within_ten_seconds_is_a_lost_race(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    renewed = await refresh(client, ada)
+    await database.travel(seconds=8)
+
+    replayed = await try_refresh(client, ada.refresh_token)
+
+    assert (replayed.status_code, error_code(replayed)) == (401, "invalid_token")
+    assert not await is_ended(client, renewed)
+
+
+async def test_the_parent_of_a_parent_is_stolen_however_fresh(
+    client: httpx.AsyncClient, ada: Account
+) -> None:
+    second = await refresh(client, ada)
+    third = await refresh(client, second)
+
+    assert (await try_refresh(client, ada.refresh_token)).status_code == 401
+
+    assert await is_ended(client, third)
+
+
+async def test_an_old_token_ends_a_family_however_often_it_was_rotated(
+    client: httpx.AsyncClient, ada: Account
+) -> None:
+    current = ada
+    for _ in range(5):
+        current = await refresh(client, current)
+
+    await try_refresh(client, ada.refresh_token)
+
+    assert await is_ended(client, current)
+
+
+async def test_replaying_again_changes_nothing_more(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    await refresh(client, await refresh(client, ada))
+    await try_refresh(client, ada.refresh_token)
+    before = await database.sessions()
+
+    again = await try_refresh(client, ada.refresh_token)
+
+    assert (again.status_code, error_code(again)) == (401, "invalid_token")
+    assert await database.sessions() == before
+
+
+# ---- Grace ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def graceful(start: Callable[..., Any]) -> FastAPI:
+    app: FastAPI = await start(refresh_reuse_grace_seconds=20)
+    return app
+
+
+async def test_within_the_grace_a_retry_gets_the_same_successor(
+    graceful: FastAPI, database: Tables
+) -> None:
+    """A client that lost the answer is not signed out, and gets nothing that it had not got."""
+    client = connect(graceful)
+    ada = await register(client)
+    renewed = await refresh(client, ada)
+    before = await database.sessions()
+
+    retried = await refresh(client, ada)
+
+    assert retried.refresh_token == renewed.refresh_token
+    assert await is_signed_in(client, retried)
+    assert await is_signed_in(client, renewed)
+    assert await database.sessions() == before
+    assert (await refresh(client, ada)).refresh_token == renewed.refresh_token
+    assert await refresh(client, renewed)
+
+
+async def test_after_the_grace_a_retry_is_a_theft(graceful: FastAPI, database: Tables) -> None:
+    client = connect(graceful)
+    ada = await register(client)
+    renewed = await refresh(client, ada)
+    await database.travel(seconds=21)
+
+    assert (await try_refresh(client, ada.refresh_token)).status_code == 401
+
+    assert await is_ended(client, renewed)
+
+
+async def test_the_grace_is_not_for_grandparents(graceful: FastAPI) -> None:
+    client = connect(graceful)
+    ada = await register(client)
+    second = await refresh(client, ada)
+    third = await refresh(client, second)
+
+    assert (await try_refresh(client, ada.refresh_token)).status_code == 401
+
+    assert await is_ended(client, third)
+
+
+async def test_a_session_that_ended_has_no_grace(graceful: FastAPI) -> None:
+    client = connect(graceful)
+    ada = await register(client)
+    renewed = await refresh(client, ada)
+    await client.post("/api/auth/logout-all", headers=renewed.headers)
+
+    assert (await try_refresh(client, ada.refresh_token)).status_code == 401
+
+
+async def test_a_new_secret_cannot_repeat_the_successor(
+    graceful: FastAPI, start: Callable[..., Any], values: dict[str, str]
+) -> None:
+    """It would sign another one. The session lives on: its owner has the right one, or signs in."""
+    client = connect(graceful)
+    ada = await register(client)
+    renewed = await refresh(client, ada)
+    rotated = connect(
+        await start(
+            refresh_reuse_grace_seconds=20,
+            jwt_secret="n" * 40,
+            jwt_previous_secrets=values["jwt_secret"],
+        )
+    )
+
+    assert (await try_refresh(rotated, ada.refresh_token)).status_code == 401
+    assert await refresh(rotated, renewed)
+
+
+# ---- The end of its time --------------------------------------------------------------------
+
+
+async def test_a_family_ends_seven_days_after_login_whatever_its_rotations(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    current = ada
+    for _ in range(3):
+        await database.travel(days=2)
+        current = await refresh(client, current)
+    await database.travel(hours=23)
+    current = await refresh(client, current)
+    assert await is_signed_in(client, current)
+
+    await database.travel(hours=1, minutes=1)
+
+    assert await is_ended(client, current)
+
+
+async def test_no_rotation_moves_the_end(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    [before] = await database.sessions()
+
+    await refresh(client, ada)
+
+    [after] = await database.sessions()
+    assert after.expires_at == before.expires_at
+
+
+async def test_the_last_access_token_ends_with_its_session(start: Callable[..., Any]) -> None:
+    """Not a quarter of an hour later."""
+    client = connect(await start(access_token_minutes=24 * 60, refresh_token_days=1))
+
+    ada = await refresh(client, await register(client))
+
+    access, refreshing = (
+        jwt.decode(token, options={"verify_signature": False})
+        for token in (ada.access_token, ada.refresh_token)
+    )
+    assert access["exp"] == refreshing["exp"]
+
+
+# ---- Every other end ------------------------------------------------------------------------
+
+
+async def test_changing_the_password_ends_every_other_session(
+    client: httpx.AsyncClient, ada: Account
+) -> None:
+    phone, eve = await sign_in(client), await register(client, "eve@example.com")
+
+    await client.post(
+        "/api/users/me/change-password",
+        json={"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD},
+        headers=ada.headers,
+    )
+
+    assert await is_ended(client, phone)
+    assert not await is_ended(client, ada)
+    assert not await is_ended(client, eve)
+
+
+async def test_resetting_the_password_ends_every_session(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    phone, eve = await sign_in(client), await register(client, "eve@example.com")
+
+    await reset_password(client, await request_reset(client, mailbox))
+
+    assert await is_ended(client, ada)
+    assert await is_ended(client, phone)
+    assert not await is_ended(client, eve)
+
+
+async def test_a_password_set_by_an_operator_ends_every_session(
+    client: httpx.AsyncClient, app: FastAPI, ada: Account, mailbox: Mailbox
+) -> None:
+    token = await request_reset(client, mailbox)
+
+    await administration.set_password(services_of(app), UUID(ada.id), OTHER_PASSWORD)
+
+    assert await is_ended(client, ada)
+    assert (await reset_password(client, token)).status_code == 400
+    assert await sign_in(client, password=OTHER_PASSWORD)
+
+
+async def test_a_user_who_is_deactivated_is_out_on_the_next_request(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    """Even if somebody writes no more than the column."""
+    await database.execute(update(User).values(is_active=False))
+
+    assert not await is_signed_in(client, ada)
+    assert (await try_refresh(client, ada.refresh_token)).status_code == 401
+
+
+async def test_a_user_who_is_deleted_is_out_on_the_next_request(
+    client: httpx.AsyncClient, ada: Account, database: Tables, mailbox: Mailbox
+) -> None:
+    token = await request_reset(client, mailbox)
+
+    await database.execute(delete(User))
+
+    assert not await is_signed_in(client, ada)
+    assert (await try_refresh(client, ada.refresh_token)).status_code == 401
+    assert (await reset_password(client, token)).status_code == 400
+    assert await database.sessions() == await database.resets() == []
+
+
+async def test_a_session_that_is_deleted_is_over(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    await database.execute(delete(Session))
+
+    assert await is_ended(client, ada)
+
+
+async def test_expired_rows_are_purged_and_no_others(
+    client: httpx.AsyncClient, app: FastAPI, ada: Account, database: Tables, mailbox: Mailbox
+) -> None:
+    await request_reset(client, mailbox)
+    assert sum((await administration.purge(services_of(app))).values()) == 0
+    await database.travel(days=8)
+    phone = await sign_in(client)
+
+    purged = await administration.purge(services_of(app))
+
+    assert purged == {"sessions": 1, "passwordResets": 1}
+    assert not await is_ended(client, phone)
+    assert len(await database.sessions()) == 1
+
+
+# ---- At rest --------------------------------------------------------------------------------
+
+
+async def test_a_copy_of_the_database_signs_nobody_in(
+    client: httpx.AsyncClient, ada: Account, database: Tables, mailbox: Mailbox
+) -> None:
+    renewed = await refresh(client, ada)
+    reset_token = await request_reset(client, mailbox)
+
+    dump = await database.dump()
+
+    secrets = (ada.access_token, ada.refresh_token, renewed.access_token, renewed.refresh_token)
+    for secret in (*secrets, *(s.rpartition(".")[2] for s in secrets), reset_token, PASSWORD):
+        assert secret not in dump
+    for secret in (ada.refresh_token, renewed.refresh_token, reset_token):
+        assert hashlib.sha256(secret.encode()).hexdigest() in dump
+    for row in (*await database.sessions(), *await database.resets()):
+        for value in map(str, row):
+            assert (await try_refresh(client, value or "x")).status_code == 401
+            assert (await reset_password(client, value or "x")).status_code == 400
+    assert await is_signed_in(client, renewed)
+    assert tokens_in((await mailbox.mails())[0].text) == [reset_token]

@@ -1,0 +1,226 @@
+"""Signing in: one answer for everybody who does not know the password, and few tries."""
+
+from collections.abc import Callable
+from typing import Any
+
+import bcrypt
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import update
+
+from app.accounts.models import User
+from app.accounts.passwords import PasswordHasher
+from app.config import Settings
+from tests.helpers import (
+    OTHER_PASSWORD,
+    PASSWORD,
+    Account,
+    Tables,
+    connect,
+    error_code,
+    refresh,
+    register,
+    services_of,
+    sign_in,
+)
+
+OFFICE = "198.51.100.7"
+
+
+async def try_sign_in(
+    client: httpx.AsyncClient, password: str = OTHER_PASSWORD, email: str = "ada@example.com"
+) -> httpx.Response:
+    return await client.post("/api/auth/login", json={"email": email, "password": password})
+
+
+# ---- Who has an account ---------------------------------------------------------------------
+
+
+async def answers(client: httpx.AsyncClient) -> list[tuple[Any, ...]]:
+    """What an unknown, a wrong and an inactive login get, all that a client can see of it."""
+    tries = [
+        {"email": "nobody@example.com", "password": PASSWORD},
+        {"email": "ada@example.com", "password": OTHER_PASSWORD},
+        {"email": "gone@example.com", "password": PASSWORD},
+        {"email": "gone@example.com", "password": OTHER_PASSWORD},
+        {"email": "nobody@example.com", "password": "x" * 80},
+        {"email": "ada@example.com", "password": "x" * 80},
+    ]
+    headers = {"X-Request-ID": "same"}
+    responses = [await client.post("/api/auth/login", json=t, headers=headers) for t in tries]
+    return [(r.status_code, r.content, sorted(r.headers.items())) for r in responses]
+
+
+async def test_unknown_wrong_and_inactive_are_answered_alike(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    await register(client, "gone@example.com")
+    gone = update(User).where(User.email == "gone@example.com").values(is_active=False)
+    await database.execute(gone)
+
+    first, *others = await answers(client)
+
+    assert first[0] == 401
+    assert others == [first] * len(others)
+
+
+async def test_unknown_wrong_and_inactive_cost_the_same_work(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    database: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One bcrypt comparison at today's cost, whoever asks: so none is told by its time."""
+    await register(client, "gone@example.com")
+    gone = update(User).where(User.email == "gone@example.com").values(is_active=False)
+    await database.execute(gone)
+    work: list[str] = []
+    compare = bcrypt.checkpw
+
+    def record(password: bytes, hashed: bytes) -> bool:
+        work.append(hashed[:7].decode())
+        return compare(password, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", record)
+    await answers(client)
+
+    assert work == ["$2b$04$"] * 6
+
+
+# ---- The cost of a hash ---------------------------------------------------------------------
+
+
+async def test_a_hash_is_made_anew_when_its_cost_has_changed(
+    client: httpx.AsyncClient, ada: Account, database: Tables, start: Callable[..., Any]
+) -> None:
+    stronger = connect(await start(bcrypt_cost=5))
+
+    phone = await sign_in(stronger)
+
+    user = await database.user()
+    assert user.password_hash.startswith("$2b$05$")
+    assert await sign_in(stronger)
+    assert await database.user() == user  # once is enough
+    assert await refresh(stronger, phone)
+    assert await refresh(client, ada)  # nobody is signed out by it
+
+
+# ---- Guessing -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def guarded(start: Callable[..., Any]) -> FastAPI:
+    """The application with the contract's limit for accounts, 50 an hour."""
+    app: FastAPI = await start()
+    assert services_of(app).settings.rate_limit_account == "50/hour"
+    return app
+
+
+async def guess(app: FastAPI, times: int, email: str = "ada@example.com") -> list[int]:
+    """Wrong passwords, each from an address of its own."""
+    return [
+        (await try_sign_in(connect(app, f"203.0.113.{number}"), email=email)).status_code
+        for number in range(times)
+    ]
+
+
+async def test_the_fiftieth_wrong_password_is_answered_429(guarded: FastAPI) -> None:
+    await register(connect(guarded, OFFICE))
+
+    assert await guess(guarded, 49) == [401] * 49
+
+    fiftieth = await try_sign_in(connect(guarded, "203.0.113.50"))
+    assert (fiftieth.status_code, error_code(fiftieth)) == (429, "rate_limited")
+    assert 3500 < int(fiftieth.headers["retry-after"]) <= 3600
+    # The right one is not told from a wrong one any more, from an address that is new.
+    right = await try_sign_in(connect(guarded, "203.0.113.51"), PASSWORD)
+    wrong = await try_sign_in(connect(guarded, "203.0.113.52"))
+    assert (right.status_code, wrong.status_code) == (429, 429)
+    # The owner gets in from where the account was used before.
+    assert await sign_in(connect(guarded, OFFICE))
+
+
+async def test_one_account_does_not_stand_for_another(guarded: FastAPI) -> None:
+    await register(connect(guarded, OFFICE))
+    await register(connect(guarded, OFFICE), "eve@example.com")
+
+    await guess(guarded, 50)
+
+    assert await sign_in(connect(guarded, "203.0.113.99"), "eve@example.com")
+    # An address that Eve knows is none that Ada knows.
+    await register(connect(guarded, "203.0.113.98"), "mallory@example.com")
+    locked = await try_sign_in(connect(guarded, "203.0.113.98"), PASSWORD)
+    assert locked.status_code == 429
+
+
+async def test_an_account_that_does_not_exist_is_throttled_alike(guarded: FastAPI) -> None:
+    """Otherwise the 429 would tell who has an account."""
+    statuses = await guess(guarded, 51, "nobody@example.com")
+
+    assert statuses == [401] * 49 + [429] * 2
+
+
+async def test_right_passwords_are_not_counted(guarded: FastAPI) -> None:
+    await register(connect(guarded, OFFICE))
+
+    for _ in range(60):
+        await sign_in(connect(guarded, OFFICE))
+    assert await guess(guarded, 49) == [401] * 49
+
+
+async def test_spelling_the_address_otherwise_is_no_way_round(guarded: FastAPI) -> None:
+    spellings = ["ADA@example.com", "ada@EXAMPLE.com", " ada@example.com", "ada@example.com\n"]
+    for number in range(49):
+        client = connect(guarded, f"203.0.113.{number}")
+        await try_sign_in(client, email=spellings[number % 4])
+
+    assert await guess(guarded, 1) == [429]
+
+
+async def test_guessing_while_signed_in_counts_too(guarded: FastAPI) -> None:
+    """Whoever has got hold of an access token shall not find the password with it."""
+    client = connect(guarded, OFFICE)
+    ada = await register(client)
+    body = {"currentPassword": "Wrong-Horse-7", "newPassword": OTHER_PASSWORD}
+    path = "/api/users/me/change-password"
+
+    statuses = [
+        (await client.post(path, json=body, headers=ada.headers)).status_code for _ in range(50)
+    ]
+
+    assert statuses == [401] * 49 + [429]
+    right = {**body, "currentPassword": PASSWORD}
+    used_up = await client.post(path, json=right, headers=ada.headers)
+    assert (used_up.status_code, error_code(used_up)) == (429, "rate_limited")
+
+
+async def test_strangers_do_not_keep_the_owner_from_changing_the_password(
+    guarded: FastAPI,
+) -> None:
+    ada = await register(connect(guarded, OFFICE))
+    await guess(guarded, 51)
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+
+    # On the train, signed in.
+    response = await connect(guarded, "198.51.100.99").post(
+        "/api/users/me/change-password", json=body, headers=ada.headers
+    )
+
+    assert response.status_code == 200
+
+
+async def test_without_limits_there_is_none_for_accounts(start: Callable[..., Any]) -> None:
+    app = await start(rate_limit_enabled=False, rate_limit_account="1/hour")
+    await register(connect(app, OFFICE))
+
+    assert await guess(app, 5) == [401] * 5
+    assert await sign_in(connect(app, "203.0.113.99"))
+
+
+def test_the_stand_in_for_nobody_is_a_hash_of_todays_cost(settings: Settings) -> None:
+    hasher = PasswordHasher(11)
+
+    assert hasher.is_outdated("$2b$04$" + "." * 53)
+    assert not hasher.is_outdated("$2b$11$" + "." * 53)
