@@ -16,7 +16,10 @@ from typing import Final
 
 from tests.helpers import ROOT
 
-COPIED: Final = ("app", "migrations", "tests", "alembic.ini", "pyproject.toml", ".env.example")
+COPIED: Final = (
+    *("app", "migrations", "tests", "alembic.ini", "pyproject.toml", "uvicorn_log.json"),
+    *(".env.example", ".github", "AGENTS.md", "README.md", "SECURITY.md"),
+)
 
 TESTS_FAILED: Final = 1
 """pytest's exit code. Any other than this and 0 means that the tests did not run."""
