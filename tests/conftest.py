@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,8 @@ def fake(tmp_path: Path) -> FakeProject:
     for name in ("alembic", "uvicorn", "pytest"):
         (root / f"{name}.py").write_text(SCRIPTED.format(name=name))
     (root / "app").mkdir()
+    (root / "app" / "config.py").write_text("def load_settings(): pass")
+    (root / "uvicorn_log.json").write_text("{}")
     (root / "app" / "manage.py").write_text(SCRIPTED.format(name="manage"))
     project = FakeProject(root)
     project.answer("manage info", {"database": "sqlite", "limits": "memory", "settings": {}})
@@ -169,6 +171,3 @@ def myapi(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = authkit("new", str(root), "--defaults")
     assert made.code == 0, made.err
     return root
-
-
-Runner = Callable[..., Result]

@@ -357,6 +357,7 @@ def test_serve_starts_uvicorn_as_documented(project: FakeProject) -> None:
     assert args[:5] == ["app.main:app", "--host", "127.0.0.1", "--port", str(port)]
     assert {"--no-proxy-headers", "--no-server-header"} < set(args)
     assert args[args.index("--workers") + 1] == "2"
+    assert args[args.index("--log-config") + 1] == "uvicorn_log.json"
     assert project.calls[-1]["env"]["VIRTUAL_ENV"] == str(project.root / ".venv")
     assert "counts its own limits" in started.err
 

@@ -9,7 +9,6 @@ stays fast.
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from io import TextIOWrapper
 from typing import Annotated, Any, NoReturn
 
@@ -58,8 +57,7 @@ class Root(Group):
     """The commands of `COMMANDS`, each imported when it is called, or when all are listed."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        names = [name for names in COMMANDS.values() for name in names]
-        return [name for name in names if find_spec(f"authkit.commands.{name}")]
+        return [name for names in COMMANDS.values() for name in names]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):

@@ -21,8 +21,6 @@ def install_command(lock: Path) -> str:
 
 def differences(project: Project, lock: Path, *, with_extras: bool) -> list[str]:
     """A phrase for each package that is missing, of another version or, `with_extras`, unlocked."""
-    if not lock.is_file():
-        return [f"{lock.name} is missing"]
     wanted = dict(locked(lock, python_version(project)))
     present = installed(project)
     missing = [f"{name} {wanted[name]} is missing" for name in wanted.keys() - present.keys()]

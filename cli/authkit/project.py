@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from authkit.errors import AuthkitError, UsageError
+from authkit.errors import FAILED, USAGE, AuthkitError, UsageError
 
 MARKER = ".copier-answers.yml"
 MAKE_ENVIRONMENT = (
@@ -124,15 +125,23 @@ class Project:
 def failure_of(result: subprocess.CompletedProcess[str], command: str) -> AuthkitError:
     """What the project said about its failure: `error: …` and `hint: …`, or its last line."""
     lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
-    message = _labelled(lines, "error: ")
+    message = labelled(lines, "error: ")
     if message:
-        exit_code = 2 if result.returncode == 2 else 1
-        return AuthkitError(message, _labelled(lines, "hint: "), exit_code)
-    reason = lines[-1] if lines else f"exit code {result.returncode}"
+        exit_code = USAGE if result.returncode == USAGE else FAILED
+        return AuthkitError(message, in_our_words(labelled(lines, "hint: ")), exit_code)
+    last = lines[-1] if lines else f"exit code {result.returncode}"
+    if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
+        return UsageError(last.rpartition(": error: ")[2])
     return AuthkitError(
-        f"`{command}` failed: {reason}", f"see all of it: .venv/bin/{command}, in the project"
+        f"`{command}` failed: {last}", f"see all of it, in the project: .venv/bin/{command}"
     )
 
 
-def _labelled(lines: Sequence[str], label: str) -> str:
+def labelled(lines: Sequence[str], label: str) -> str:
     return next((line.removeprefix(label) for line in lines if line.startswith(label)), "")
+
+
+def in_our_words(advice: str) -> str:
+    """The project's plain commands as ours: they work wherever the user stands."""
+    advice = advice.replace("python -m alembic upgrade head", "authkit migrate")
+    return re.sub(r"python -m app\.manage (?=(?:seed|user|token|keys)\b)", "authkit ", advice)

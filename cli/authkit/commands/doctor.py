@@ -9,7 +9,7 @@ import typer
 from authkit import __version__, console
 from authkit.errors import FAILED, AuthkitError
 from authkit.options import JsonOption, ProjectOption
-from authkit.project import MARKER, Project
+from authkit.project import MARKER, Project, in_our_words
 
 PRIVATE_MODE = 0o600
 
@@ -69,8 +69,9 @@ def application(project: Project, *, production: bool) -> Iterator[Finding]:
     except AuthkitError as failure:
         yield Finding("application", "error", failure.message, failure.hint)
         return
-    for finding in answer or []:
-        yield Finding(**{name: finding[name] for name in Finding._fields})
+    for found in answer:
+        fix = in_our_words(found["fix"])
+        yield Finding(found["id"], found["severity"], found["message"], fix)
 
 
 def secrets(project: Project) -> Iterator[Finding]:
@@ -105,6 +106,10 @@ def environment(project: Project, *, production: bool) -> Iterator[Finding]:
     except AuthkitError:
         return  # `application` could not run, and has said so
     lock = project.root / ("requirements.txt" if production else "requirements-dev.txt")
+    if not lock.is_file():
+        message = f"{lock.name} is missing: nothing says what to install"
+        yield Finding("environment", "error", message, f"git checkout -- {lock.name}")
+        return
     found = differences(project, lock, with_extras=not production)
     if found:
         shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")

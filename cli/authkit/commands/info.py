@@ -35,7 +35,7 @@ def info(project: ProjectOption = None, json: JsonOption = False) -> None:
         console.warning(problem)
     console.record(facts)
     console.heading("settings")
-    console.record(settings)
+    console.record({name: as_written(value) for name, value in settings.items()})
 
 
 def collect(project: Project) -> dict[str, Any]:
@@ -51,7 +51,14 @@ def collect(project: Project) -> dict[str, Any]:
     except AuthkitError as failure:
         settings = redacted(project)
         return facts | choices(settings) | {"problem": failure.message, "settings": settings}
-    return facts | {"problem": None} | answer
+    return facts | answer | {"problem": None}
+
+
+def as_written(value: object) -> object:
+    """A setting as `.env` would have it."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def choices(settings: dict[str, str]) -> dict[str, str]:

@@ -181,7 +181,7 @@ def alembic(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
 
 def explained(project: Project, result: subprocess.CompletedProcess[str]) -> AuthkitError:
     """Alembic fails with a traceback; the project's own check knows the reason and the mend."""
-    for finding in project.manage("check") or []:
+    for finding in project.manage("check"):
         if finding["severity"] == "error" and finding["id"] != "migrations":
             return AuthkitError(finding["message"], finding["fix"])
     lines = (result.stdout + result.stderr).splitlines()

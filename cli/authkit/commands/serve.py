@@ -13,7 +13,10 @@ from authkit.options import ProjectOption
 from authkit.project import Project
 
 # What a request in flight may take when the server is told to stop.
-DRAIN_SECONDS = 30
+DRAIN_SECONDS = "6"
+# A worker that is still starting on a busy machine is not a dead one.
+WORKER_SECONDS = "30"
+LOG_CONFIG = "uvicorn_log.json"
 
 
 def serve(
@@ -44,22 +47,40 @@ def serve(
     if reload and workers > 1:
         raise UsageError("--reload works with one worker only", "leave out --workers")
     target = Project.find(project)
-    info = target.manage("info")
+    ensure_settings(target)
     ensure_free(host, port)
-    if workers > 1 and info["limits"] == "memory":
+    if workers > 1 and not target.settings().get("REDIS_URL"):
         console.warning(
             f"each of the {workers} workers counts its own limits; set REDIS_URL to share them"
         )
     if port:
         console.message(f"http://{url_host(host)}:{port}  (Ctrl-C stops it)")
-    target.exec(uvicorn_arguments(host, port, workers, reload))
+    target.exec(uvicorn_arguments(target, host, port, workers, reload=reload))
 
 
-def uvicorn_arguments(host: str, port: int, workers: int, reload: bool) -> list[str]:
-    """The documented start command: uvicorn believes no proxy header and does not name itself."""
+def ensure_settings(project: Project) -> None:
+    """Say what is wrong before a server starts, or starts its workers again and again.
+
+    Loading the settings alone is quick; only when that fails is `app.manage` asked why.
+    """
+    probe = ["-c", "from app.config import load_settings; load_settings()"]
+    if project.run(probe).returncode != 0:
+        project.manage("info")
+
+
+def uvicorn_arguments(
+    project: Project, host: str, port: int, workers: int, *, reload: bool
+) -> list[str]:
+    """The start command that the project's README documents.
+
+    uvicorn is to believe no proxy header, not to name itself, and to log as the application does.
+    """
     arguments = ["-m", "uvicorn", "app.main:app", "--host", host, "--port", str(port)]
     arguments += ["--no-proxy-headers", "--no-server-header"]
-    arguments += ["--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
+    arguments += ["--timeout-graceful-shutdown", DRAIN_SECONDS]
+    arguments += ["--timeout-worker-healthcheck", WORKER_SECONDS]
+    if (project.root / LOG_CONFIG).is_file():
+        arguments += ["--log-config", LOG_CONFIG]
     if reload:
         return [*arguments, "--reload", "--reload-dir", "app"]
     return [*arguments, "--workers", str(workers)]
