@@ -119,13 +119,12 @@ def redis_prefix() -> Iterator[str]:
                 connection.delete(key)
 
 
-@pytest.fixture
-def values(database_url: str, redis_prefix: str) -> dict[str, str]:
-    """The settings as texts, by the names of the fields: for `load_settings` and for servers."""
+@pytest.fixture(scope="session")
+def settings_of_tests(redis_prefix: str) -> dict[str, str]:
+    """The settings as texts, by the names of the fields, all but the database."""
     return {
-        "app_name": f"{redis_prefix}-{secrets.token_hex(4)}",
+        "app_name": redis_prefix,
         "environment": "test",
-        "database_url": database_url,
         "redis_url": TEST_REDIS_URL,
         "jwt_secret": secrets.token_urlsafe(48),
         "bcrypt_cost": "4",
@@ -134,6 +133,13 @@ def values(database_url: str, redis_prefix: str) -> dict[str, str]:
         "rate_limit_general": PLENTY,
         "log_level": "info",
     }
+
+
+@pytest.fixture
+def values(settings_of_tests: dict[str, str], database_url: str) -> dict[str, str]:
+    """The settings of one test, for `load_settings` and for servers. Its limits are its own."""
+    app_name = f"{settings_of_tests['app_name']}-{secrets.token_hex(4)}"
+    return {**settings_of_tests, "app_name": app_name, "database_url": database_url}
 
 
 @pytest.fixture

@@ -1,0 +1,322 @@
+"""Races, on a real server with two workers: what parallel requests must not achieve.
+
+Afterwards nothing that was handed out may work beyond what policy says, whoever came first. With
+TEST_DATABASE_URL the same races are run on PostgreSQL.
+"""
+
+import asyncio
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.helpers import (
+    OTHER_PASSWORD,
+    PASSWORD,
+    Account,
+    Tables,
+    is_signed_in,
+    refresh,
+    register,
+    reset_password,
+    sign_in,
+    tokens_in,
+    try_refresh,
+    with_tokens,
+)
+from tests.live import Server, server_process
+
+pytestmark = pytest.mark.race
+
+CROWD = 20
+"""As many as ask at the same time."""
+
+
+@pytest.fixture(scope="module")
+def racing_database(migrated_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    if not migrated_database.startswith("sqlite"):
+        return migrated_database
+    copy = tmp_path_factory.mktemp("race") / "race.db"
+    shutil.copyfile(migrated_database.removeprefix("sqlite:///"), copy)
+    return f"sqlite:///{copy}"
+
+
+@pytest.fixture(scope="module")
+def server(
+    racing_database: str,
+    settings_of_tests: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Server]:
+    """One server for all races; each race has users of its own."""
+    directory: Path = tmp_path_factory.mktemp("server")
+    values = {**settings_of_tests, "database_url": racing_database, "environment": "development"}
+    with server_process(directory, values, workers=2) as running:
+        asyncio.run(running.wait_until_healthy())
+        yield running
+
+
+@pytest.fixture
+async def racing(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose connections are open already, so that requests arrive together."""
+    async with server.client() as client:
+        await together([client.get("/health") for _ in range(CROWD)])
+        yield client
+
+
+@pytest.fixture
+def email() -> str:
+    return f"{uuid4().hex}@example.com"
+
+
+@pytest.fixture
+async def user(racing: httpx.AsyncClient, email: str) -> Account:
+    return await register(racing, email)
+
+
+async def together(requests: list[Awaitable[httpx.Response]]) -> list[httpx.Response]:
+    return await asyncio.gather(*requests)
+
+
+def statuses(responses: list[httpx.Response]) -> list[int]:
+    return sorted(response.status_code for response in responses)
+
+
+def successes(responses: list[httpx.Response]) -> list[httpx.Response]:
+    return [response for response in responses if response.is_success]
+
+
+async def assert_ended(client: httpx.AsyncClient, account: Account) -> None:
+    assert not await is_signed_in(client, account)
+    assert (await try_refresh(client, account.refresh_token)).status_code == 401
+
+
+async def mailed_token(client: httpx.AsyncClient, server: Server, email: str) -> str:
+    """Ask for a reset link and read it from what the server prints."""
+    await client.post("/api/auth/forgot-password", json={"email": email})
+    mail = re.compile(rf"^To: {email}\n.*?^-{{72}}$", re.MULTILINE | re.DOTALL)
+    give_up_at = time.monotonic() + 10
+    while (found := mail.search(server.log)) is None:
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.01)
+    return tokens_in(found[0])[0]
+
+
+def change_password(
+    client: httpx.AsyncClient, account: Account, new_password: str = OTHER_PASSWORD
+) -> Awaitable[httpx.Response]:
+    body = {"currentPassword": PASSWORD, "newPassword": new_password}
+    return client.post("/api/users/me/change-password", json=body, headers=account.headers)
+
+
+def log_in(client: httpx.AsyncClient, account: Account) -> Awaitable[httpx.Response]:
+    return client.post("/api/auth/login", json=account.credentials)
+
+
+# ---- Exactly one ----------------------------------------------------------------------------
+
+
+async def test_of_twenty_refreshes_one_succeeds_and_its_winner_lives(
+    racing: httpx.AsyncClient, user: Account
+) -> None:
+    responses = await together([try_refresh(racing, user.refresh_token) for _ in range(CROWD)])
+
+    assert statuses(responses) == [200] + [401] * (CROWD - 1)
+    winner = with_tokens(user, successes(responses)[0])
+    assert await is_signed_in(racing, winner)
+    assert await is_signed_in(racing, await refresh(racing, winner))
+
+
+async def test_of_twenty_registrations_in_mixed_case_one_succeeds(
+    racing: httpx.AsyncClient, email: str
+) -> None:
+    name, domain = email.split("@")
+    spellings = [email, email.upper(), email.title(), f" {name}@{domain.upper()}"] * (CROWD // 4)
+    bodies: list[dict[str, Any]] = [{"email": e, "password": PASSWORD} for e in spellings]
+
+    responses = await together([racing.post("/api/auth/register", json=b) for b in bodies])
+
+    assert statuses(responses) == [201] + [409] * (CROWD - 1)
+    assert successes(responses)[0].json()["user"]["email"] == email
+    assert await sign_in(racing, email)
+
+
+async def test_of_twenty_resets_with_one_token_one_succeeds(
+    racing: httpx.AsyncClient, server: Server, user: Account
+) -> None:
+    token = await mailed_token(racing, server, user.email)
+    passwords = [f"{OTHER_PASSWORD}-{number}" for number in range(CROWD)]
+
+    responses = await together([reset_password(racing, token, p) for p in passwords])
+
+    assert statuses(responses) == [200] + [400] * (CROWD - 1)
+    winner = passwords[responses.index(successes(responses)[0])]
+    assert await sign_in(racing, user.email, winner)
+    await assert_ended(racing, user)
+
+
+async def test_of_parallel_changes_of_a_password_one_succeeds(
+    racing: httpx.AsyncClient, user: Account
+) -> None:
+    passwords = [f"{OTHER_PASSWORD}-{number}" for number in range(8)]
+
+    responses = await together([change_password(racing, user, p) for p in passwords])
+
+    assert statuses(responses) == [200] + [401] * 7
+    winner = passwords[responses.index(successes(responses)[0])]
+    assert await sign_in(racing, user.email, winner)
+
+
+async def test_of_parallel_changes_to_one_address_one_succeeds(
+    racing: httpx.AsyncClient, email: str
+) -> None:
+    users = [await register(racing, f"{number}-{email}") for number in range(8)]
+
+    responses = await together(
+        [racing.patch("/api/users/me", json={"email": email}, headers=u.headers) for u in users]
+    )
+
+    assert statuses(responses) == [200] + [409] * 7
+
+
+# ---- Nothing survives that should have ended ------------------------------------------------
+
+
+async def test_a_refresh_does_not_outlive_a_logout(
+    racing: httpx.AsyncClient, user: Account
+) -> None:
+    logout = racing.post(
+        "/api/auth/logout", json={"refreshToken": user.refresh_token}, headers=user.headers
+    )
+    responses = await together([try_refresh(racing, user.refresh_token), logout])
+
+    assert responses[1].status_code == 200
+    await assert_ended(racing, user)
+    for response in successes(responses[:1]):
+        await assert_ended(racing, with_tokens(user, response))
+
+
+async def test_a_refresh_does_not_outlive_logging_out_everywhere(
+    racing: httpx.AsyncClient, user: Account
+) -> None:
+    devices = [user, *[await sign_in(racing, user.email) for _ in range(5)]]
+    logout = racing.post("/api/auth/logout-all", headers=user.headers)
+
+    *responses, out = await together(
+        [*[try_refresh(racing, device.refresh_token) for device in devices], logout]
+    )
+
+    assert out.status_code == 200
+    for response in successes(responses):
+        await assert_ended(racing, with_tokens(user, response))
+
+
+async def test_a_refresh_does_not_outlive_a_change_of_password(
+    racing: httpx.AsyncClient, user: Account
+) -> None:
+    others = [await sign_in(racing, user.email) for _ in range(6)]
+
+    changed, *responses = await together(
+        [change_password(racing, user), *[try_refresh(racing, o.refresh_token) for o in others]]
+    )
+
+    assert changed.status_code == 200
+    for response in successes(responses):
+        await assert_ended(racing, with_tokens(user, response))
+    assert await is_signed_in(racing, user)
+
+
+async def test_a_refresh_does_not_outlive_a_reset(
+    racing: httpx.AsyncClient, server: Server, user: Account
+) -> None:
+    devices = [user, *[await sign_in(racing, user.email) for _ in range(5)]]
+    token = await mailed_token(racing, server, user.email)
+
+    reset, *responses = await together(
+        [reset_password(racing, token), *[try_refresh(racing, d.refresh_token) for d in devices]]
+    )
+
+    assert reset.status_code == 200
+    for response in successes(responses):
+        await assert_ended(racing, with_tokens(user, response))
+
+
+async def test_a_login_by_the_old_password_does_not_outlive_a_reset(
+    racing: httpx.AsyncClient, server: Server, user: Account
+) -> None:
+    token = await mailed_token(racing, server, user.email)
+
+    reset, *responses = await together(
+        [reset_password(racing, token), *[log_in(racing, user) for _ in range(CROWD)]]
+    )
+
+    assert reset.status_code == 200
+    assert set(statuses(responses)) <= {200, 401}
+    for response in successes(responses):
+        await assert_ended(racing, with_tokens(user, response))
+    assert await sign_in(racing, user.email, OTHER_PASSWORD)
+
+
+async def test_a_login_by_the_old_password_does_not_outlive_a_change(
+    racing: httpx.AsyncClient, user: Account
+) -> None:
+    changed, *responses = await together(
+        [change_password(racing, user), *[log_in(racing, user) for _ in range(CROWD)]]
+    )
+
+    assert changed.status_code == 200
+    for response in successes(responses):
+        await assert_ended(racing, with_tokens(user, response))
+    assert await is_signed_in(racing, user)
+
+
+async def test_nothing_outlives_a_deactivation(
+    racing: httpx.AsyncClient, user: Account, racing_database: str
+) -> None:
+    admin = await register(racing, f"admin-{user.email}")
+    tables = Tables(racing_database)
+    await tables.promote(admin)
+    await tables.close()
+    deactivate = racing.patch(
+        f"/api/users/{user.id}", json={"isActive": False}, headers=admin.headers
+    )
+
+    gone, *responses = await together(
+        [
+            deactivate,
+            *[log_in(racing, user) for _ in range(8)],
+            try_refresh(racing, user.refresh_token),
+        ]
+    )
+
+    assert gone.status_code == 200
+    await assert_ended(racing, user)
+    for response in successes(responses):
+        await assert_ended(racing, with_tokens(user, response))
+
+
+async def test_a_link_asked_for_twenty_times_is_valid_once(
+    racing: httpx.AsyncClient, server: Server, user: Account
+) -> None:
+    """Each new link voids the earlier ones, in whatever order they were written."""
+    ask = [
+        racing.post("/api/auth/forgot-password", json={"email": user.email}) for _ in range(CROWD)
+    ]
+    assert statuses(await together(ask)) == [200] * CROWD
+    mails = f"To: {user.email}\n"
+    give_up_at = time.monotonic() + 10
+    while server.log.count(mails) < CROWD:
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.01)
+    found = re.findall(rf"^{mails}.*?^-{{72}}$", server.log, re.MULTILINE | re.DOTALL)
+    tokens = [token for mail in found for token in tokens_in(mail)]
+    assert len(set(tokens)) == CROWD
+
+    responses = await together([reset_password(racing, token) for token in tokens])
+
+    assert statuses(responses) == [200] + [400] * (CROWD - 1)
