@@ -49,6 +49,13 @@ def test_help_lists_every_command_and_subcommand() -> None:
         assert all(f"\n  {name} " in page for name in names)
 
 
+def test_the_document_of_the_commands_is_what_they_say() -> None:
+    script = Path(__file__).parents[1] / "scripts" / "commands_doc.py"
+    check = subprocess.run([sys.executable, script, "--check"], env=environ(), check=False)
+
+    assert check.returncode == 0, "out of date: python scripts/commands_doc.py"
+
+
 def test_help_is_coloured_in_a_terminal_and_plain_under_no_color() -> None:
     assert ESCAPE in terminal("--help").out
     assert ESCAPE not in terminal("--help", env={"NO_COLOR": "1"}).out
