@@ -18,11 +18,11 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "commands.md"
 INTRODUCTION = """\
 # The commands
 
-<!-- Made by `python scripts/commands_doc.py` from the commands themselves: change their docstrings. -->
+<!-- Made by `python scripts/commands_doc.py` from the commands: change their docstrings. -->
 
 Every command takes `--help`. With `--json` the data is alone on standard output. In a pipe there is
-no colour and no question, and tables are tab-separated. `--project DIR` may stand before or after the
-command's name. Exit codes: 0 done, 1 failed, 2 wrong usage or malformed input, 3 an update is
+no colour and no question, and tables are tab-separated. `--project DIR` may stand before or after
+the command's name. Exit codes: 0 done, 1 failed, 2 wrong usage or malformed input, 3 an update is
 available, 4 an update left conflicts, 5 the token is not valid, 130 interrupted.
 """
 
@@ -45,7 +45,7 @@ def walk(command: TyperCommand | TyperGroup, ctx: Context) -> Iterator[Page]:
 
 def document() -> str:
     """The whole text."""
-    root, *commands = pages()
+    _, *commands = pages()
     groups = {page.name for page in commands if "Commands" in page.sections}
     overview = ["| command | what it does |", "| --- | --- |"]
     overview += [
