@@ -1,0 +1,375 @@
+"""The database or Redis stopped, frozen, or full: a clear answer in time, and nothing lost.
+
+The servers are real and so are their parts; a proxy between them is cut, frozen and restored.
+"""
+
+import asyncio
+import secrets
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.helpers import (
+    Account,
+    Tables,
+    bearer,
+    connect,
+    error_code,
+    is_signed_in,
+    migrate,
+    refresh,
+    register,
+    sign_in,
+)
+from tests.live import Serve, Server
+from tests.proxy import Proxy, proxy_to
+from tests.services import TEST_REDIS_URL, needs_postgresql, needs_redis
+
+LONGEST_WAIT_SECONDS = 3.0
+"""The contract's own bound: a client hears of an outage within it."""
+
+RECOVERY_SECONDS = 15.0
+"""Only so that a test which fails also ends."""
+
+Break = Callable[[Proxy], Awaitable[None]]
+
+
+async def cut(proxy: Proxy) -> None:
+    await proxy.cut()
+
+
+async def freeze(proxy: Proxy) -> None:
+    proxy.freeze()
+
+
+breaks = pytest.mark.parametrize("broken", [cut, freeze])
+
+
+def everything(account: Account) -> list[tuple[str, str, object]]:
+    """A request to each endpoint that needs the database."""
+    return [
+        ("GET", "/api/users/me", None),
+        ("PATCH", "/api/users/me", {"name": "Countess"}),
+        ("GET", "/api/users/me/sessions", None),
+        ("DELETE", f"/api/users/me/sessions/{account.id}", None),
+        ("POST", "/api/auth/login", account.credentials),
+        ("POST", "/api/auth/register", account.credentials | {"email": "new@example.com"}),
+        ("POST", "/api/auth/refresh", {"refreshToken": account.refresh_token}),
+        ("POST", "/api/auth/logout", {"refreshToken": account.refresh_token}),
+        ("POST", "/api/auth/logout-all", None),
+        ("POST", "/api/auth/forgot-password", {"email": account.email}),
+        ("POST", "/api/auth/reset-password", {"token": "x", "newPassword": "Correct-Horse-8"}),
+        (
+            "POST",
+            "/api/users/me/change-password",
+            {"currentPassword": account.password, "newPassword": "Correct-Horse-8"},
+        ),
+        ("GET", "/api/users", None),
+    ]
+
+
+async def is_refused_in_time(
+    client: httpx.AsyncClient, account: Account, method: str, path: str, body: object
+) -> bool:
+    started = time.monotonic()
+    response = await client.request(method, path, json=body, headers=account.headers)
+    assert response.status_code == 503, (path, response.text)
+    assert error_code(response) == "unavailable"
+    assert int(response.headers["retry-after"]) >= 1
+    return time.monotonic() - started < LONGEST_WAIT_SECONDS
+
+
+async def wait_until_ready(client: httpx.AsyncClient) -> None:
+    give_up_at = time.monotonic() + RECOVERY_SECONDS
+    while (await client.get("/health/ready")).status_code != 200:
+        assert time.monotonic() < give_up_at, "it did not recover"
+        await asyncio.sleep(0.02)
+
+
+# ---- PostgreSQL -----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def behind_proxy(serve: Serve, database_url: str) -> AsyncIterator[tuple[Server, Proxy]]:
+    async with (
+        proxy_to(database_url) as proxy,
+        serve(database_url=proxy.url(database_url)) as server,
+    ):
+        yield server, proxy
+
+
+@needs_postgresql
+@breaks
+async def test_an_outage_is_answered_in_time_and_ends_by_itself(
+    serve: Serve, database_url: str, broken: Break
+) -> None:
+    async with behind_proxy(serve, database_url) as (server, proxy), server.client() as client:
+        account = await register(client)
+        await broken(proxy)
+        in_time = await asyncio.gather(
+            *(is_refused_in_time(client, account, *request) for request in everything(account))
+        )
+        assert all(in_time)
+        assert (await client.get("/health")).status_code == 200
+        ready = await client.get("/health/ready")
+        assert ready.status_code == 503
+        assert ready.json()["error"]["details"] == {"database": "down", "limits": "ok"}
+
+        await proxy.restore()
+        await wait_until_ready(client)
+
+        # Nothing that was refused has happened, and nobody was signed out.
+        assert await is_signed_in(client, account)
+        assert await is_signed_in(client, await refresh(client, account))
+        assert (await client.get("/api/users/me", headers=account.headers)).json()["name"] == (
+            "Ada Lovelace"
+        )
+        await sign_in(client)
+        await register(client, "new@example.com")
+
+
+@needs_postgresql
+@breaks
+async def test_a_refresh_that_an_outage_interrupted_can_be_repeated(
+    serve: Serve, database_url: str, broken: Break
+) -> None:
+    """A statement on its way when the server froze is carried out when it wakes: by then the
+    client has its 503, and a token that was rotated unseen would sign it out."""
+    async with behind_proxy(serve, database_url) as (server, proxy), server.client() as client:
+        account = await register(client)
+        await refresh(client, await sign_in(client))  # has prepared the statement
+        await broken(proxy)
+        request = ("POST", "/api/auth/refresh", {"refreshToken": account.refresh_token})
+        assert await is_refused_in_time(client, account, *request)
+        await proxy.restore()
+        await wait_until_ready(client)
+
+        assert await is_signed_in(client, await refresh(client, account))
+
+
+@needs_postgresql
+async def test_a_client_that_keeps_trying_through_outages_loses_nothing(
+    serve: Serve, database_url: str, database: Tables
+) -> None:
+    async with behind_proxy(serve, database_url) as (server, proxy), server.client() as client:
+        account = await register(client)
+        stop = asyncio.Event()
+        registered: list[str] = []
+        work = asyncio.gather(
+            keep_reading(client, account, stop), keep_registering(client, registered, stop)
+        )
+        for broken in (cut, freeze, cut):
+            await asyncio.sleep(0.3)
+            await broken(proxy)
+            await asyncio.sleep(0.3)
+            await proxy.restore()
+            await wait_until_ready(client)
+        stop.set()
+        await work
+
+        stored = {row.email for row in await database.users()}
+        assert registered
+        assert set(registered) <= stored
+        assert await is_signed_in(client, await refresh(client, account))
+
+
+async def keep_reading(client: httpx.AsyncClient, account: Account, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        response = await client.get("/api/users/me", headers=account.headers)
+        assert response.status_code in {200, 503}, response.text
+        await asyncio.sleep(0.01)
+
+
+async def keep_registering(
+    client: httpx.AsyncClient, registered: list[str], stop: asyncio.Event
+) -> None:
+    """Register one after another, each until the answer is not 503."""
+    while not stop.is_set():
+        email, password = f"{secrets.token_hex(8)}@example.com", "Correct-Horse-7"
+        status = 503
+        while status == 503 and not stop.is_set():
+            body = {"email": email, "password": password}
+            response = await client.post("/api/auth/register", json=body)
+            status = response.status_code
+            # 409: it was stored, and only the answer was lost.
+            assert status in {201, 409, 503}, response.text
+        if status == 201:
+            registered.append(email)
+
+
+@needs_postgresql
+async def test_connections_that_died_unnoticed_cost_a_reader_nothing(
+    serve: Serve, database_url: str
+) -> None:
+    async with behind_proxy(serve, database_url) as (server, proxy), server.client() as client:
+        account = await register(client)
+        await asyncio.gather(*(is_signed_in(client, account) for _ in range(20)))  # fill the pool
+
+        await proxy.cut()
+        await proxy.restore()
+
+        assert await is_signed_in(client, account)
+
+
+@needs_postgresql
+async def test_a_full_pool_is_an_outage(serve: Serve, database_url: str) -> None:
+    async with serve() as server, server.client() as client:
+        account = await register(client)
+        locker = await asyncpg.connect(database_url)
+        transaction = locker.transaction()
+        await transaction.start()
+        await locker.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+
+        request = ("GET", "/api/users/me", None)
+        in_time = await asyncio.gather(
+            *(is_refused_in_time(client, account, *request) for _ in range(30))
+        )
+        await transaction.rollback()
+        await locker.close()
+
+        assert all(in_time)
+        await wait_until_ready(client)
+        assert await is_signed_in(client, account)
+
+
+@asynccontextmanager
+async def modest_role(database_url: str) -> AsyncIterator[str]:
+    """The URL of the database for a role that owns nothing, and may connect just twice."""
+    role, password = f"role_{secrets.token_hex(6)}", secrets.token_hex(16)
+    owner = await asyncpg.connect(database_url)
+    await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}' CONNECTION LIMIT 2")
+    await owner.execute(
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+    )
+    parts = urlsplit(database_url)
+    host = parts.netloc.rpartition("@")[2]
+    try:
+        yield parts._replace(netloc=f"{role}:{password}@{host}").geturl()
+    finally:
+        await owner.execute(f"DROP OWNED BY {role}")
+        await owner.execute(f"DROP ROLE {role}")
+        await owner.close()
+
+
+@needs_postgresql
+async def test_too_many_connections_are_an_outage(serve: Serve, database_url: str) -> None:
+    async with (
+        modest_role(database_url) as url,
+        serve(database_url=url) as server,
+        server.client() as client,
+    ):
+        hogs = [await asyncpg.connect(url) for _ in range(2)]
+        body = {"email": "ada@example.com", "password": "Correct-Horse-7"}
+        refused = await client.post("/api/auth/login", json=body)
+        assert (refused.status_code, error_code(refused)) == (503, "unavailable")
+        for hog in hogs:
+            await hog.close()
+
+        await wait_until_ready(client)
+        account = await register(client)  # as a role that is no superuser, too
+        assert await is_signed_in(client, account)
+
+
+# ---- SQLite ---------------------------------------------------------------------------------
+
+
+async def test_a_locked_sqlite_file_stops_writers_only(
+    start: Callable[..., Awaitable[FastAPI]], sqlite_file: Path
+) -> None:
+    app = await start(database_url=f"sqlite:///{sqlite_file}")
+    async with connect(app) as client:
+        account = await register(client)
+        writes = {"/api/auth/register", "/api/auth/refresh", "/api/auth/logout-all"}
+        requests = [request for request in everything(account) if request[1] in writes]
+
+        with closing(sqlite3.connect(sqlite_file, isolation_level=None)) as other_process:
+            other_process.execute("BEGIN IMMEDIATE")
+            assert await is_signed_in(client, account)
+            in_time = await asyncio.gather(
+                *(is_refused_in_time(client, account, *request) for request in requests)
+            )
+        assert all(in_time)
+
+        assert await is_signed_in(client, await refresh(client, account))
+        await register(client, "new@example.com")
+
+
+@pytest.fixture
+async def sqlite_file(tmp_path: Path) -> Path:
+    file = tmp_path / "locked.db"
+    await asyncio.to_thread(migrate, f"sqlite:///{file}")
+    return file
+
+
+# ---- Redis ----------------------------------------------------------------------------------
+
+
+@needs_redis
+@breaks
+async def test_limits_survive_redis(serve: Serve, broken: Break) -> None:
+    async with (
+        proxy_to(TEST_REDIS_URL) as proxy,
+        serve(redis_url=proxy.url(TEST_REDIS_URL), rate_limit_auth="3/hour") as server,
+        server.client() as client,
+    ):
+        assert await login_statuses(client, 2) == [401, 401]  # counted in Redis
+        await broken(proxy)
+
+        assert await login_statuses(client, 5) == [401, 401, 401, 429, 429]  # in memory
+        assert (await client.get("/health")).status_code == 200
+        ready = await client.get("/health/ready")
+        assert ready.json()["error"]["details"] == {"database": "ok", "limits": "down"}
+
+        await proxy.restore()
+        await wait_until_ready(client)
+        await wait_until_counted_in_redis(server, client)
+
+
+async def login_statuses(client: httpx.AsyncClient, times: int) -> list[int]:
+    body = {"email": "nobody@example.com", "password": "Wrong-Horse-7"}
+    return [(await client.post("/api/auth/login", json=body)).status_code for _ in range(times)]
+
+
+async def wait_until_counted_in_redis(server: Server, client: httpx.AsyncClient) -> None:
+    give_up_at = time.monotonic() + RECOVERY_SECONDS
+    while "rate_limit.redis_back" not in server.log:
+        assert time.monotonic() < give_up_at, "it did not come back"
+        await client.get("/api/users/me", headers=bearer("x"))
+        await asyncio.sleep(0.05)
+
+
+@needs_redis
+async def test_losing_redis_under_load_fails_no_request(serve: Serve) -> None:
+    async with (
+        proxy_to(TEST_REDIS_URL) as proxy,
+        serve(redis_url=proxy.url(TEST_REDIS_URL)) as server,
+        server.client() as client,
+    ):
+        account = await register(client)
+        stop = asyncio.Event()
+        work = asyncio.gather(*(keep_reading_without_fail(client, account, stop) for _ in range(4)))
+        for broken in (freeze, cut):
+            await asyncio.sleep(0.2)
+            await broken(proxy)
+            await asyncio.sleep(0.5)
+            await proxy.restore()
+        stop.set()
+        assert all(await work)
+
+
+async def keep_reading_without_fail(
+    client: httpx.AsyncClient, account: Account, stop: asyncio.Event
+) -> int:
+    times = 0
+    while not stop.is_set():
+        assert await is_signed_in(client, account)
+        times += 1
+    return times
