@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import typer.main
 from typer import Context
 from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from authkit.cli import build
 from authkit.help import Page, page_of
@@ -29,8 +29,7 @@ available, 4 an update left conflicts, 5 the token is not valid, 130 interrupted
 
 def pages() -> Iterator[Page]:
     """The page of every command, groups before their members."""
-    root = typer.main.get_command(build())
-    assert isinstance(root, TyperGroup)  # noqa: S101 - for the type checker
+    root = get_group(build())
     yield from walk(root, Context(root, info_name="authkit"))
 
 

@@ -10,7 +10,7 @@ stays fast.
 import sys
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -78,9 +78,7 @@ def load(name: str) -> TyperCommand | TyperGroup:
         epilog = getattr(module, "EPILOG", None)
         register = holder.command(name, cls=Command, epilog=epilog, rich_help_panel=panel)
         register(getattr(module, name))
-    loaded = get_group(holder).commands[name]
-    assert isinstance(loaded, (TyperCommand, TyperGroup))  # noqa: S101 - for the type checker
-    return loaded
+    return cast("TyperCommand | TyperGroup", get_group(holder).commands[name])
 
 
 def build() -> typer.Typer:
@@ -110,6 +108,8 @@ def main() -> NoReturn:
     except typer.Abort:
         exit_code = INTERRUPTED
     if exit_code == INTERRUPTED:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # the cursor stands behind the terminal's own "^C"
         console.error("interrupted")
     sys.exit(exit_code or 0)
 
