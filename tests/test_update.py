@@ -4,16 +4,20 @@ The next version is cut from this repository by its own release script, with a f
 template that stand for what an update can bring.
 """
 
+import asyncio
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import pytest
+from tests import services
 from tests.conftest import Result, authkit, environ
 
 from authkit import __version__, bundle
@@ -358,3 +362,66 @@ def test_the_template_s_own_migration_is_in_one_line_with_the_owner_s(
     notes = {change["path"]: change["note"] for change in result.json["changes"]}
     assert notes["migrations/versions/next_one.py"] == "follows your mine"
     assert head_revision(project) == "next_one"
+
+
+class TestLivingProject:
+    """A project whose owner has built on it: everything of theirs stays, and it all still works."""
+
+    @pytest.fixture(params=[("sqlite", "memory"), ("postgres", "redis")], ids="-".join)
+    def living(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+        database, limits = request.param
+        urls = {}
+        if database == "postgres":
+            url = services.database_named(f"authkit_{secrets.token_hex(6)}")
+            urls = {"AUTHKIT_DATABASE_URL": url, "AUTHKIT_REDIS_URL": services.require_redis()}
+        options = ("--database", database, "--limits", limits)
+        made = authkit("new", "myapi", *options, cwd=tmp_path, env=urls)
+        assert made.code == 0, made.err
+        live_in(tmp_path / "myapi")
+        yield tmp_path / "myapi"
+        if urls:
+            asyncio.run(drop_database(urls["AUTHKIT_DATABASE_URL"]))
+
+    def test_keeps_what_its_owner_made(self, living: Path, next_authkit: NextAuthkit) -> None:
+        secret = (living / ".env").read_bytes()
+
+        result = next_authkit("update", "--json", cwd=living)
+
+        assert result.code == 0, result.err
+        assert result.json["done"] == ["environment", "migrations", "tests"]
+        assert (living / "app/notes.py").is_file()
+        assert "An edited endpoint." in (living / "app/api/health.py").read_text()
+        assert not (living / "compose.yaml").exists()
+        assert '"iniconfig' in (living / "pyproject.toml").read_text()
+        assert "iniconfig==" in (living / "requirements.txt").read_text()
+        assert (living / ".env").read_bytes() == secret
+        assert (living / "NEWS.md").is_file()
+        assert head_revision(living) == "next_one"
+        migrated = authkit("migrate", "--check", cwd=living)
+        assert migrated.code == 0, migrated.err
+
+
+def live_in(project: Path) -> None:
+    """A feature with its test, an edited endpoint, a deleted file, a dependency, a migration."""
+    (project / "app/notes.py").write_text('"""Notes."""\n\nLONGEST_NOTE = 500\n')
+    (project / "tests/test_notes.py").write_text(
+        "from app.notes import LONGEST_NOTE\n\n\n"
+        "def test_notes() -> None:\n    assert LONGEST_NOTE == 500\n"
+    )
+    health = project / "app/api/health.py"
+    health.write_text(health.read_text() + "\n\n# An edited endpoint.\n")
+    (project / "compose.yaml").unlink()
+    edit(project / "pyproject.toml", "dependencies = [", 'dependencies = [\n    "iniconfig>=2",')
+    everything = (project / "requirements-dev.txt").read_text()
+    block = re.search(r"^iniconfig==.*\n(?: .*\n)+", everything, re.MULTILINE)
+    assert block is not None
+    edit(project / "requirements.txt", "\nmako==", f"\n{block[0]}mako==")
+    add_migration(project, "mine")
+    assert authkit("migrate", cwd=project).code == 0
+    commit(project)
+
+
+async def drop_database(url: str) -> None:
+    connection = await asyncpg.connect(services.DATABASE_URL)
+    await connection.execute(f'DROP DATABASE "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
+    await connection.close()
