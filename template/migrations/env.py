@@ -5,12 +5,14 @@ committed, the others then find nothing left to do. A migration that fails leave
 """
 
 import asyncio
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection, text
 
 from app.config import load_settings
@@ -32,9 +34,18 @@ def run(connection: Connection) -> None:
         target_metadata=Base.metadata,
         compare_server_default=True,
         render_item=render_item,
+        on_version_apply=report,
         render_as_batch=True,  # SQLite alters a table by making it anew
     )
     context.run_migrations()
+
+
+def report(
+    ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
+) -> None:
+    """Say what was done: Alembic itself is silent unless its logging is configured."""
+    done = "applied" if step.is_upgrade else "took back"
+    context.config.print_stdout("%s %s", done, step.up_revision_id)
 
 
 def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | Literal[False]:
