@@ -1,0 +1,41 @@
+"""A real SMTP server that keeps what arrives."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Envelope
+
+
+class Inbox:
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
+        self.mails: list[Message] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
+        await asyncio.sleep(self.delay)
+        self.mails.append(message_from_bytes(envelope.original_content or b""))
+        return "250 OK"
+
+    @property
+    def texts(self) -> list[str]:
+        payloads = [mail.get_payload(decode=True) for mail in self.mails]
+        return [
+            payload.decode().replace("\r\n", "\n")
+            for payload in payloads
+            if isinstance(payload, bytes)
+        ]
+
+
+@asynccontextmanager
+async def smtp_server(inbox: Inbox) -> AsyncIterator[int]:
+    """Runs until the end of the block; gives its port on 127.0.0.1."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(inbox, loop=loop), "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()

@@ -1,0 +1,84 @@
+"""SIGTERM: what was accepted is finished, and mail that is due goes out first."""
+
+import asyncio
+import secrets
+import signal
+
+import httpx
+
+from tests.helpers import Tables, register, tokens_in
+from tests.inbox import Inbox, smtp_server
+from tests.live import Serve, Server
+from tests.proxy import proxy_to
+from tests.services import TEST_REDIS_URL, needs_postgresql, needs_redis
+
+ENDED_BY_SIGTERM = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
+
+UNFINISHED = (
+    b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+)
+
+
+async def stop(server: Server) -> int:
+    return await asyncio.to_thread(server.terminate)
+
+
+async def test_a_stop_under_load_loses_no_accepted_request_and_no_mail(
+    serve: Serve, database: Tables
+) -> None:
+    """Whoever was stored was told so, and gets the mail that was promised."""
+    inbox = Inbox(delay=0.3)
+    async with smtp_server(inbox) as port:
+        mail = {"smtp_host": "127.0.0.1", "smtp_port": str(port), "smtp_starttls": "false"}
+        async with serve(bcrypt_cost="8", **mail) as server, server.client() as client:
+            account = await register(client)
+            clients = [asyncio.create_task(keep_registering(client)) for _ in range(8)]
+            await asyncio.sleep(0.3)
+            asked = {"email": account.email}
+            await client.post("/api/auth/forgot-password", json=asked)
+            assert not inbox.texts  # that server is slow: the mail is still on its way
+            status = await stop(server)
+            registered = {email for emails in await asyncio.gather(*clients) for email in emails}
+
+    assert status in ENDED_BY_SIGTERM
+    assert registered
+    assert registered | {account.email} == {row.email for row in await database.users()}
+    assert [len(tokens_in(text)) for text in inbox.texts] == [1]
+
+
+async def keep_registering(client: httpx.AsyncClient) -> list[str]:
+    """Register until the server is gone; returns the addresses for which it said 201."""
+    done: list[str] = []
+    while True:
+        email = f"{secrets.token_hex(8)}@example.com"
+        body = {"email": email, "password": "Correct-Horse-7"}
+        try:
+            response = await client.post("/api/auth/register", json=body)
+        except httpx.TransportError:
+            return done
+        assert response.status_code == 201, response.text
+        done.append(email)
+
+
+@needs_postgresql
+@needs_redis
+async def test_neither_frozen_servers_nor_an_unfinished_request_hold_up_a_stop(
+    serve: Serve, database_url: str
+) -> None:
+    async with proxy_to(database_url) as postgresql, proxy_to(TEST_REDIS_URL) as redis:
+        settings = {
+            "database_url": postgresql.url(database_url),
+            "redis_url": redis.url(TEST_REDIS_URL),
+        }
+        async with serve(**settings) as server, server.client() as client:
+            await register(client)
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(UNFINISHED)
+            await writer.drain()
+            postgresql.freeze()
+            redis.freeze()
+            status = await stop(server)
+            writer.close()
+
+    assert status in ENDED_BY_SIGTERM
