@@ -76,38 +76,21 @@ async def _check_database(services: Services) -> list[Finding]:
                 lambda sync: MigrationContext.configure(sync).get_current_heads()
             )
     except Unavailable:
-        return [
-            {
-                "id": "database",
-                "severity": "error",
-                "message": "the database of DATABASE_URL does not answer",
-                "fix": "start it, or correct DATABASE_URL",
-            }
-        ]
+        message = "the database of DATABASE_URL does not answer"
+        return [_error("database", message, "start it, or correct DATABASE_URL")]
     wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
     if set(current) == set(wanted):
         return []
-    return [
-        {
-            "id": "migrations",
-            "severity": "error",
-            "message": "the database's schema is not that of the code",
-            "fix": "python -m alembic upgrade head",
-        }
-    ]
+    message = "the database's schema is not that of the code"
+    return [_error("migrations", message, "python -m alembic upgrade head")]
 
 
 async def _check_redis(services: Services) -> list[Finding]:
     if await services.limiter.is_up():
         return []
-    return [
-        {
-            "id": "redis",
-            "severity": "error",
-            "message": "the Redis of REDIS_URL does not answer; limits count in memory",
-            "fix": "start it, correct REDIS_URL, or empty it for limits in memory",
-        }
-    ]
+    message = "the Redis of REDIS_URL does not answer; limits count in memory"
+    fix = "start it, correct REDIS_URL, or empty it for limits in memory"
+    return [_error("redis", message, fix)]
 
 
 async def _check_smtp(settings: Settings) -> list[Finding]:
@@ -117,16 +100,14 @@ async def _check_smtp(settings: Settings) -> list[Finding]:
         async with asyncio.timeout(SMTP_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(settings.smtp_host, settings.smtp_port)
     except (OSError, TimeoutError):
-        return [
-            {
-                "id": "smtp",
-                "severity": "error",
-                "message": "the mail server of SMTP_HOST does not answer",
-                "fix": "start it, or correct SMTP_HOST and SMTP_PORT",
-            }
-        ]
+        message = "the mail server of SMTP_HOST does not answer"
+        return [_error("smtp", message, "start it, or correct SMTP_HOST and SMTP_PORT")]
     writer.close()
     return []
+
+
+def _error(name: str, message: str, fix: str) -> Finding:
+    return {"id": name, "severity": "error", "message": message, "fix": fix}
 
 
 def _weak_secret() -> Finding:
