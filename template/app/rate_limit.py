@@ -45,6 +45,9 @@ ACCOUNT: Final = "account"
 
 REDIS_TIMEOUT_SECONDS: Final = 0.2
 REDIS_RETRY_SECONDS: Final = 1.0
+REDIS_CONNECTIONS: Final = 8
+"""A worker. If each request of a storm opened its own, the storm would look like an outage."""
+
 MEMORY_SWEEP_SECONDS: Final = 60.0
 
 T = TypeVar("T")
@@ -190,6 +193,13 @@ class MemoryStorage(Storage):
         self._windows[key] = (count + amount, ends_at if count else time.time() + expiry)
         return count + amount
 
+    def remember(self, key: str, count: int, expiry: int) -> None:
+        """Take over what is counted elsewhere, if it is more."""
+        self._sweep()
+        known, ends_at = self._window(key)
+        if count > known:
+            self._windows[key] = (count, ends_at if known else time.time() + expiry)
+
     async def get(self, key: str) -> int:
         return self._window(key)[0]
 
@@ -218,11 +228,24 @@ class MemoryStorage(Storage):
             self._windows = {key: w for key, w in self._windows.items() if w[1] > now}
 
 
+class MillisecondRedisStorage(RedisStorage):
+    """The library's, except that it asks for the end of a window in milliseconds.
+
+    Redis rounds seconds, and who came back half a second early would have to wait again.
+    """
+
+    async def get_expiry(self, key: str) -> float:
+        bridge = self.bridge
+        left: int = await bridge.get_connection().pttl(bridge.prefixed_key(key))  # type: ignore[attr-defined]
+        return time.time() + max(left, 0) / 1000
+
+
 class RedisOrMemoryStorage(Storage):
     """Counters in Redis, shared by all workers and hosts; in memory while Redis is away.
 
     Losing Redis must neither stop the API nor lift the limits: one request waits
-    `REDIS_TIMEOUT_SECONDS` for it every `REDIS_RETRY_SECONDS`, the others are counted here.
+    `REDIS_TIMEOUT_SECONDS` for it every `REDIS_RETRY_SECONDS`, the others are counted here, on
+    from what Redis said last.
     """
 
     STORAGE_SCHEME = None
@@ -230,13 +253,14 @@ class RedisOrMemoryStorage(Storage):
     def __init__(self, url: str, prefix: str) -> None:
         super().__init__()
         self._memory = MemoryStorage()
-        self._redis = RedisStorage(
+        self._redis = MillisecondRedisStorage(
             f"async+{url}".replace("async+unix:", "async+redis+unix:"),
             implementation="redispy",
             key_prefix=f"{prefix}:limits",
             socket_timeout=REDIS_TIMEOUT_SECONDS,
             socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
         )
+        self._gate = asyncio.Semaphore(REDIS_CONNECTIONS)
         self._away_until = 0.0
 
     @property
@@ -244,7 +268,9 @@ class RedisOrMemoryStorage(Storage):
         return RedisError
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return await self._ask(lambda storage: storage.incr(key, expiry, amount))
+        count = await self._ask(lambda storage: storage.incr(key, expiry, amount))
+        self._memory.remember(key, count, expiry)
+        return count
 
     async def get(self, key: str) -> int:
         return await self._ask(lambda storage: storage.get(key))
@@ -269,6 +295,10 @@ class RedisOrMemoryStorage(Storage):
         await self._redis.bridge.get_connection().aclose()  # type: ignore[attr-defined]
 
     async def _ask(self, question: Callable[[Storage], Awaitable[T]]) -> T:
+        async with self._gate:
+            return await self._ask_redis_or_memory(question)
+
+    async def _ask_redis_or_memory(self, question: Callable[[Storage], Awaitable[T]]) -> T:
         if time.monotonic() < self._away_until:
             return await question(self._memory)
         was_away, self._away_until = self._away_until, 0.0
