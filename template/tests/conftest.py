@@ -12,6 +12,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
@@ -213,3 +214,11 @@ def serve(values: dict[str, str], tmp_path: Path) -> Serve:
         return serving(tmp_path, {**values, **changes}, workers=workers)
 
     return start_server
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port on which nobody answers."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]

@@ -1,9 +1,8 @@
 """Limits: exactly as many as they say, counted where they should be, with no way round."""
 
 import asyncio
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -358,14 +357,6 @@ async def test_memory_forgets_the_windows_that_ended(monkeypatch: pytest.MonkeyP
 
 
 # ---- Without Redis --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port on which nobody answers."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
 
 
 async def test_while_redis_is_away_the_limits_hold_in_memory(

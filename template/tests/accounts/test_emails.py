@@ -1,0 +1,48 @@
+"""E-mail addresses: one spelling a mailbox."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.accounts.emails import canonical_email
+
+
+@pytest.mark.parametrize(
+    ("typed", "canonical"),
+    [
+        ("ada@example.com", "ada@example.com"),
+        ("  ADA@Example.COM\n", "ada@example.com"),
+        ("Ada.Lovelace+news@example.co.uk", "ada.lovelace+news@example.co.uk"),
+        ("ada@BÜCHER.example", "ada@bücher.example"),
+        ("o'brien@example.com", "o'brien@example.com"),
+        ("ADA@xn--bcher-kva.example", "ada@bücher.example"),
+    ],
+)
+def test_an_address_has_one_spelling(typed: str, canonical: str) -> None:
+    assert canonical_email(typed) == canonical
+
+
+@given(st.text() | st.emails() | st.tuples(st.text(), st.text()).map("@".join))
+def test_a_canonical_address_is_its_own(text: str) -> None:
+    try:
+        canonical = canonical_email(text)
+    except ValueError:
+        pass
+    else:
+        assert canonical_email(canonical) == canonical
+        assert canonical == canonical.strip().lower()
+        assert canonical.isprintable()
+        assert len(canonical) <= 254
+        assert canonical.count("@") == 1
+        assert not set(canonical) & set('"<>, ')
+
+
+@given(st.emails())
+def test_the_case_of_an_address_does_not_matter(address: str) -> None:
+    def read(text: str) -> str | None:
+        try:
+            return canonical_email(text)
+        except ValueError:
+            return None
+
+    assert read(address) == read(address.upper()) == read(f" {address} ")

@@ -1,0 +1,292 @@
+"""The way back in, and that nobody else finds it (OWASP Forgot Password Cheat Sheet)."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import update
+
+from app.accounts import administration, password_reset
+from app.accounts.models import User
+from tests.helpers import (
+    OTHER_PASSWORD,
+    PASSWORD,
+    Account,
+    Mailbox,
+    Tables,
+    connect,
+    error_code,
+    register,
+    request_reset,
+    reset_password,
+    services_of,
+    sign_in,
+    tokens_in,
+)
+
+
+def is_refused(response: httpx.Response) -> bool:
+    return (response.status_code, error_code(response)) == (400, "invalid_reset_token")
+
+
+# ---- The token ------------------------------------------------------------------------------
+
+
+async def test_a_token_has_256_random_bits(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    tokens = {await request_reset(client, mailbox) for _ in range(5)}
+
+    assert len(tokens) == 5
+    assert all(len(token) == 43 for token in tokens)  # 32 bytes in base64
+
+
+async def test_a_token_works_once(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    token = await request_reset(client, mailbox)
+    assert (await reset_password(client, token)).status_code == 200
+
+    assert is_refused(await reset_password(client, token, "Third-Password-9"))
+    assert await sign_in(client, password=OTHER_PASSWORD)
+
+
+async def test_of_parallel_tries_one_succeeds(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    token = await request_reset(client, mailbox)
+    tries = [reset_password(client, token, f"{OTHER_PASSWORD}-{number}") for number in range(20)]
+
+    statuses = [response.status_code for response in await asyncio.gather(*tries)]
+
+    assert sorted(statuses) == [200] + [400] * 19
+
+
+async def test_a_token_lasts_an_hour(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox, database: Tables
+) -> None:
+    token = await request_reset(client, mailbox)
+    await database.travel(minutes=59)
+    weak = await reset_password(client, token, "weak")
+    assert (weak.status_code, error_code(weak)) == (400, "validation_failed")
+
+    await database.travel(minutes=1, seconds=1)
+
+    assert is_refused(await reset_password(client, token))
+    assert await sign_in(client)
+
+
+async def test_a_token_still_works_after_59_minutes(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox, database: Tables
+) -> None:
+    token = await request_reset(client, mailbox)
+    await database.travel(minutes=59)
+
+    assert (await reset_password(client, token)).status_code == 200
+
+
+async def test_a_newer_token_voids_an_older_one(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    old, new = [await request_reset(client, mailbox) for _ in range(2)]
+
+    assert is_refused(await reset_password(client, old))
+    assert (await reset_password(client, new)).status_code == 200
+
+
+async def test_a_token_of_somebody_else_is_not_voided(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    await register(client, "eve@example.com")
+    token = await request_reset(client, mailbox)
+    eves = await request_reset(client, mailbox, "eve@example.com")
+    assert (await reset_password(client, eves)).status_code == 200
+
+    assert (await reset_password(client, token)).status_code == 200
+
+
+async def test_a_change_of_the_password_voids_a_token(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    token = await request_reset(client, mailbox)
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+    await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
+
+    assert is_refused(await reset_password(client, token, PASSWORD))
+
+
+async def test_a_change_of_the_address_voids_a_token(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    token = await request_reset(client, mailbox)
+    await client.patch("/api/users/me", json={"email": "new@example.com"}, headers=ada.headers)
+
+    assert is_refused(await reset_password(client, token))
+
+
+async def test_deactivating_voids_a_token(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    token, services = await request_reset(client, mailbox), services_of(app)
+    await administration.update_user(services, UUID(ada.id), is_active=False)
+    assert is_refused(await reset_password(client, token))
+
+    await administration.update_user(services, UUID(ada.id), is_active=True)
+    assert is_refused(await reset_password(client, token))
+
+
+async def test_a_user_who_is_inactive_cannot_use_a_token(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox, database: Tables
+) -> None:
+    token = await request_reset(client, mailbox)
+    await database.execute(update(User).values(is_active=False))
+
+    assert is_refused(await reset_password(client, token))
+
+
+@pytest.mark.parametrize(
+    "change", [{"is_active": False}, {"email": "new@example.com"}], ids=["inactive", "moved"]
+)
+async def test_what_changed_before_the_mail_was_written_stops_it(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    mailbox: Mailbox,
+    database: Tables,
+    change: dict[str, object],
+) -> None:
+    """The outbox may be busy for minutes: no link goes to an address that was left meanwhile."""
+    await client.post("/api/auth/forgot-password", json={"email": ada.email})
+    await database.execute(update(User).values(change))
+    services_of(app)
+    mails_before = len(await mailbox.mails())
+    prepared = await password_reset._prepare_mail(services_of(app), UUID(ada.id), ada.email)
+
+    assert prepared is None
+    assert len(await mailbox.mails()) == mails_before
+
+
+async def test_a_user_who_was_deleted_meanwhile_gets_no_mail(app: FastAPI, ada: Account) -> None:
+    nobody = UUID(int=7)
+
+    assert await password_reset._prepare_mail(services_of(app), nobody, ada.email) is None
+
+
+async def test_a_password_that_changed_while_the_new_one_was_hashed_wins(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    mailbox: Mailbox,
+    database: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between the look at the token and its use anything may happen."""
+    token = await request_reset(client, mailbox)
+    services = services_of(app)
+    hash_password = type(services.passwords).hash
+
+    async def deactivate_meanwhile(hasher: Any, password: str) -> str:
+        await database.execute(update(User).values(is_active=False))
+        return await hash_password(hasher, password)
+
+    monkeypatch.setattr(type(services.passwords), "hash", deactivate_meanwhile)
+
+    assert is_refused(await reset_password(client, token))
+    assert [reset.used_at for reset in await database.resets()] == [None]
+
+
+# ---- Who has an account ---------------------------------------------------------------------
+
+
+async def visible(client: httpx.AsyncClient, email: str) -> tuple[Any, ...]:
+    response = await client.post(
+        "/api/auth/forgot-password", json={"email": email}, headers={"X-Request-ID": "same"}
+    )
+    return response.status_code, response.content, sorted(response.headers.items())
+
+
+@pytest.mark.parametrize("smtp", ["printed", "down"])
+async def test_known_unknown_and_inactive_cannot_be_told_apart(
+    start: Callable[..., Any], database: Tables, closed_port: int, smtp: str
+) -> None:
+    down = {"smtp_host": "127.0.0.1", "smtp_port": closed_port, "smtp_starttls": False}
+    app = await start(**(down if smtp == "down" else {}))
+    services_of(app).outbox._backoff_seconds = 0.0
+    client = connect(app)
+    await register(client)
+    await register(client, "gone@example.com")
+    gone = update(User).where(User.email == "gone@example.com").values(is_active=False)
+    await database.execute(gone)
+
+    answers = [
+        await visible(client, email)
+        for email in ("ada@example.com", "nobody@example.com", "gone@example.com")
+    ]
+
+    assert answers[0][0] == 200
+    assert answers == [answers[0]] * 3
+
+
+async def test_an_inactive_user_gets_no_mail(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox, database: Tables
+) -> None:
+    await database.execute(update(User).values(is_active=False))
+
+    await visible(client, ada.email)
+
+    assert await mailbox.mails() == []
+    assert await database.resets() == []
+
+
+async def test_the_mail_is_off_the_path_of_the_request(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The answer is there before the mail is written, so its time says nothing."""
+    release = asyncio.Event()
+    prepare = password_reset._prepare_mail
+
+    async def prepare_later(*arguments: Any) -> Any:
+        await release.wait()
+        return await prepare(*arguments)
+
+    monkeypatch.setattr(password_reset, "_prepare_mail", prepare_later)
+
+    status, *_ = await visible(client, ada.email)
+
+    assert status == 200
+    release.set()
+    assert len(await mailbox.mails()) == 1
+
+
+# ---- The link -------------------------------------------------------------------------------
+
+
+async def test_the_host_of_the_link_comes_from_the_settings(
+    start: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = await start(password_reset_url="https://app.example.org/reset")
+    client, mailbox = connect(app), Mailbox(app, capsys)
+    await register(client)
+    spoofed = {
+        "Host": "evil.example",
+        "X-Forwarded-Host": "evil.example",
+        "Forwarded": "host=evil.example",
+        "Origin": "https://evil.example",
+        "Referer": "https://evil.example/",
+    }
+
+    body = {"email": "ada@example.com"}
+    await client.post("/api/auth/forgot-password", json=body, headers=spoofed)
+
+    [mail] = await mailbox.mails()
+    [token] = tokens_in(mail.text)
+    assert f"https://app.example.org/reset#token={token}" in mail.text.splitlines()
+    assert "evil" not in mail.text
