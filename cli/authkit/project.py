@@ -18,6 +18,10 @@ MAKE_ENVIRONMENT = (
 )
 
 
+# What `app.manage` says about a failure; wrong settings take a line each.
+LABELLED = re.compile(r"(?ms)^error: (?P<error>.+?)(?:^hint: (?P<hint>[^\n]*)|\Z)")
+
+
 @dataclass(frozen=True)
 class Project:
     """A generated project, known by its root."""
@@ -124,21 +128,18 @@ class Project:
 
 def failure_of(result: subprocess.CompletedProcess[str], command: str) -> AuthkitError:
     """What the project said about its failure: `error: …` and `hint: …`, or its last line."""
-    lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
-    message = labelled(lines, "error: ")
-    if message:
+    said = in_our_words(result.stderr)
+    labelled = LABELLED.search(said)
+    if labelled:
         exit_code = USAGE if result.returncode == USAGE else FAILED
-        return AuthkitError(message, in_our_words(labelled(lines, "hint: ")), exit_code)
+        return AuthkitError(labelled["error"].rstrip(), labelled["hint"] or "", exit_code)
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     last = lines[-1] if lines else f"exit code {result.returncode}"
     if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
         return UsageError(last.rpartition(": error: ")[2])
     return AuthkitError(
         f"`{command}` failed: {last}", f"see all of it, in the project: .venv/bin/{command}"
     )
-
-
-def labelled(lines: Sequence[str], label: str) -> str:
-    return next((line.removeprefix(label) for line in lines if line.startswith(label)), "")
 
 
 def in_our_words(advice: str) -> str:
