@@ -64,17 +64,15 @@ class Project:
         return environ
 
     def run(
-        self, args: Sequence[str], *, input: str | None = None, capture: bool = True
+        self, args: Sequence[str], *, input: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the project's Python with `args` (`["-m", "alembic", …]`) in the project's root."""
         return subprocess.run(
             [str(self.python), *args],
             cwd=self.root,
             env=self.environ(),
-            input=input,
-            stdin=subprocess.DEVNULL if capture and input is None else None,
-            capture_output=capture,
-            text=True,
+            input=input or "",
+            capture_output=True,
             encoding="utf-8",
             errors="replace",
             check=False,
