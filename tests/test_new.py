@@ -1,7 +1,9 @@
 """`authkit new`: what it makes, what it refuses, and that it leaves nothing half-made."""
 
+import asyncio
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -9,7 +11,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import asyncpg
 import pytest
+from tests import services
 from tests.conftest import AUTHKIT, Result, authkit, environ, plain, terminal
 
 from authkit import __version__
@@ -50,14 +54,14 @@ class TestResult:
         assert names_in(tmp_path) == ["myapi"]
 
     def test_has_an_env_file_for_its_owner_alone_with_fresh_secrets(self, tmp_path: Path) -> None:
-        secrets = set()
+        found = set()
         for name in ("one", "two"):
             assert authkit("new", str(tmp_path / name), *FILES_ALONE).code == 0
             assert (tmp_path / name / ".env").stat().st_mode & 0o777 == 0o600
-            secrets.add(env_of(tmp_path / name)["JWT_SECRET"])
+            found.add(env_of(tmp_path / name)["JWT_SECRET"])
 
-        assert len(secrets) == 2
-        assert all(len(secret) >= 64 for secret in secrets)
+        assert len(found) == 2
+        assert all(len(secret) >= 64 for secret in found)
 
     def test_answers_name_the_template_by_a_path_that_is_good_in_every_home(
         self, tmp_path: Path
@@ -408,6 +412,71 @@ class TestFailure:
         made = json.loads(next(out for out in outputs if out))
         assert git(tmp_path / "myapi", "rev-parse", "HEAD").strip() == made["commit"]
         assert names_in(tmp_path) == ["myapi"]
+
+
+class TestInstalled:
+    """The whole of it, with an environment and a database."""
+
+    def test_everything_works_at_its_final_place(self, tmp_path: Path) -> None:
+        """Built under another name, renamed at the end; another project's settings in the shell."""
+        elsewhere = {"DATABASE_URL": f"sqlite:///{tmp_path}/elsewhere.db", "JWT_SECRET": "short"}
+
+        result = new(tmp_path, "--json", env=elsewhere)
+
+        assert result.code == 0, result.err
+        steps = ["render", "environment", "secrets", "migrate", "seed", "git"]
+        assert list(result.json["seconds"]) == steps
+        assert [user["role"] for user in result.json["users"]] == ["admin", "user"]
+        assert all(user["password"] for user in result.json["users"])
+        assert names_in(tmp_path) == ["myapi"], "the other project's database was not touched"
+        project = tmp_path / "myapi"
+        assert (project / "app.db").is_file()
+        assert git(project, "status", "--porcelain") == ""
+        version = subprocess.run(
+            [project / ".venv/bin/pytest", "--version"], capture_output=True, check=True, text=True
+        )
+        assert version.stdout.startswith("pytest ")
+        again = authkit("seed", "--json", cwd=project)
+        assert [user["email"] for user in again.json] == [u["email"] for u in result.json["users"]]
+
+    def test_a_shell_s_settings_that_will_win_are_named(self, tmp_path: Path) -> None:
+        result = new(tmp_path, env={"LOG_LEVEL": "debug"})
+
+        assert result.code == 0, result.err
+        assert "they win over .env: LOG_LEVEL" in result.err
+
+    def test_a_database_that_was_created_goes_when_a_later_step_fails(self, tmp_path: Path) -> None:
+        """Here the last one: a git that can do all but commit."""
+        name = f"authkit_{secrets.token_hex(6)}"
+        url = services.database_named(name)
+        real = shutil.which("git")
+        fake = tmp_path / "bin" / "git"
+        fake.parent.mkdir()
+        fake.write_text(f'#!/bin/sh\ncase "$*" in *" commit "*) exit 1;; esac\nexec {real} "$@"\n')
+        fake.chmod(0o755)
+        (tmp_path / "work").mkdir()
+        path = f"{fake.parent}{os.pathsep}{os.environ['PATH']}"
+
+        result = new(tmp_path / "work", env={"AUTHKIT_DATABASE_URL": url, "PATH": path})
+
+        assert result.code == 1
+        assert "git -c failed" not in result.err
+        assert names_in(tmp_path / "work") == []
+        assert name not in asyncio.run(databases())
+
+
+async def databases() -> set[str]:
+    connection = await asyncpg.connect(services.DATABASE_URL)
+    rows = await connection.fetch("SELECT datname FROM pg_database")
+    await connection.close()
+    return {row["datname"] for row in rows}
+
+
+def test_a_redis_that_is_away_is_told_but_no_failure(tmp_path: Path) -> None:
+    result = new(tmp_path, "--redis-url", "redis://127.0.0.1:1", *FILES_ALONE)
+
+    assert result.code == 0
+    assert "limits are counted in memory" in result.err
 
 
 def test_time_is_not_wasted_on_a_refusal(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ class Repository:
         result = self.attempt(*arguments, input=input)
         if result.returncode != 0:
             reason = result.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-            raise AuthkitError(f"git {arguments[0]} failed: {reason}")
+            raise AuthkitError(f"git {verb(arguments)} failed: {reason or 'it gave no reason'}")
         return result.stdout
 
     def attempt(
@@ -64,6 +65,17 @@ class Repository:
         habits = ("-c", f"core.hooksPath={os.devnull}", "-c", "commit.gpgSign=false")
         self.git(*habits, *identity, "commit", "--quiet", "--message", message)
         return self.line("rev-parse", "HEAD")
+
+
+def verb(arguments: Sequence[str]) -> str:
+    """`commit` of `-c key=value commit …`."""
+    words = iter(arguments)
+    for word in words:
+        if word == "-c":
+            next(words)
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 IDENTITY_VARIABLES: Final = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH")
