@@ -7,6 +7,7 @@ and the mend, never the value itself.
 
 import ipaddress
 import re
+from email.utils import parseaddr
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
@@ -64,15 +65,14 @@ def _check_rate(rate: str) -> str:
         items = limits.parse_many(rate)
     except ValueError:
         items = []
-    if len(items) != 1 or items[0].amount < 1 or items[0].get_expiry() < 1:
+    # The library reads "5/0 minutes" as "5/minute".
+    if len(items) != 1 or items[0].amount < 1 or re.search(r"(/|per)\s*0", rate, re.IGNORECASE):
         raise ValueError('write one rate, for example "5/15 minutes" or "3/hour"')
     return rate
 
 
 def _check_origin(origin: str) -> str:
-    parts = urlsplit(origin)
-    bare = f"{parts.scheme}://{parts.netloc}"
-    if origin != "*" and (parts.scheme not in {"http", "https"} or origin != bare):
+    if not re.fullmatch(r"\*|https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", origin):
         raise ValueError('write each origin as "https://app.example.com", without a path')
     return origin.lower()
 
@@ -183,11 +183,20 @@ class Settings(BaseSettings):
             raise ValueError("is empty; `python -m app.manage keys rotate` makes one")
         return secret
 
+    @field_validator("email_from")
+    @classmethod
+    def _check_email_from(cls, sender: str) -> str:
+        _, address = parseaddr(sender)
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or not sender.isprintable():
+            raise ValueError('write "no-reply@example.com" or "My API <no-reply@example.com>"')
+        return sender
+
     @field_validator("password_reset_url")
     @classmethod
     def _check_password_reset_url(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        clean = url.isprintable() and " " not in url
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not clean:
             raise ValueError('write the page of your frontend, "https://app.example.com/reset"')
         if "#" in url and not url.endswith("="):
             raise ValueError('end a URL with a fragment in "=", the token is put there')
