@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 import redis
 import structlog
@@ -41,6 +42,10 @@ from tests.live import Serve, Server, serving
 
 TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "")
 TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL", "")
+
+# The same examples in each run, and no stopwatch: what passes here passes on a slow machine too.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("suite")
 
 PLENTY = "100000/hour"
 """A limit that no test reaches by accident; tests of limits set their own."""
