@@ -129,6 +129,15 @@ def test_a_list_is_tab_separated_in_a_pipe_and_says_when_there_is_more(
     assert project.calls[-1]["args"] == ["user", "list", "--limit", "1", "--offset", "0", "--json"]
 
 
+def test_an_empty_list_is_said_to_a_person_and_is_empty_for_a_program(
+    project: FakeProject,
+) -> None:
+    project.answer("manage user sessions", {"sessions": []})
+
+    assert project.run("user", "sessions", "ada@example.com").out == ""
+    assert plain(project.terminal("user", "sessions", "ada@example.com").out).strip() == "none"
+
+
 def test_what_strangers_chose_cannot_steer_the_terminal(project: FakeProject) -> None:
     seen = project.terminal("user", "sessions", "ada@example.com").out
 

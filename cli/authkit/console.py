@@ -165,6 +165,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     if not out.is_terminal:
         for row in cells:
             sys.stdout.write("\t".join(row) + "\n")
+    elif not cells:
+        out.print("none", style="dim")
     elif fits(columns, cells, out.width):
         _grid(columns, cells)
     else:

@@ -128,13 +128,14 @@ def report_move(revisions: list[Revision], here: int, there: int, *, as_json: bo
             }
         )
         return
-    console.table(
-        ("revision", "what it does", ""),
-        [(r.id, r.message, "applied") for r in applied]
-        + [(r.id, r.message, "reverted") for r in reverted],
-    )
     if here == there:
         console.success(f"The database is at {id_at(revisions, there) or 'base'} already.")
+        return
+    console.table(
+        ("revision", "", "what it does"),
+        [(r.id, "applied", r.message) for r in applied]
+        + [(r.id, "reverted", r.message) for r in reverted],
+    )
 
 
 def report_pending(project: Project, revisions: list[Revision], *, as_json: bool) -> None:
@@ -149,7 +150,7 @@ def report_pending(project: Project, revisions: list[Revision], *, as_json: bool
             "drift": drift,
         }
         console.print_json(report)
-    else:
+    elif pending:
         console.table(("pending", "what it does"), [(r.id, r.message) for r in pending])
     if pending:
         raise AuthkitError(f"{len(pending)} migration(s) to apply", "authkit migrate")
