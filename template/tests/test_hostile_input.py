@@ -11,6 +11,9 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.accounts.tokens import TokenSigner
+from app.api.dependencies import access_claims
+from app.middleware.hosts import AllowedHostsMiddleware
 from tests.helpers import Account, connect, error_code
 from tests.live import Serve
 
@@ -319,6 +322,23 @@ async def test_a_method_that_is_not_there_is_405_with_allow(client: httpx.AsyncC
 
 # ---- Headers --------------------------------------------------------------------------------
 
+
+@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda value: b"Bearer " + value))
+def test_no_authorization_header_crashes_its_reader(value: bytes) -> None:
+    signer = TokenSigner("a-secret-that-signs-nothing", [], issuer="app", audience="app")
+
+    assert access_claims({"headers": [(b"authorization", value)]}, signer) is None
+
+
+@given(st.binary(max_size=300))
+def test_no_host_header_crashes_its_reader(host: bytes) -> None:
+    middleware = AllowedHostsMiddleware(FastAPI(), {"api.example.com", "*.example.org"})
+
+    if middleware.is_allowed(host):
+        name = host.partition(b":")[0].lower()
+        assert name == b"api.example.com" or name.endswith(b".example.org")
+
+
 HOSTILE_AUTHORIZATIONS = (
     "",
     "Bearer",
@@ -414,7 +434,7 @@ async def test_a_malformed_request_is_refused_and_the_next_one_served(serve: Ser
     ):
         for name, request in MALFORMED.items():
             status = await raw_status(server.port, request)
-            assert status in {None, 200, 400, 413, 415}, (name, status)
+            assert status in {None, 400}, (name, status)
         for name, request in REFUSED_BY_US.items():
             assert await raw_status(server.port, request) == 400, name
         two_tokens = (

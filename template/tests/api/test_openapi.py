@@ -1,0 +1,75 @@
+"""The OpenAPI document tells the truth; `python -m tests.referees` holds the API to it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.application import create_app
+from app.config import Settings
+from app.errors import ErrorCode
+
+Operation = tuple[str, dict[str, Any]]
+
+PUBLIC = {
+    "/api/auth/register",
+    "/api/auth/login",
+    "/api/auth/refresh",
+    "/api/auth/forgot-password",
+    "/api/auth/reset-password",
+    "/health",
+    "/health/ready",
+}
+
+
+@pytest.fixture
+def document(settings: Settings) -> dict[str, Any]:
+    return create_app(settings).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[Operation]:
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            yield path, operation
+
+
+def statuses(operation: dict[str, Any]) -> set[int]:
+    return {int(status) for status in operation["responses"]}
+
+
+def test_every_error_is_in_the_one_format(document: dict[str, Any]) -> None:
+    for path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                schema = response["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Error"}, (path, status)
+    assert document["components"]["schemas"]["ErrorCode"]["enum"] == list(ErrorCode)
+
+
+def test_validation_is_400_as_documented(document: dict[str, Any]) -> None:
+    for path, operation in operations(document):
+        assert 422 not in statuses(operation), path
+        if "requestBody" in operation:
+            assert {400, 413, 415} <= statuses(operation), path
+        if "parameters" in operation:
+            assert 400 in statuses(operation), path
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_who_must_sign_in_and_who_may_be_refused(document: dict[str, Any]) -> None:
+    secured = {path for path, operation in operations(document) if "security" in operation}
+
+    assert secured == set(document["paths"]) - PUBLIC
+    for path, operation in operations(document):
+        if path in secured:
+            challenge = operation["responses"]["401"]["headers"]["WWW-Authenticate"]
+            assert challenge["required"]
+        if not path.startswith("/health"):
+            assert {429, 503} <= statuses(operation), path
+
+
+def test_who_is_told_to_wait_is_told_how_long(document: dict[str, Any]) -> None:
+    for path, operation in operations(document):
+        for status in {429, 503} & statuses(operation):
+            header = operation["responses"][str(status)]["headers"]["Retry-After"]
+            assert header["schema"] == {"type": "integer", "minimum": 1}, path
