@@ -1,0 +1,199 @@
+"""The application as a whole: health, documentation, unknown addresses, and its start."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app import __version__
+from app.middleware.security_headers import SECURITY_HEADERS
+from tests.helpers import Account, connect, error_code
+
+NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}
+
+
+# ---- Health ---------------------------------------------------------------------------------
+
+
+async def test_health(client: httpx.AsyncClient) -> None:
+    response = await client.get("/health")
+
+    assert response.status_code == 200
+    body = response.json()
+    moment = datetime.fromisoformat(body.pop("timestamp"))
+    assert moment.utcoffset() == timedelta(0)
+    assert abs(moment - datetime.now(UTC)) < timedelta(minutes=1)
+    assert body == {"status": "ok", "version": __version__}
+
+
+async def test_ready_when_everything_answers(client: httpx.AsyncClient) -> None:
+    response = await client.get("/health/ready")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "database": "ok", "limits": "ok"}
+
+
+async def test_not_ready_without_a_database(start: Callable[..., Any], tmp_path: Path) -> None:
+    client = connect(await start(database_url=f"sqlite:///{tmp_path}/nowhere/app.db"))
+
+    ready = await client.get("/health/ready")
+
+    assert (ready.status_code, error_code(ready)) == (503, "unavailable")
+    assert int(ready.headers["retry-after"]) >= 1
+    assert ready.json()["error"]["details"] == {"database": "down", "limits": "ok"}
+    assert (await client.get("/health")).status_code == 200
+    login = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": "x"})
+    assert (login.status_code, error_code(login)) == (503, "unavailable")
+
+
+# ---- Addresses ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/api", "/api/auth", "/api/users/me/x", "/é"])
+async def test_an_unknown_address_is_a_404(client: httpx.AsyncClient, path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        response = await client.request(method, path)
+        assert (response.status_code, response.json()) == (404, NOT_FOUND)
+        assert error_code(response) == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/health", "GET"),
+        ("/health/ready", "GET"),
+        ("/api/auth/login", "POST"),
+        ("/api/auth/logout-all", "POST"),
+        ("/api/users", "GET"),
+        ("/api/users/me", "GET, PATCH"),
+        ("/api/users/me/sessions", "GET"),
+        ("/api/users/me/sessions/7f1c4f64-0000-4000-8000-000000000000", "DELETE"),
+        ("/api/users/7f1c4f64-0000-4000-8000-000000000000", "GET, PATCH"),
+    ],
+)
+async def test_a_405_names_every_method_there_is(
+    client: httpx.AsyncClient, path: str, allowed: str
+) -> None:
+    for method in ("PUT", "TRACE", "PROPFIND", "OPTIONS"):
+        response = await client.request(method, path)
+        assert (response.status_code, error_code(response)) == (405, "method_not_allowed")
+        assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/health/", "/api/auth/login/", "/api/users/me/", "/api/users/"])
+async def test_a_trailing_slash_is_no_redirect(client: httpx.AsyncClient, path: str) -> None:
+    """The framework would redirect to whatever Host the client sent."""
+    for method in ("GET", "POST"):
+        response = await client.request(method, path, headers={"Host": "evil.example"})
+        assert response.status_code in {401, 404, 405}
+        assert "location" not in response.headers
+        assert "evil" not in response.text
+
+
+async def test_every_answer_has_the_security_headers(
+    client: httpx.AsyncClient, ada: Account
+) -> None:
+    answers = [
+        await client.get("/health"),
+        await client.get("/api/users/me", headers=ada.headers),
+        await client.get("/api/users/me"),
+        await client.get("/nowhere"),
+        await client.put("/health"),
+        await client.post("/api/auth/login", json={}),
+        await client.post("/api/auth/login", content=b"x"),
+    ]
+
+    for response in answers:
+        for name, value in SECURITY_HEADERS:
+            assert response.headers[name.decode()] == value.decode()
+        assert response.headers["cache-control"] == "no-store"
+        assert "server" not in response.headers
+
+
+# ---- Documentation --------------------------------------------------------------------------
+
+
+async def test_the_documentation_is_there_while_developing(client: httpx.AsyncClient) -> None:
+    for path in ("/docs", "/redoc"):
+        response = await client.get(path)
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/html")
+    schema = (await client.get("/openapi.json")).json()
+    assert "/api/auth/register" in schema["paths"]
+
+
+async def test_the_documentation_can_be_switched_off(start: Callable[..., Any]) -> None:
+    client = connect(await start(docs_enabled=False))
+
+    for path in ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect"):
+        assert (await client.get(path)).status_code == 404
+
+
+# ---- app.main -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def import_main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Import `app.main` anew, as a server does, with some variables set."""
+    monkeypatch.chdir(tmp_path)
+
+    def import_it(**variables: str) -> ModuleType:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        sys.modules.pop("app.main", None)
+        return importlib.import_module("app.main")
+
+    yield import_it
+    sys.modules.pop("app.main", None)
+
+
+def test_the_application_is_app_main_app(
+    import_main: Callable[..., Any], values: dict[str, str]
+) -> None:
+    main = import_main(JWT_SECRET=values["jwt_secret"], DATABASE_URL=values["database_url"])
+
+    assert isinstance(main.app, FastAPI)
+
+
+def test_a_wrong_setting_stops_the_start_without_a_traceback(
+    import_main: Callable[..., Any],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        import_main(JWT_SECRET="", BCRYPT_COST="canary")
+
+    message = str(caught.value)
+    assert message.startswith("The settings are wrong:\n")
+    assert "JWT_SECRET" in message
+    assert "BCRYPT_COST" in message
+    assert "canary" not in message
+
+
+def test_production_says_what_is_risky(
+    import_main: Callable[..., Any], values: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    import_main(
+        ENVIRONMENT="production",
+        JWT_SECRET=values["jwt_secret"],
+        DATABASE_URL=values["database_url"],
+        SMTP_HOST="mail.example.com",
+    )
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["event"] for line in lines} == {"settings.risk"}
+    assert {line["setting"] for line in lines} >= {"REDIS_URL", "ALLOWED_HOSTS"}
+
+
+async def test_starting_connects_to_nothing(start: Callable[..., Any], closed_port: int) -> None:
+    """So that the order in which things start does not matter."""
+    down = f"127.0.0.1:{closed_port}"
+    app = await start(database_url=f"postgresql://user@{down}/name", redis_url=f"redis://{down}/0")
+
+    assert (await connect(app).get("/health")).status_code == 200
