@@ -8,8 +8,8 @@ import argparse
 import asyncio
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -24,7 +24,7 @@ from app.manage import check, keys, users
 from app.manage.errors import CommandError
 from app.manage.output import print_json, print_text
 
-Handler = Callable[[Services, argparse.Namespace], Awaitable[Any]]
+ROLES: Final = [role.value for role in Role]
 
 
 async def _purge(services: Services, args: argparse.Namespace) -> dict[str, int]:
@@ -98,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_user_commands(group: Any) -> None:
     create = _add(group, "create", users.create, "create a user", email=True)
     create.add_argument("--name")
-    create.add_argument("--role", choices=[*Role], default=Role.USER)
+    create.add_argument("--role", choices=ROLES, default=Role.USER.value)
     _add_password_option(create)
     listing = _add(group, "list", users.list_all, "list users, a page at a time")
     listing.add_argument("--limit", type=_count, default=100)
@@ -107,7 +107,7 @@ def _add_user_commands(group: Any) -> None:
     _add(group, "activate", users.activate, "let a user in again", email=True)
     _add(group, "deactivate", users.deactivate, "lock a user out, at once", email=True)
     role = _add(group, "set-role", users.set_role, "make an admin, or unmake one", email=True)
-    role.add_argument("role", choices=[*Role])
+    role.add_argument("role", choices=ROLES)
     password = _add(group, "set-password", users.set_password, "set a password", email=True)
     _add_password_option(password)
     _add(group, "sessions", users.list_sessions, "where a user is signed in", email=True)

@@ -122,7 +122,9 @@ def _weak_secret() -> Finding:
 def _setting(name: str, problem: str, severity: str = "error") -> Finding:
     what, _, mend = problem.rpartition("; ")
     message = f"{name} {what or problem}" if name else problem
-    fix = mend if what else f"correct {name} in .env or the environment"
+    fix = f"set {name} in .env or the environment"
+    if what:
+        fix = mend if mend.startswith("run ") else f"{fix}: {mend}"
     return {"id": name.lower() or "settings", "severity": severity, "message": message, "fix": fix}
 
 

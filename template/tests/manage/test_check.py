@@ -32,7 +32,7 @@ def test_what_production_would_refuse_is_found_on_demand(
     }  # fmt: skip
     assert findings["bcrypt_cost"]["severity"] == "error"
     assert findings["redis_url"]["severity"] == "warning"
-    assert findings["redis_url"]["fix"] == "name a Redis"
+    assert findings["redis_url"]["fix"] == "set REDIS_URL in .env or the environment: name a Redis"
 
 
 def test_production_that_would_not_start_is_explained(
