@@ -206,8 +206,9 @@ class StaleConnection(Unavailable):
 async def _cut_at(deadline: float, connection: AsyncConnection) -> AsyncIterator[None]:
     """Cut the connection at the deadline: a frozen server answers no polite cancellation."""
     driver = (await connection.get_raw_connection()).driver_connection
-    if not isinstance(driver, asyncpg.Connection):  # SQLite runs in this process
-        yield
+    if not isinstance(driver, asyncpg.Connection):  # SQLite runs here, and waits for locks only
+        async with asyncio.timeout_at(deadline):
+            yield
         return
     timer = asyncio.get_running_loop().call_at(deadline, driver.terminate)
     try:
