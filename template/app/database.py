@@ -122,22 +122,23 @@ class Database:
     async def _read(
         self, statement: Executable, parameters: dict[str, Any], deadline: float
     ) -> Sequence[AnyRow]:
-        async with self._turn(deadline) as connecting:
+        async with self._turn(deadline) as timeout:
             # One greenlet for checkout, statement and return. An AsyncConnection takes three, and
             # a sixth more time.
-            return await greenlet_spawn(self._read_now, statement, parameters, connecting, deadline)
+            return await greenlet_spawn(self._read_now, statement, parameters, deadline, timeout)
 
     def _read_now(
         self,
         statement: Executable,
         parameters: dict[str, Any],
-        connecting: asyncio.Timeout,
         deadline: float,
+        timeout: asyncio.Timeout,
     ) -> Sequence[AnyRow]:
-        with self.engine.sync_engine.connect() as connection:
-            connecting.reschedule(None)
-            with _cut_at(deadline, connection):
-                return _execute(connection, statement, parameters)
+        with (
+            self.engine.sync_engine.connect() as connection,
+            _cut_at(deadline, timeout, connection),
+        ):
+            return _execute(connection, statement, parameters)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -165,17 +166,14 @@ class Database:
     async def _connection(
         self, engine: AsyncEngine, deadline: float
     ) -> AsyncIterator[AsyncConnection]:
-        async with self._turn(deadline) as connecting, engine.connect() as connection:
-            connecting.reschedule(None)
-            with _cut_at(deadline, connection.sync_connection):
+        async with self._turn(deadline) as timeout, engine.connect() as connection:
+            with _cut_at(deadline, timeout, connection.sync_connection):
                 yield connection
 
     @asynccontextmanager
     async def _turn(self, deadline: float) -> AsyncIterator[asyncio.Timeout]:
-        """Wait in line for a connection. An outage inside becomes `Unavailable`.
-
-        The timeout is for waiting and connecting; once connected, `_cut_at` takes its place.
-        """
+        """Wait in line for a connection, not past the deadline. An outage inside becomes
+        `Unavailable`."""
         try:
             async with asyncio.timeout_at(deadline) as timeout, self._gate:
                 yield timeout
@@ -223,13 +221,19 @@ class StaleConnection(Unavailable):
 
 
 @contextmanager
-def _cut_at(deadline: float, connection: Connection | None) -> Iterator[None]:
-    """Cut the connection at the deadline: a frozen server answers no polite cancellation."""
+def _cut_at(
+    deadline: float, timeout: asyncio.Timeout, connection: Connection | None
+) -> Iterator[None]:
+    """Cut the connection at the deadline: a frozen server answers no polite cancellation.
+
+    It takes the place of the timeout, which stays for SQLite: that runs here, and waits for locks
+    only.
+    """
     driver = connection.connection.driver_connection if connection else None
-    if not isinstance(driver, asyncpg.Connection):  # SQLite runs here, and waits for locks only
-        async with asyncio.timeout_at(deadline):
-            yield
+    if not isinstance(driver, asyncpg.Connection):
+        yield
         return
+    timeout.reschedule(None)
     timer = asyncio.get_running_loop().call_at(deadline, driver.terminate)
     try:
         yield
