@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from authkit import __version__, bundle
 
@@ -96,3 +97,9 @@ def test_it_contains_what_this_repository_tracks_and_nothing_else() -> None:
 
 def test_the_newest_release_is_the_version_of_the_distribution() -> None:
     assert bundle.sorted_releases(REPOSITORY, __version__)[-1][0] == __version__
+
+
+def test_copier_leaves_out_what_the_bundle_leaves_out() -> None:
+    answers = yaml.safe_load((REPOSITORY / "copier.yml").read_text())
+
+    assert set(answers["_exclude"]) == set(bundle.LEFT_OVERS)

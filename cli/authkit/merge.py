@@ -67,7 +67,13 @@ class Scratch:
     """How conflict markers call the template's side."""
 
     def git(self, *args: str, input: bytes | None = None) -> bytes:
-        return pristine_git(self.directory, *args, input=input)
+        try:
+            return pristine_git(self.directory, *args, input=input)
+        except subprocess.CalledProcessError as error:
+            raise AuthkitError(
+                f"the update can't be prepared: {error}",
+                "nothing was changed; make sure that there is room on the disk",
+            ) from error
 
     def line(self, *args: str, input: bytes | None = None) -> str:
         return self.git(*args, input=input).decode().strip()
@@ -90,10 +96,11 @@ class Scratch:
         )
 
     def read(self, blob: str) -> str:
-        return self.git("cat-file", "blob", blob).decode()
+        return self.git("cat-file", "blob", blob).decode(errors="surrogateescape")
 
     def write(self, text: str) -> str:
-        return self.line("hash-object", "-w", "--stdin", input=text.encode())
+        content = text.encode(errors="surrogateescape")
+        return self.line("hash-object", "-w", "--stdin", input=content)
 
     def with_files(self, tree: str, files: Mapping[str, tuple[str, str] | None]) -> str:
         """`tree` with some files replaced, or removed where there is nothing in their place."""

@@ -16,6 +16,7 @@ from authkit.generate import TEMPLATE_SOURCE, Answers, place_template, render
 from authkit.merge import Change, Merge, Scratch
 from authkit.project import MARKER, Project, failure_of
 from authkit.repository import Repository
+from authkit.suite import test_services
 
 SETTING_LINE: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 MIGRATE: Final = "authkit migrate"
@@ -243,17 +244,12 @@ def bring_environment_up_to_date(project: Project) -> bool:
 
 def migrate(project: Project) -> bool:
     """Apply the new migrations, but production's only by its owner's own hand."""
-    from authkit.commands.migrate import history, position
-
-    revisions = history(project)
-    pending = revisions[position(revisions) + 1 :]
-    if not pending:
+    if project.run(["-m", "alembic", "current", "--check-heads"]).returncode == 0:
         return True
     if project.settings().get("ENVIRONMENT", "").lower() == "production":
         console.warning("these are production's settings: its database is not migrated here")
         return False
-    names = ", ".join(revision.id for revision in pending)
-    if not console.confirm(f"Migrate the database now ({names})?"):
+    if not console.confirm("There are new migrations. Migrate the database now?"):
         return False
     with console.step("migrate"):
         result = project.run(["-m", "alembic", "upgrade", "head"])
@@ -264,13 +260,11 @@ def migrate(project: Project) -> bool:
 
 def run_tests(project: Project) -> bool:
     """The project's own suite and gate, quietly; its last lines when it fails."""
-    from authkit.commands.test import services
-
     with console.step("test"):
         result = subprocess.run(
             [str(project.python), "-m", "pytest", "-q"],
             cwd=project.root,
-            env=project.environ() | services(project.settings()),
+            env=project.environ() | test_services(project.settings()),
             capture_output=True,
             text=True,
             check=False,

@@ -6,6 +6,7 @@ import typer
 
 from authkit.options import ProjectOption
 from authkit.project import Project
+from authkit.suite import test_services
 
 
 def test(
@@ -26,17 +27,6 @@ def test(
       authkit test -- -x -k login --no-cov
     """
     target = Project.find(project)
-    target.exec(["-m", "pytest", *(pytest_args or [])], extra_environ=services(target.settings()))
-
-
-def services(settings: dict[str, str]) -> dict[str, str]:
-    """The servers that the suite may use beside its own SQLite, taken from the settings.
-
-    The suite makes a scratch database on the server; it never touches the one that is named.
-    """
-    found = {}
-    if settings.get("DATABASE_URL", "").startswith("postgres"):
-        found["TEST_DATABASE_URL"] = settings["DATABASE_URL"]
-    if settings.get("REDIS_URL"):
-        found["TEST_REDIS_URL"] = settings["REDIS_URL"]
-    return {name: settings.get(name, url) for name, url in found.items()}
+    target.exec(
+        ["-m", "pytest", *(pytest_args or [])], extra_environ=test_services(target.settings())
+    )
