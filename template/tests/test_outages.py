@@ -323,7 +323,8 @@ async def test_limits_survive_redis(serve: Serve, broken: Break) -> None:
         assert await login_statuses(client, 2) == [401, 401]  # counted in Redis
         await broken(proxy)
 
-        assert await login_statuses(client, 5) == [401, 401, 401, 429, 429]  # in memory
+        # In memory, from where Redis was: losing it gives nobody new tries.
+        assert await login_statuses(client, 3) == [401, 429, 429]
         assert (await client.get("/health")).status_code == 200
         ready = await client.get("/health/ready")
         assert ready.json()["error"]["details"] == {"database": "ok", "limits": "down"}
