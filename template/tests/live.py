@@ -129,4 +129,7 @@ async def serving(
     """Start a server, wait for `/health`, and stop it at the end."""
     with server_process(directory, values, workers=workers) as server:
         await server.wait_until_healthy()
-        yield server
+        try:
+            yield server
+        finally:  # in a thread: what the server says goodbye to may run on this loop
+            await asyncio.to_thread(server.terminate)
