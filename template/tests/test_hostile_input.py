@@ -400,7 +400,6 @@ async def test_a_foreign_origin_gets_nothing(start: Callable[..., Awaitable[Fast
 
 MALFORMED = {
     "no version": b"GET /health\r\n\r\n",
-    "no request": b"\r\n\r\n\r\n",
     "garbage": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "wrong version": b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n",
     "NUL in the path": b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -432,10 +431,7 @@ async def test_a_malformed_request_is_refused_and_the_next_one_served(serve: Ser
         serve(allowed_hosts="api.example.com,127.0.0.1") as server,
         server.client() as client,
     ):
-        for name, request in MALFORMED.items():
-            status = await raw_status(server.port, request)
-            assert status in {None, 400}, (name, status)
-        for name, request in REFUSED_BY_US.items():
+        for name, request in {**MALFORMED, **REFUSED_BY_US}.items():
             assert await raw_status(server.port, request) == 400, name
         two_tokens = (
             b"GET /api/users/me HTTP/1.1\r\nHost: api.example.com\r\n"
@@ -447,11 +443,10 @@ async def test_a_malformed_request_is_refused_and_the_next_one_served(serve: Ser
     assert "Traceback" not in server.log
 
 
-async def raw_status(port: int, request: bytes) -> int | None:
-    """Send bytes; returns the status of the answer, None when the connection is just closed."""
+async def raw_status(port: int, request: bytes) -> int:
+    """Send bytes as they are; returns the status of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    writer.write_eof()
     line = await asyncio.wait_for(reader.readline(), 5)
     writer.close()
-    return int(line.split()[1]) if line else None
+    return int(line.split()[1])
