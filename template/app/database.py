@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection, DateTime, Dialect, Executable, MetaData, Row, event, select
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
@@ -103,9 +103,9 @@ class Database:
         """
         deadline = _deadline()
         try:
-            return await self._read(statement, parameters, deadline)
+            return await self._run(self.engine, statement, parameters, deadline)
         except StaleConnection:
-            return await self._read(statement, parameters, deadline)
+            return await self._run(self.engine, statement, parameters, deadline)
 
     async def execute(self, statement: Executable, **parameters: Any) -> Sequence[AnyRow]:
         """Write with one statement and commit; the rows are those of its RETURNING.
@@ -116,29 +116,29 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        async with self._connection(self._transactional, _deadline()) as connection:
-            return await connection.run_sync(_execute_and_commit, statement, parameters)
+        return await self._run(self._transactional, statement, parameters, _deadline())
 
-    async def _read(
-        self, statement: Executable, parameters: dict[str, Any], deadline: float
-    ) -> Sequence[AnyRow]:
-        async with self._turn(deadline) as timeout:
-            # One greenlet for checkout, statement and return. An AsyncConnection takes three, and
-            # a sixth more time.
-            return await greenlet_spawn(self._read_now, statement, parameters, deadline, timeout)
-
-    def _read_now(
+    async def _run(
         self,
+        engine: AsyncEngine,
         statement: Executable,
         parameters: dict[str, Any],
         deadline: float,
-        timeout: asyncio.Timeout,
     ) -> Sequence[AnyRow]:
-        with (
-            self.engine.sync_engine.connect() as connection,
-            _cut_at(deadline, timeout, connection),
-        ):
-            return _execute(connection, statement, parameters)
+        def run() -> Sequence[AnyRow]:
+            with (
+                engine.sync_engine.connect() as connection,
+                _cut_at(deadline, timeout, connection),
+            ):
+                result = connection.execute(statement, parameters)
+                rows = result.all() if result.returns_rows else ()
+                connection.commit()  # on autocommit, nothing
+                return rows
+
+        async with self._turn(deadline) as timeout:
+            # One greenlet for checkout, statement and return. An AsyncConnection takes three, and
+            # a sixth more time.
+            return await greenlet_spawn(run)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -199,21 +199,6 @@ class Database:
 
 def _deadline() -> float:
     return asyncio.get_running_loop().time() + DEADLINE_SECONDS
-
-
-def _execute(
-    connection: Connection, statement: Executable, parameters: dict[str, Any]
-) -> Sequence[AnyRow]:
-    result = connection.execute(statement, parameters)
-    return result.all() if result.returns_rows else ()
-
-
-def _execute_and_commit(
-    connection: Connection, statement: Executable, parameters: dict[str, Any]
-) -> Sequence[AnyRow]:
-    rows = _execute(connection, statement, parameters)
-    connection.commit()
-    return rows
 
 
 class StaleConnection(Unavailable):
@@ -288,7 +273,15 @@ def create_engine(url: str, *, autocommit: bool = False) -> AsyncEngine:
         dsn = re.sub(r"(?<=[?&])channel_binding=[^&]*&?", "", url)
         return await asyncpg.connect(dsn, timeout=DEADLINE_SECONDS)
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
+    event.listen(engine.sync_engine, "checkout", _replace_closed)
+    return engine
+
+
+def _replace_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Hand out no connection that the server is known to have closed; asks nobody."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 # ---- SQLite ---------------------------------------------------------------------------------

@@ -281,16 +281,16 @@ def test_a_connection_that_died_in_the_pool_is_worth_a_retry() -> None:
 async def test_a_reader_tries_a_stale_connection_once_more(
     database: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = database._read
+    run = database._run
     tries: list[float] = []
 
-    async def stale_at_first(statement: Any, parameters: Any, deadline: float) -> Any:
+    async def stale_at_first(engine: Any, statement: Any, parameters: Any, deadline: float) -> Any:
         tries.append(deadline)
         if len(tries) == 1:
             raise StaleConnection("closed")
-        return await read(statement, parameters, deadline)
+        return await run(engine, statement, parameters, deadline)
 
-    monkeypatch.setattr(database, "_read", stale_at_first)
+    monkeypatch.setattr(database, "_run", stale_at_first)
 
     assert await database.is_up()
     assert len(tries) == 2
