@@ -1,0 +1,1 @@
+"""Benchmarks of what authkit generates: see README.md."""

@@ -1,0 +1,89 @@
+"""Generate a project, drive it under load, and print how it compares. See README.md."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks import goals, minimal, report, startup, timeline
+from benchmarks.cases import CASES
+from benchmarks.load import LoadError, require_wrk
+from benchmarks.world import BULK, Options, World, build, say
+
+STORMS = (8, 48)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each case is measured")
+    parser.add_argument("--seconds", type=int, default=6, help="how long each time")
+    parser.add_argument("--only", nargs="+", metavar="CASE", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--bulk", type=int, default=BULK, help="users in the large database")
+    parser.add_argument("--minimal", type=Path, metavar="DIR", help="a checkout to compare with")
+    parser.add_argument("--no-startup", action="store_true", help="leave out the command line")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw latency under a storm")
+    return parser.parse_args()
+
+
+def main() -> int:
+    chosen = arguments()
+    try:
+        require_wrk()
+        if chosen.plot and find_spec("matplotlib") is None:
+            raise LoadError("--plot needs matplotlib: `pip install -e .[bench]`")
+        with tempfile.TemporaryDirectory(prefix="authkit-benchmark-") as scratch:
+            options = Options(
+                scratch=Path(scratch),
+                database_url=os.environ.get(
+                    "BENCHMARK_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
+                ),
+                redis_url=os.environ.get("BENCHMARK_REDIS_URL", "redis://127.0.0.1:6379/0"),
+                bulk=chosen.bulk,
+                minimal=chosen.minimal,
+            )
+            with build(options) as world:
+                rounds = [run_round(world, chosen, number) for number in range(chosen.rounds)]
+                if chosen.plot:
+                    say("timelines")
+                    timelines = [timeline.record(world, clients) for clients in STORMS]
+                    report.draw_timelines(chosen.plot, timelines)
+    except LoadError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    outcomes = goals.judge(rounds)
+    print(report.cases_table(rounds), report.goals_table(outcomes), sep="\n\n")
+    if chosen.json:
+        report.write_json(chosen.json, rounds, outcomes, chosen.seconds)
+    return 0
+
+
+def run_round(world: World, chosen: argparse.Namespace, number: int) -> goals.Round:
+    """Every case once, one after the other, so that each has its neighbours in the same minute."""
+    cases = {**CASES, **(minimal.CASES if world.options.minimal else {})}
+    results: goals.Round = {}
+    for name in _in_order(cases, chosen.only):
+        say(f"round {number + 1}: {name}")
+        results[name] = cases[name](world, chosen.seconds)
+    if not chosen.no_startup:
+        say(f"round {number + 1}: the command line")
+        seconds = startup.measure_start(world.options.scratch)
+        seconds |= startup.measure_new(world, number)
+        if number == 0:
+            seconds["suite"] = startup.measure_suite(world)
+        results |= {name: {"s": value} for name, value in seconds.items()}
+    return results
+
+
+def _in_order(cases: Iterable[str], only: list[str] | None) -> list[str]:
+    unknown = set(only or ()) - set(cases)
+    if unknown:
+        raise LoadError(f"there is no case {', '.join(sorted(unknown))}")
+    return [name for name in cases if only is None or name in only]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+-- POST /api/auth/login for the e-mail addresses of EMAILS, one after the other.
+dofile(os.getenv("BENCHMARK_LUA") .. "/common.lua")
+
+local emails = lines_of(os.getenv("EMAILS"))
+local password = os.getenv("PASSWORD")
+local body = os.getenv("LOGIN_BODY") or '{"email":"%s","password":"%s"}'
+local content_type = os.getenv("LOGIN_TYPE") or "application/json"
+local next_email = 0
+
+function request()
+  next_email = next_email % #emails + 1
+  local text = string.format(body, emails[next_email], password)
+  return wrk.format("POST", nil, { ["Content-Type"] = content_type }, text)
+end
+
+function response(status, headers)
+  count(status, headers)
+end

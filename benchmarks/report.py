@@ -1,0 +1,109 @@
+"""The results: a table for people, JSON for programs, plots for the documentation."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from benchmarks.goals import Outcome, Round
+from benchmarks.timeline import Timeline
+
+
+def cases_table(rounds: Sequence[Round]) -> str:
+    """One line a case, the median of the rounds and their range."""
+    lines = ["| case | rps (range) | p50 ms | p99 ms (range) |", "| --- | ---: | ---: | ---: |"]
+    for case in rounds[0]:
+        if "rps" not in rounds[0][case]:
+            continue
+        rps = _spread([a_round[case]["rps"] for a_round in rounds])
+        p50 = p99 = ""
+        if "p50_ms" in rounds[0][case]:
+            p50 = _figure(median(a_round[case]["p50_ms"] for a_round in rounds))
+            p99 = _spread([a_round[case]["p99_ms"] for a_round in rounds])
+        lines.append(f"| {case} | {rps} | {p50} | {p99} |")
+    return "\n".join(lines)
+
+
+def goals_table(outcomes: Sequence[Outcome]) -> str:
+    """One line a goal: what was aimed at, what was measured, and whether it was met."""
+    lines = ["| | goal | measured (range) | |", "| --- | ---: | ---: | --- |"]
+    for outcome in outcomes:
+        goal = outcome.goal
+        aim = f"{'≤' if goal.at_most else '≥'} {goal.bound:g} {goal.unit}"
+        verdict = "met" if outcome.met else "**missed**"
+        lines.append(f"| {goal.name} | {aim} | {_spread(outcome.values)} {goal.unit} | {verdict} |")
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return _figure(values[0])
+    return f"{_figure(median(values))} ({_figure(min(values))}–{_figure(max(values))})"
+
+
+def _figure(value: float) -> str:
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def machine() -> dict[str, object]:
+    return {
+        "cores": os.cpu_count(),
+        "architecture": platform.machine(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def write_json(
+    path: Path, rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float
+) -> None:
+    document = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "seconds_a_case": seconds,
+        "goals": [
+            {
+                "name": outcome.goal.name,
+                "goal": outcome.goal.bound,
+                "at_most": outcome.goal.at_most,
+                "unit": outcome.goal.unit,
+                "values": outcome.values,
+                "median": outcome.median,
+                "met": outcome.met,
+            }
+            for outcome in outcomes
+        ],
+        "rounds": rounds,
+    }
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def draw_timelines(path: Path, timelines: Sequence[Timeline]) -> None:
+    """Each read as a dot, at the time it was asked and as high as it took."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "authkit"  # the same data give the same file
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        len(timelines), 1, sharex=True, sharey=True, figsize=(9, 3 * len(timelines)), squeeze=False
+    )
+    for panel, timeline in zip(panels[:, 0], timelines, strict=True):
+        seconds, milliseconds = zip(*timeline.points, strict=True)
+        # Thousands of dots as paths would make a file of megabytes.
+        panel.scatter(seconds, milliseconds, s=3, linewidths=0, alpha=0.5, rasterized=True)
+        panel.axvspan(timeline.storm_starts, timeline.storm_ends, color="tab:red", alpha=0.12)
+        panel.axhline(10, color="tab:gray", linewidth=0.8, linestyle="--")
+        panel.set(yscale="log", ylabel="ms", title=f"{timeline.clients} clients signing in (red)")
+    panels[-1, 0].set_xlabel("seconds")
+    figure.suptitle("GET /api/users/me: how long each read took")
+    figure.tight_layout()
+    figure.savefig(path, dpi=150, metadata={"Date": None, "Creator": None})
+    plt.close(figure)
