@@ -1,5 +1,6 @@
 """The README's recipe "Add a feature", applied word for word to a fresh project."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import authkit
 from tests.markdown import Block, blocks, section
+from tests.serving import serving
 
 
 @pytest.fixture(scope="module")
@@ -16,12 +18,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = authkit("new", str(root), "--defaults")
     assert made.code == 0, made.err
     for block in recipe(root):
-        apply(block, root)
+        if not asks_the_server(block):
+            apply(block, root)
     return root
 
 
 def recipe(root: Path) -> Iterator[Block]:
     return blocks(section((root / "README.md").read_text(), "## Add a feature"))
+
+
+def asks_the_server(block: Block) -> bool:
+    return block.language == "sh" and "127.0.0.1:8000" in block.text
 
 
 def apply(block: Block, root: Path) -> None:
@@ -76,6 +83,14 @@ def test_the_feature_passes_the_checks(project: Path, arguments: str) -> None:
 
 def test_the_feature_passes_the_whole_suite(project: Path) -> None:
     assert "app/notes" not in shell(".venv/bin/python -m pytest", project), "not wholly covered"
+
+
+def test_the_feature_answers(project: Path, tmp_path: Path) -> None:
+    (asking,) = filter(asks_the_server, recipe(project))
+    with serving(project, tmp_path / "output") as api:
+        answer = json.loads(shell(api.addressed(asking.text), project))
+
+    assert answer.keys() == {"id", "text", "createdAt"}
 
 
 def test_the_recipe_is_complete(project: Path) -> None:

@@ -5,6 +5,7 @@ committed, the others then find nothing left to do. A migration that fails leave
 """
 
 import asyncio
+import sys
 from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -45,7 +46,7 @@ def report(
 ) -> None:
     """Say what was done: Alembic itself is silent unless its logging is configured."""
     done = "applied" if step.is_upgrade else "took back"
-    context.config.print_stdout("%s %s", done, step.up_revision_id)
+    sys.stderr.write(f"{done} {step.up_revision_id}\n")
 
 
 def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | Literal[False]:

@@ -152,7 +152,7 @@ DEFENCES = table(SECURITY, "#")
 
 
 def test_security_has_a_place_and_a_proof_for_every_defence() -> None:
-    assert len(DEFENCES) >= 20
+    assert len(DEFENCES) >= 35
     for number, _, _, places, proofs in DEFENCES:
         assert references(places), number
         assert references(proofs), number
