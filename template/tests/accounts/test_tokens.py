@@ -98,37 +98,37 @@ async def test_the_forger_knows_the_trade(forger: Forger, typ: str) -> None:
 # ---- The algorithm and the header -----------------------------------------------------------
 
 
+NO_ALGORITHMS = ("none", "None", "NONE", "nOnE", "", None, 0, [], {})
+
+
 @both
-@pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", None, 0, [], {}], ids=repr)
-async def test_no_signature_is_no_token(forger: Forger, typ: str, alg: object) -> None:
+async def test_no_signature_is_no_token(forger: Forger, typ: str) -> None:
     header, claims = forger.parts(typ)
-    signed = forger.sign({**header, "alg": alg}, claims)
+    for alg in NO_ALGORITHMS:
+        signed = forger.sign({**header, "alg": alg}, claims)
+        assert await forger.is_refused(typ, signed), alg
+        assert await forger.is_refused(typ, signed.rpartition(".")[0] + "."), alg
+        assert await forger.is_refused(typ, signed.rpartition(".")[0]), alg
 
-    assert await forger.is_refused(typ, signed)
-    assert await forger.is_refused(typ, signed.rpartition(".")[0] + ".")
-    assert await forger.is_refused(typ, signed.rpartition(".")[0])
 
-
-@both
-@pytest.mark.parametrize(
-    ("alg", "digest"),
-    [
-        ("HS384", hashlib.sha384),
-        ("HS512", hashlib.sha512),
-        ("RS256", hashlib.sha256),
-        ("ES256", hashlib.sha256),
-        ("EdDSA", hashlib.sha256),
-        ("hs256", hashlib.sha256),
-        ("HS256 ", hashlib.sha256),
-        (["HS256"], hashlib.sha256),
-    ],
+OTHER_ALGORITHMS: tuple[tuple[object, Any], ...] = (
+    ("HS384", hashlib.sha384),
+    ("HS512", hashlib.sha512),
+    ("RS256", hashlib.sha256),
+    ("ES256", hashlib.sha256),
+    ("EdDSA", hashlib.sha256),
+    ("hs256", hashlib.sha256),
+    ("HS256 ", hashlib.sha256),
+    (["HS256"], hashlib.sha256),
 )
-async def test_the_algorithm_is_pinned(
-    forger: Forger, typ: str, alg: object, digest: Callable[..., Any]
-) -> None:
-    header, claims = forger.parts(typ)
 
-    assert await forger.is_refused(typ, forger.sign({**header, "alg": alg}, claims, digest))
+
+@both
+async def test_the_algorithm_is_pinned(forger: Forger, typ: str) -> None:
+    header, claims = forger.parts(typ)
+    for alg, digest in OTHER_ALGORITHMS:
+        forged = forger.sign({**header, "alg": alg}, claims, digest)
+        assert await forger.is_refused(typ, forged), alg
 
 
 OTHER_HEADERS = [
@@ -145,12 +145,11 @@ OTHER_HEADERS = [
 
 
 @both
-@pytest.mark.parametrize("extra", OTHER_HEADERS, ids=str)
-async def test_no_other_header_is_read(forger: Forger, typ: str, extra: Json) -> None:
+async def test_no_other_header_is_read(forger: Forger, typ: str) -> None:
     """RFC 8725 §3.10: a key, or the address of one, in a token is the attacker's."""
     header, claims = forger.parts(typ)
-
-    assert await forger.is_refused(typ, forger.sign({**header, **extra}, claims))
+    for extra in OTHER_HEADERS:
+        assert await forger.is_refused(typ, forger.sign({**header, **extra}, claims)), extra
 
 
 KIDS = [
@@ -170,30 +169,25 @@ KIDS = [
 
 
 @both
-@pytest.mark.parametrize("kid", KIDS, ids=lambda kid: repr(kid)[:20])
-async def test_a_hostile_kid_finds_no_key(forger: Forger, typ: str, kid: object) -> None:
+async def test_a_hostile_kid_finds_no_key(forger: Forger, typ: str) -> None:
     header, claims = forger.parts(typ)
-
-    assert await forger.is_refused(typ, forger.sign({**header, "kid": kid}, claims))
+    for kid in KIDS:
+        assert await forger.is_refused(typ, forger.sign({**header, "kid": kid}, claims)), kid
 
 
 @both
-@pytest.mark.parametrize("name", ["alg", "typ", "kid"])
-async def test_no_header_can_be_left_out(forger: Forger, typ: str, name: str) -> None:
+async def test_no_header_can_be_left_out(forger: Forger, typ: str) -> None:
     header, claims = forger.parts(typ)
-    del header[name]
-
-    assert await forger.is_refused(typ, forger.sign(header, claims))
+    for left_out in header:
+        others = {name: value for name, value in header.items() if name != left_out}
+        assert await forger.is_refused(typ, forger.sign(others, claims)), left_out
 
 
 @both
-@pytest.mark.parametrize(
-    "other", ["JWT", "jwt", "at+JWT", "", None, 7, [], ["at+jwt", "rt+jwt"]], ids=repr
-)
-async def test_the_type_is_exact(forger: Forger, typ: str, other: object) -> None:
+async def test_the_type_is_exact(forger: Forger, typ: str) -> None:
     header, claims = forger.parts(typ)
-
-    assert await forger.is_refused(typ, forger.sign({**header, "typ": other}, claims))
+    for other in ("JWT", "jwt", "at+JWT", "", None, 7, [], ["at+jwt", "rt+jwt"]):
+        assert await forger.is_refused(typ, forger.sign({**header, "typ": other}, claims)), other
 
 
 async def test_neither_kind_works_in_the_place_of_the_other(forger: Forger) -> None:

@@ -133,12 +133,11 @@ BAD_EMAILS = [
 ]
 
 
-@pytest.mark.parametrize("email", BAD_EMAILS)
-async def test_what_is_no_address_does_not_register(client: httpx.AsyncClient, email: str) -> None:
-    response = await client.post("/api/auth/register", json={**ADA, "email": email})
-
-    assert response.status_code == 400
-    assert response.json() == invalid("email", "must be an e-mail address")
+async def test_what_is_no_address_does_not_register(client: httpx.AsyncClient) -> None:
+    for email in BAD_EMAILS:
+        response = await client.post("/api/auth/register", json={**ADA, "email": email})
+        assert response.status_code == 400, email
+        assert response.json() == invalid("email", "must be an e-mail address")
 
 
 BAD_PASSWORDS = [
@@ -569,13 +568,12 @@ async def test_whatever_is_no_object_is_a_400(anyone: httpx.AsyncClient, path: s
         assert error_code(response) in {"validation_failed", "invalid_json"}
 
 
-@pytest.mark.parametrize("content", NOT_JSON)
-async def test_what_is_not_json_is_called_that(anyone: httpx.AsyncClient, content: bytes) -> None:
-    response = await anyone.post("/api/auth/login", content=content)
-
-    assert response.json() == {
-        "error": {"code": "invalid_json", "message": "The body is not valid JSON."}
-    }
+async def test_what_is_not_json_is_called_that(anyone: httpx.AsyncClient) -> None:
+    for content in NOT_JSON:
+        response = await anyone.post("/api/auth/login", content=content)
+        assert response.json() == {
+            "error": {"code": "invalid_json", "message": "The body is not valid JSON."}
+        }
 
 
 @pytest.mark.parametrize(("path", "field"), FIELDS)
