@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -118,6 +119,9 @@ class TestResult:
         assert result.json["commit"] == git(tmp_path / "myapi", "rev-parse", "HEAD").strip()
         assert {"render", "secrets", "git"} == set(result.json["seconds"])
         assert result.json["next"][0] == "cd myapi"
+        command = shlex.split(result.json["next"][-1])
+        assert command[-1] == "serve"
+        assert shutil.which(command[0]), "what to type next works as it is written"
 
     def test_the_current_directory_can_be_the_target(self, tmp_path: Path) -> None:
         target = tmp_path / "My Shop"

@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import shutil
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -179,10 +181,21 @@ def next_commands(plan: "Plan") -> list[str]:
     """What to type now."""
     from authkit.project import MAKE_ENVIRONMENT
 
+    authkit = this_program()
     commands = [f"cd {shlex.quote(os.path.relpath(plan.target))}"]
     if not plan.install:
-        commands += [MAKE_ENVIRONMENT, "authkit migrate", "authkit seed"]
-    return [*commands, "authkit serve"]
+        commands += [MAKE_ENVIRONMENT, f"{authkit} migrate", f"{authkit} seed"]
+    return [*commands, f"{authkit} serve"]
+
+
+def this_program() -> str:
+    """How to call authkit from another directory: its name alone when it is on PATH."""
+    if shutil.which("authkit"):
+        return "authkit"
+    beside_python = Path(sys.executable).with_name("authkit")
+    if beside_python.exists():
+        return shlex.quote(str(beside_python))
+    return f"{shlex.quote(sys.executable)} -m authkit"
 
 
 def show(plan: "Plan", made: "Made") -> None:
