@@ -129,7 +129,7 @@ def test_functions_fit_on_a_screen() -> None:
 async def test_every_endpoint_says_how_it_can_fail(app: FastAPI) -> None:
     """Each under /api can be limited and lose its database, and says so in the OpenAPI document."""
     for route in iter_route_contexts(app.routes):
-        if route.path.startswith("/api/"):
+        if route.path and route.path.startswith("/api/"):
             path = app.openapi()["paths"][route.path]
             for method in route.methods or ():
                 assert {"429", "503"} <= path[method.lower()]["responses"].keys()

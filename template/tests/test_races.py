@@ -8,7 +8,7 @@ import asyncio
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -79,7 +79,7 @@ async def user(racing: httpx.AsyncClient, email: str) -> Account:
     return await register(racing, email)
 
 
-async def together(requests: list[Awaitable[httpx.Response]]) -> list[httpx.Response]:
+async def together(requests: Sequence[Awaitable[httpx.Response]]) -> list[httpx.Response]:
     return await asyncio.gather(*requests)
 
 

@@ -98,7 +98,7 @@ async def test_the_forger_knows_the_trade(forger: Forger, typ: str) -> None:
 # ---- The algorithm and the header -----------------------------------------------------------
 
 
-NO_ALGORITHMS = ("none", "None", "NONE", "nOnE", "", None, 0, [], {})
+NO_ALGORITHMS: tuple[Any, ...] = ("none", "None", "NONE", "nOnE", "", None, 0, [], {})
 
 
 @both
@@ -131,7 +131,7 @@ async def test_the_algorithm_is_pinned(forger: Forger, typ: str) -> None:
         assert await forger.is_refused(typ, forged), alg
 
 
-OTHER_HEADERS = [
+OTHER_HEADERS: list[Json] = [
     {"jwk": {"kty": "oct", "k": "eA"}},
     {"jku": "https://attacker.example/keys.json"},
     {"x5u": "https://attacker.example/cert.pem"},
@@ -203,7 +203,7 @@ async def test_neither_kind_works_in_the_place_of_the_other(forger: Forger) -> N
 
 CLAIMS = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 
-MISTYPED = (
+MISTYPED: tuple[Any, ...] = (
     None,
     True,
     False,
@@ -363,7 +363,8 @@ def test_no_text_crashes_the_reader(text: str) -> None:
 )
 def test_no_header_and_no_payload_crashes_the_reader(value: Any) -> None:
     header = {"alg": "HS256", "typ": "at+jwt", "kid": key_id("s" * 32)}
-    for parts in ((header, value), (value, {}), ({**header, "kid": value}, {})):
+    tries: list[tuple[Any, Any]] = [(header, value), (value, {}), ({**header, "kid": value}, {})]
+    for parts in tries:
         signed = ".".join(b64(json.dumps(part).encode()) for part in parts)
         signature = hmac.digest(b"s" * 32, signed.encode(), "sha256")
         with pytest.raises(InvalidToken):

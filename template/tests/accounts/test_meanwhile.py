@@ -1,0 +1,116 @@
+"""What happens between two steps of one request: someone else was faster, on purpose here.
+
+`tests/test_races.py` races for real; here each order of events is made to happen.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import delete, update
+
+from app.accounts import profile
+from app.accounts.models import User
+from app.accounts.sessions import SignedInUser
+from app.errors import AppError
+from tests.helpers import (
+    OTHER_PASSWORD,
+    PASSWORD,
+    Account,
+    Tables,
+    error_code,
+    is_signed_in,
+    register,
+    services_of,
+    sign_in,
+)
+
+Meanwhile = Callable[[str, Callable[[], Awaitable[Any]]], None]
+
+
+@pytest.fixture
+def meanwhile(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Have something happen while a password is hashed or compared, once."""
+    hasher = type(services_of(app).passwords)
+
+    def arrange(step: str, happen: Callable[[], Awaitable[Any]]) -> None:
+        work = getattr(hasher, step)
+
+        async def work_and_more(self: Any, *arguments: Any) -> Any:
+            result = await work(self, *arguments)
+            monkeypatch.setattr(hasher, step, work)
+            await happen()
+            return result
+
+        monkeypatch.setattr(hasher, step, work_and_more)
+
+    return arrange
+
+
+async def test_a_login_by_a_password_that_was_replaced_meanwhile_fails(
+    client: httpx.AsyncClient, ada: Account, database: Tables, meanwhile: Meanwhile
+) -> None:
+    other = await register(client, "eve@example.com", OTHER_PASSWORD)
+    new_hash = (await database.user(other.email)).password_hash
+    reset = update(User).where(User.email == ada.email).values(password_hash=new_hash)
+    meanwhile("verify", lambda: database.execute(reset))
+
+    response = await client.post("/api/auth/login", json=ada.credentials)
+
+    assert (response.status_code, error_code(response)) == (401, "invalid_credentials")
+    assert len(await database.sessions()) == 2
+
+
+async def test_a_login_of_a_user_who_was_deactivated_meanwhile_fails(
+    client: httpx.AsyncClient, ada: Account, database: Tables, meanwhile: Meanwhile
+) -> None:
+    meanwhile("verify", lambda: database.execute(update(User).values(is_active=False)))
+
+    response = await client.post("/api/auth/login", json=ada.credentials)
+
+    assert (response.status_code, error_code(response)) == (401, "invalid_credentials")
+
+
+async def test_a_change_of_a_password_that_was_replaced_meanwhile_fails(
+    client: httpx.AsyncClient, ada: Account, database: Tables, meanwhile: Meanwhile
+) -> None:
+    other = await register(client, "eve@example.com", "Third-Password-9")
+    new_hash = (await database.user(other.email)).password_hash
+    reset = update(User).where(User.email == ada.email).values(password_hash=new_hash)
+    meanwhile("hash", lambda: database.execute(reset))
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+
+    response = await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
+
+    assert (response.status_code, error_code(response)) == (401, "invalid_credentials")
+    assert await sign_in(client, password="Third-Password-9")
+
+
+async def test_an_address_that_was_taken_meanwhile_is_a_409(
+    client: httpx.AsyncClient, ada: Account, database: Tables, meanwhile: Meanwhile
+) -> None:
+    """The look before the hash saves work; the database decides."""
+    take = update(User).values(email="new@example.com")
+    meanwhile("hash", lambda: database.execute(take))
+
+    body = {"email": "new@example.com", "password": PASSWORD}
+    response = await client.post("/api/auth/register", json=body)
+
+    assert (response.status_code, error_code(response)) == (409, "email_taken")
+    assert len(await database.users()) == 1
+    assert await is_signed_in(client, ada)
+
+
+async def test_the_profile_of_a_user_who_was_deleted_meanwhile_is_gone(
+    app: FastAPI, ada: Account, database: Tables
+) -> None:
+    row, [session] = await database.user(), await database.sessions()
+    user = SignedInUser(row.id, row.email, row.name, row.role, row.created_at, session.id)
+    await database.execute(delete(User))
+
+    with pytest.raises(AppError) as caught:
+        await profile.update_profile(services_of(app), user, {"name": "Ada"})
+
+    assert caught.value.status_code == 404
