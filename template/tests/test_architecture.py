@@ -15,6 +15,19 @@ from tests.helpers import ROOT
 
 APP = ROOT / "app"
 
+FEATURES = {f"app.{models.parent.name}" for models in APP.glob("*/models.py")} - {"app.accounts"}
+"""The folders beside `accounts`: what may be said of accounts may be said of them."""
+
+DOMAIN_MAY_IMPORT = {
+    "app",
+    "app.config",
+    "app.database",
+    "app.email",
+    "app.errors",
+    "app.log",
+    "app.rate_limit",
+}
+
 LAYERS = {
     "app": set[str](),
     "app.errors": {"app"},
@@ -25,15 +38,8 @@ LAYERS = {
     "app.email": {"app", "app.log"},
     "app.rate_limit": {"app", "app.config", "app.errors", "app.log"},
     "app.middleware": {"app", "app.errors", "app.log", "app.client_address"},
-    "app.accounts": {
-        "app",
-        "app.config",
-        "app.database",
-        "app.email",
-        "app.errors",
-        "app.log",
-        "app.rate_limit",
-    },
+    "app.accounts": DOMAIN_MAY_IMPORT,
+    **{feature: DOMAIN_MAY_IMPORT | {"app.accounts"} for feature in FEATURES},
     "app.api": {
         "app",
         "app.accounts",
@@ -42,6 +48,7 @@ LAYERS = {
         "app.log",
         "app.middleware",
         "app.rate_limit",
+        *FEATURES,
     },
     "app.server_log": {"app", "app.config", "app.log"},
 }
@@ -94,7 +101,11 @@ def test_every_module_is_of_a_part() -> None:
     assert {part_of(name_of(file)) for file in modules()} == {*LAYERS, *ASSEMBLY}
 
 
-@pytest.mark.parametrize("file", sorted((APP / "accounts").glob("*.py")), ids=name_of)
+@pytest.mark.parametrize(
+    "file",
+    [file for file in modules() if part_of(name_of(file)) in {"app.accounts", *FEATURES}],
+    ids=name_of,
+)
 def test_the_domain_knows_no_http(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports_of(file)} & WEB
 
