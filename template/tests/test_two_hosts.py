@@ -34,62 +34,67 @@ async def two_hosts(
         yield here, there
 
 
-async def test_sessions_opened_here_work_and_end_there(serve: Serve) -> None:
+async def test_sessions_are_one_on_all_hosts(serve: Serve) -> None:
     async with two_hosts(serve) as (here, there):
-        phone = await register(here)
-        laptop = await sign_in(there)
-        assert await is_signed_in(there, phone)
-
-        logout = {"refreshToken": phone.refresh_token}
-        ended = await here.post("/api/auth/logout", json=logout, headers=phone.headers)
-        assert ended.status_code == 200
-        assert not await is_signed_in(there, phone)
-        assert error_code(await try_refresh(there, phone.refresh_token)) == "invalid_token"
-        assert await is_signed_in(here, laptop)
-
-        everywhere = await there.post("/api/auth/logout-all", headers=laptop.headers)
-        assert everywhere.status_code == 200
-        assert not await is_signed_in(here, laptop)
+        await what_is_opened_here_ends_there(here, there)
+        await a_refresh_token_works_once(here, there)
+        await a_theft_noticed_there_ends_the_session_here(here, there)
 
 
-async def test_a_refresh_token_works_once_across_hosts(serve: Serve) -> None:
-    async with two_hosts(serve) as (here, there):
-        account = await register(here)
-        answers = await asyncio.gather(
-            *(try_refresh(host, account.refresh_token) for host in (here, there) * 10)
-        )
-        assert sorted(answer.status_code for answer in answers) == [200] + [401] * 19
+async def what_is_opened_here_ends_there(here: httpx.AsyncClient, there: httpx.AsyncClient) -> None:
+    phone = await register(here)
+    laptop = await sign_in(there)
+    assert await is_signed_in(there, phone)
 
-        assert await is_signed_in(there, account)  # the losers of a race revoke nothing
+    logout = {"refreshToken": phone.refresh_token}
+    ended = await here.post("/api/auth/logout", json=logout, headers=phone.headers)
+    assert ended.status_code == 200
+    assert not await is_signed_in(there, phone)
+    assert error_code(await try_refresh(there, phone.refresh_token)) == "invalid_token"
+    assert await is_signed_in(here, laptop)
 
-
-async def test_a_theft_noticed_here_ends_the_session_there(serve: Serve) -> None:
-    async with two_hosts(serve) as (here, there):
-        account = await register(here)
-        successor = await refresh(there, await refresh(here, account))
-        assert (await try_refresh(there, account.refresh_token)).status_code == 401
-
-        assert not await is_signed_in(here, successor)
-        assert (await try_refresh(here, successor.refresh_token)).status_code == 401
+    everywhere = await there.post("/api/auth/logout-all", headers=laptop.headers)
+    assert everywhere.status_code == 200
+    assert not await is_signed_in(here, laptop)
 
 
-async def test_exactly_as_many_pass_as_the_limit_allows_on_all_hosts(serve: Serve) -> None:
-    async with two_hosts(serve, rate_limit_auth="7/hour") as (here, there):
-        wrong = {"email": "nobody@example.com", "password": "Wrong-Horse-7"}
-        answers = await asyncio.gather(
-            *(host.post("/api/auth/login", json=wrong) for host in (here, there) * 15)
-        )
-        assert sorted(answer.status_code for answer in answers) == [401] * 7 + [429] * 23
-        refused = [answer for answer in answers if answer.status_code == 429]
-        assert all(1 <= int(answer.headers["retry-after"]) <= 3600 for answer in refused)
+async def a_refresh_token_works_once(here: httpx.AsyncClient, there: httpx.AsyncClient) -> None:
+    account = await sign_in(here)
+    answers = await asyncio.gather(
+        *(try_refresh(host, account.refresh_token) for host in (here, there) * 10)
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 19
+    assert await is_signed_in(there, account)  # the losers of a race revoke nothing
 
 
-async def test_wrong_passwords_add_up_across_hosts(serve: Serve) -> None:
-    async with two_hosts(serve, rate_limit_account="4/hour") as (here, there):
+async def a_theft_noticed_there_ends_the_session_here(
+    here: httpx.AsyncClient, there: httpx.AsyncClient
+) -> None:
+    account = await sign_in(here)
+    successor = await refresh(there, await refresh(here, account))
+    assert (await try_refresh(there, account.refresh_token)).status_code == 401
+
+    assert not await is_signed_in(here, successor)
+    assert (await try_refresh(here, successor.refresh_token)).status_code == 401
+
+
+async def test_limits_are_one_on_all_hosts(serve: Serve) -> None:
+    limits = {"rate_limit_auth": "10/hour", "rate_limit_account": "4/hour"}
+    async with two_hosts(serve, **limits) as (here, there):
         account = await register(here)
         wrong = {"email": account.email, "password": "Wrong-Horse-7"}
         statuses = [
             (await host.post("/api/auth/login", json=wrong)).status_code
             for host in (here, there, here, there)
         ]
-        assert statuses == [401, 401, 401, 429]
+        assert statuses == [401, 401, 401, 429]  # the account's limit
+
+        requests = [
+            host.post("/api/auth/login", json={**wrong, "email": f"nobody{n}@example.com"})
+            for n, host in enumerate((here, there) * 15)
+        ]
+        answers = await asyncio.gather(*requests)
+        # The address's limit: ten, four of which are gone.
+        assert sorted(answer.status_code for answer in answers) == [401] * 6 + [429] * 24
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert all(1 <= int(answer.headers["retry-after"]) <= 3600 for answer in refused)
