@@ -421,6 +421,9 @@ async def test_the_store_can_be_emptied(app: FastAPI) -> None:
     assert 59 < await storage.get_expiry("key") - time.time() <= 60
 
     await storage.clear("key")
+    assert await storage.get("key") == 0
+    await storage.incr("key", 60)
+    await storage.reset()
 
     assert await storage.get("key") == 0
     assert await services_of(app).limiter.is_up()

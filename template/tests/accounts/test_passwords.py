@@ -11,7 +11,9 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from app.accounts.models import User
 from app.accounts.passwords import (
     MAX_BYTES,
     MAX_QUEUED,
@@ -102,6 +104,18 @@ async def test_a_password_is_the_same_however_it_was_typed(
 async def test_nobody_has_no_password(hasher: PasswordHasher) -> None:
     for password in ("", "x", PASSWORD, "." * 31):
         assert not await hasher.verify(password, None)
+
+
+async def test_what_is_no_hash_is_opened_by_no_password(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    """An account that was imported without a password, say."""
+    for stored in ("", "!", "$2b$", "plain", PASSWORD):
+        await database.execute(update(User).values(password_hash=stored))
+        for password in (PASSWORD, stored or "x"):
+            body = {"email": ada.email, "password": password}
+            response = await client.post("/api/auth/login", json=body)
+            assert (response.status_code, error_code(response)) == (401, "invalid_credentials")
 
 
 # ---- The rules ------------------------------------------------------------------------------
