@@ -28,7 +28,7 @@ async def test_a_stop_under_load_loses_no_accepted_request_and_no_mail(
     serve: Serve, database: Tables
 ) -> None:
     """Whoever was stored was told so, and gets the mail that was promised."""
-    inbox = Inbox(delay=0.3)
+    inbox = Inbox(delay=1.0)
     async with smtp_server(inbox) as port:
         mail = {"smtp_host": "127.0.0.1", "smtp_port": str(port), "smtp_starttls": "false"}
         async with serve(bcrypt_cost="8", **mail) as server, server.client() as client:
