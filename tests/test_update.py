@@ -391,7 +391,7 @@ class TestLivingProject:
 
         assert result.code == 0, result.err
         assert result.json["done"] == ["environment", "migrations", "tests"]
-        assert (living / "app/notes.py").is_file()
+        assert (living / "app/notes/models.py").is_file()
         assert "An edited endpoint." in (living / "app/api/health.py").read_text()
         assert not (living / "compose.yaml").exists()
         assert '"iniconfig' in (living / "pyproject.toml").read_text()
@@ -405,9 +405,12 @@ class TestLivingProject:
 
 def live_in(project: Path) -> None:
     """A feature with its test, an edited endpoint, a deleted file, a dependency, a migration."""
-    (project / "app/notes.py").write_text('"""Notes."""\n\nLONGEST_NOTE = 500\n')
+    notes = project / "app" / "notes"
+    notes.mkdir()
+    (notes / "__init__.py").write_text('"""Notes."""\n')
+    (notes / "models.py").write_text('"""What a note is."""\n\nLONGEST_NOTE = 500\n')
     (project / "tests/test_notes.py").write_text(
-        "from app.notes import LONGEST_NOTE\n\n\n"
+        "from app.notes.models import LONGEST_NOTE\n\n\n"
         "def test_notes() -> None:\n    assert LONGEST_NOTE == 500\n"
     )
     health = project / "app/api/health.py"
