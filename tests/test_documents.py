@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from authkit.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 WALK_SECTIONS = {"README.md": "## Walk through it", "template/README.md": "## Try it"}
 
 
@@ -33,6 +35,12 @@ def test_readme_lists_every_subcommand() -> None:
             for name in what.split(" the ")[0].replace(" and ", ", ").split(", "):
                 group = command.strip("`…").split()[1]
                 assert authkit(group, name, "--help").code == 0, f"{group} {name}"
+
+
+def test_the_table_of_commands_is_made_from_the_commands() -> None:
+    check = [sys.executable, str(ROOT / "scripts" / "commands_doc.py"), "--check"]
+
+    assert subprocess.run(check, check=False).returncode == 0, "run scripts/commands_doc.py"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
