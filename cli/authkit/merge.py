@@ -241,28 +241,30 @@ def compare(
     notes: Mapping[str, str],
 ) -> Iterator[Change]:
     """What the update does to each file of the project."""
-    from_template = scratch.files(template)
-    now = scratch.files(tree)
-    fields = iter(
-        scratch.git("diff-tree", "-r", "-z", "-M", "--name-status", head, tree)
-        .decode(errors="surrogateescape")
-        .split("\0")[:-1]
-    )
+    from_template, now = scratch.files(template), scratch.files(tree)
     changed = set()
-    for status in fields:
-        path = next(fields)
-        note = notes.get(path, "")
-        kind = {"A": "added", "D": "removed"}.get(status, "merged")
-        if status.startswith("R"):
-            kind, note, path = "renamed", f"from {path}", next(fields)
-        elif kind == "merged" and now[path] == from_template.get(path):
-            kind = "changed"
+    for change in differences(scratch, head, tree):
+        kind, path = change.kind, change.path
         changed.add(path)
         if path in conflicts:
             kind = "conflicting"
-        yield Change(kind, path, note)
+        elif kind == "merged" and now[path] == from_template.get(path):
+            kind = "changed"
+        yield Change(kind, path, change.note or notes.get(path, ""))
     for path in sorted((conflicts.keys() | notes.keys()) - changed):
         yield Change("conflicting" if path in conflicts else "kept", path, notes.get(path, ""))
+
+
+def differences(scratch: Scratch, before: str, after: str) -> Iterator[Change]:
+    """How two trees differ, renames recognised."""
+    listing = scratch.git("diff-tree", "-r", "-z", "-M", "--name-status", before, after)
+    fields = iter(listing.decode(errors="surrogateescape").split("\0")[:-1])
+    for status in fields:
+        path = next(fields)
+        if status.startswith("R"):
+            yield Change("renamed", next(fields), f"from {path}")
+        else:
+            yield Change({"A": "added", "D": "removed"}.get(status, "merged"), path)
 
 
 def apply(result: Merge, repository: Repository) -> None:

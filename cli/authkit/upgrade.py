@@ -142,21 +142,26 @@ def prepared(project: Project, versions: Versions) -> Iterator[tuple[Report, Mer
     """Render both versions and merge, all beside the project; nothing of it is changed."""
     repository = Repository(project.root)
     require_clean(repository)
-    with merge.scratch_for(repository, versions.target) as scratch:
-        before, after = (
-            render_beside(scratch, project, version)
-            for version in (versions.current, versions.target)
-        )
-        head = repository.line("rev-parse", "HEAD")
-        result = merge.merge(scratch, head, before, after)
-        report = Report(
-            versions,
-            changelog.between(read_changelog(scratch), versions.current, versions.target),
-            result.changes,
-            result.conflicting,
-            new_settings(before / ".env.example", after / ".env.example"),
-        )
-        yield report, result
+    try:
+        with merge.scratch_for(repository, versions.target) as scratch:
+            before, after = (
+                render_beside(scratch, project, version)
+                for version in (versions.current, versions.target)
+            )
+            result = merge.merge(scratch, repository.line("rev-parse", "HEAD"), before, after)
+            yield report_on(result, versions, before, after), result
+    except OSError as error:
+        raise AuthkitError(
+            f"the update can't be made: {error.strerror or error} ({error.filename})",
+            "make room on the disk; `git status` shows whether anything was changed",
+        ) from error
+
+
+def report_on(result: Merge, versions: Versions, before: Path, after: Path) -> Report:
+    """What the merge means for the owner."""
+    entries = changelog.between(read_changelog(result.scratch), versions.current, versions.target)
+    settings = new_settings(before / ".env.example", after / ".env.example")
+    return Report(versions, entries, result.changes, result.conflicting, settings)
 
 
 def render_beside(scratch: Scratch, project: Project, version: str) -> Path:
