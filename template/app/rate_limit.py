@@ -118,6 +118,10 @@ class RateLimiter:
         )
         return TooManyRequests(limit, retry_after)
 
+    async def reset(self) -> None:
+        """Forget every count."""
+        await self._storage.reset()
+
     async def close(self) -> None:
         if isinstance(self._storage, RedisOrMemoryStorage):
             await self._storage.close()

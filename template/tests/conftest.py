@@ -11,7 +11,6 @@ Time is never waited for: `database.travel(days=7)` makes everything stored that
 import asyncio
 import os
 import secrets
-import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -37,6 +36,7 @@ from tests.helpers import (
     migrate,
     register,
     running_app,
+    services_of,
 )
 from tests.live import Serve, Server, serving
 
@@ -79,7 +79,7 @@ def _restore_structlog() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a database at the newest revision: to be copied, or emptied after use."""
+    """The URL of a database at the newest revision, emptied before each test that uses it."""
     if not TEST_DATABASE_URL:
         url = f"sqlite:///{tmp_path_factory.mktemp('database')}/migrated.db"
         migrate(url)
@@ -94,13 +94,9 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture
-def database_url(migrated_database: str, tmp_path: Path) -> str:
-    """An empty database, for this test alone."""
-    if migrated_database.startswith("sqlite"):
-        copy = tmp_path / "test.db"
-        shutil.copyfile(migrated_database.removeprefix("sqlite:///"), copy)
-        return f"sqlite:///{copy}"
-    asyncio.run(empty_database(migrated_database))
+def database_url(migrated_database: str) -> str:
+    """An empty database."""
+    empty_database(migrated_database)
     return migrated_database
 
 
@@ -166,10 +162,22 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 # ---- The application ------------------------------------------------------------------------
 
 
-@pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    async with running_app(settings) as running:
+@pytest.fixture(scope="session")
+async def shared_app(
+    anyio_backend: str, settings_of_tests: dict[str, str], migrated_database: str
+) -> AsyncIterator[FastAPI]:
+    """Started once: FastAPI takes longer to build its routes than most tests take to run."""
+    values = {**settings_of_tests, "database_url": migrated_database}
+    async with running_app(load_settings(_env_file=None, **values)) as running:
         yield running
+
+
+@pytest.fixture
+async def app(shared_app: FastAPI, database_url: str) -> FastAPI:
+    """The application with an empty database and nothing counted."""
+    await services_of(shared_app).outbox.close()
+    await services_of(shared_app).limiter.reset()
+    return shared_app
 
 
 @pytest.fixture

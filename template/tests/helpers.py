@@ -1,9 +1,11 @@
 """What tests do again and again: start, connect, register, sign in, look, travel, read mail."""
 
+import asyncio
 import re
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -208,9 +210,17 @@ async def drop_scratch_database(neighbour: str, url: str) -> None:
     await _on_postgresql(neighbour, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def empty_database(url: str) -> None:
-    assert "/scratch_" in url
-    await _on_postgresql(url, "DELETE FROM users")  # the other tables cascade
+def empty_database(url: str) -> None:
+    statement = "DELETE FROM users"  # the other tables cascade
+    if url.startswith("postgresql"):
+        assert "/scratch_" in url
+        asyncio.run(_on_postgresql(url, statement))
+        return
+    with closing(
+        sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    ) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(statement)
 
 
 async def _on_postgresql(url: str, statement: str) -> None:
