@@ -61,7 +61,8 @@ def test_every_module_of_a_direct_dependency_is_known() -> None:
     modules = {
         module
         for module, distributions in packages_distributions().items()
-        if names & {each.lower() for each in distributions} and not re.match("_|[0-9]", module)
+        if names & {each.lower() for each in distributions}
+        and re.fullmatch("[a-z][a-z0-9_]*", module)
     }
 
     assert {"fastapi", "jwt"} <= modules
