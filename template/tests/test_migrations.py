@@ -36,8 +36,10 @@ def test_migrating_says_what_it_did(empty_url: str, capsys: pytest.CaptureFixtur
     migrate(empty_url)
     command.downgrade(alembic_config(empty_url), "base")
 
-    said = capsys.readouterr().err
-    assert said == "applied 0001_accounts\ntook back 0001_accounts\n"
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "applied 0001_accounts"
+    assert said[-1] == "took back 0001_accounts"
+    assert len(said) == len(set(said)), "nothing is applied twice"
 
 
 def test_several_hosts_may_migrate_at_once(empty_url: str) -> None:
