@@ -173,11 +173,13 @@ async def shared_app(
 
 
 @pytest.fixture
-async def app(shared_app: FastAPI, database_url: str) -> FastAPI:
+async def app(shared_app: FastAPI, database_url: str) -> AsyncIterator[FastAPI]:
     """The application with an empty database and nothing counted."""
-    await services_of(shared_app).outbox.close()
-    await services_of(shared_app).limiter.reset()
-    return shared_app
+    services = services_of(shared_app)
+    await services.limiter.reset()
+    yield shared_app
+    # Between tests the loop stands still: a mail under way would keep its locks.
+    await services.outbox.close()
 
 
 @pytest.fixture
