@@ -252,6 +252,7 @@ async def test_a_wrong_password_does_not_sign_in(client: httpx.AsyncClient, ada:
     response = await client.post("/api/auth/login", json={**ADA, "password": PASSWORD + "x"})
 
     assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
     assert response.json() == INVALID_CREDENTIALS
 
 

@@ -277,6 +277,7 @@ async def test_the_current_password_must_be_right(
     response = await change_password(client, ada, current=PASSWORD + "x")
 
     assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
     assert response.json() == {
         "error": {"code": "invalid_credentials", "message": "The current password is wrong."}
     }
