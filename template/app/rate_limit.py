@@ -166,7 +166,8 @@ class RateLimitMiddleware:
         await self.app(scope, receive, send)
 
     async def _count(self, scope: Scope) -> None:
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        # As the router reads it: its patterns end in `$`, which matches before a line break too.
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removesuffix("\n")
         if path in UNLIMITED:
             return
         name = POLICY.get((scope["method"], path), GENERAL)

@@ -417,6 +417,14 @@ DEFENCES: Final = (
         "tests/test_rate_limit.py",
     ),
     Defence(
+        30,
+        "no spelling of a path dodges a limit",
+        LIMITS,
+        '.removesuffix("\\n")',
+        "",
+        "tests/test_rate_limit.py",
+    ),
+    Defence(
         31,
         "limits without Redis",
         LIMITS,

@@ -214,6 +214,9 @@ TRICKS = [
     ("POST", f"{LOGIN};x=1"),
     ("POST", f"{LOGIN}%20"),
     ("POST", f"{LOGIN}%00"),
+    ("POST", f"{LOGIN}%0a"),
+    ("POST", f"{LOGIN}%0a%0a"),
+    ("POST", f"{LOGIN}%0d"),
     ("POST", f"{LOGIN}%2f"),
     ("POST", f"{LOGIN}.json"),
     ("GET", LOGIN),
@@ -239,7 +242,7 @@ async def test_no_spelling_reaches_an_endpoint_uncounted(
 
     statuses = [(await trick()).status_code for _ in range(3)]
 
-    if statuses[0] == 401:  # httpx tidies some spellings up: then it is the endpoint
+    if statuses[0] == 401:  # tidied up by httpx, or understood by the router: it is the endpoint
         assert statuses == [401, 429, 429]
     else:
         assert statuses[0] in {404, 405}
