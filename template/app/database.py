@@ -81,7 +81,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         # Autocommit is the state in which connections rest, since most sections read; a transaction
-        # changes it for itself. The other way round a read costs a sixth more.
+        # changes it for itself. The other way round a read costs 8 % more.
         self.engine = create_engine(url, autocommit=True)
         self._transactional = self.engine.execution_options(
             isolation_level=_TRANSACTIONS[self.engine.dialect.name]
@@ -136,8 +136,8 @@ class Database:
                 return rows
 
         async with self._turn(deadline) as timeout:
-            # One greenlet for checkout, statement and return. An AsyncConnection takes three, and
-            # a sixth more time.
+            # One greenlet for checkout, statement and return. With an AsyncConnection there are
+            # three, and a read costs 10 % more.
             return await greenlet_spawn(run)
 
     @asynccontextmanager

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import structlog
 from fastapi import Depends, Request
-from fastapi.openapi.models import HTTPBearer
-from fastapi.security.base import SecurityBase
+from fastapi.security import HTTPBearer
 from starlette.types import Scope
 
 from app.accounts.models import Role
@@ -44,7 +43,7 @@ def _read_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
 
 
 # Dependencies are `async def` even where they await nothing: FastAPI sends a plain `def` through a
-# thread, which costs a read half its speed.
+# thread, which costs a read a quarter more CPU and two waits for a thread.
 async def get_services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
@@ -53,38 +52,34 @@ async def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-class BearerToken(SecurityBase):
-    """The dependency that gives the signed-in user; in the OpenAPI document, the bearer scheme.
+bearer = HTTPBearer(
+    bearerFormat="JWT", auto_error=False, description="The access token from login."
+)
 
-    Both in one: each further level of dependencies costs a read 5 % of its speed.
+
+async def get_current_user(
+    request: Request, services: ServicesDep, _: Annotated[object, Depends(bearer)]
+) -> SignedInUser:
+    """The user whose access token this is, if both the user and the session are still there.
+
+    Raises:
+        AppError: 401 with the challenge of RFC 6750 §3.
     """
-
-    def __init__(self) -> None:
-        self.scheme_name = "HTTPBearer"
-        self.model = HTTPBearer(bearerFormat="JWT", description="The access token from login.")
-
-    async def __call__(self, request: Request) -> SignedInUser:
-        """The user whose access token this is, if both the user and the session are still there.
-
-        Raises:
-            AppError: 401 with the challenge of RFC 6750 §3.
-        """
-        services: Services = request.app.state.services
-        claims = access_claims(request.scope, services.tokens)
-        user = await find_signed_in_user(services, claims) if claims else None
-        if user is not None:
-            return user
-        if "authorization" not in request.headers:
-            raise AppError(
-                401,
-                ErrorCode.UNAUTHENTICATED,
-                "Sign in first: send an access token as `Authorization: Bearer <token>`.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        raise invalid_token()
+    claims = access_claims(request.scope, services.tokens)
+    user = await find_signed_in_user(services, claims) if claims else None
+    if user is not None:
+        return user
+    if "authorization" not in request.headers:
+        raise AppError(
+            401,
+            ErrorCode.UNAUTHENTICATED,
+            "Sign in first: send an access token as `Authorization: Bearer <token>`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    raise invalid_token()
 
 
-CurrentUser = Annotated[SignedInUser, Depends(BearerToken())]
+CurrentUser = Annotated[SignedInUser, Depends(get_current_user)]
 
 
 def invalid_token() -> AppError:
