@@ -25,6 +25,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minimal", type=Path, metavar="DIR", help="a checkout to compare with")
     parser.add_argument("--no-startup", action="store_true", help="leave out the command line")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="put the tables into this")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw latency under a storm")
     return parser.parse_args()
 
@@ -55,7 +56,10 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     outcomes = goals.judge(rounds)
-    print(report.cases_table(rounds), report.goals_table(outcomes), sep="\n\n")
+    text = report.summary(rounds, outcomes, chosen.seconds)
+    print(text)
+    if chosen.document:
+        report.replace_results(chosen.document, text)
     if chosen.json:
         report.write_json(chosen.json, rounds, outcomes, chosen.seconds)
     return 0

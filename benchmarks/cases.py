@@ -1,11 +1,12 @@
 """The cases: what is asked of which server, by how many clients. Each gives one number or more."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from benchmarks.load import Load, Result
+from benchmarks.load import Load, Result, drain
 from benchmarks.project import PASSWORD
 from benchmarks.world import World
 
@@ -50,7 +51,19 @@ def limit(server: str) -> Case:
 
 def login(server: str) -> Case:
     """Eight clients keep both cores at bcrypt; twice as long, for there are few in a second."""
-    return lambda world, seconds: numbers_of(login_load(world, server, 8).run(2 * seconds))
+
+    def measure(world: World, seconds: float) -> Numbers:
+        numbers = numbers_of(login_load(world, server, 8).run(2 * seconds))
+        drain_logins(world, server)
+        return numbers
+
+    return measure
+
+
+def drain_logins(world: World, server: str) -> None:
+    email = world.people[server].emails.read_text().split()[0]
+    body = json.dumps({"email": email, "password": PASSWORD})
+    drain(world.url(server, "/api/auth/login"), body)
 
 
 def refresh(server: str) -> Case:
@@ -77,6 +90,7 @@ def read_under_storm(clients: int) -> Case:
         else:
             numbers = {}
         signed_in = storm_load.finish(storm)
+        drain_logins(world, "postgresql")
         return {**numbers, "logins": signed_in.rps, "logins_refused": float(signed_in.refused)}
 
     return measure

@@ -4,6 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +78,31 @@ class Load:
     def _check(self, result: Result) -> None:
         if result.failed or result.broken:
             raise LoadError(f"{self.script} {self.url}: not what was asked for: {result}")
+
+
+def post(url: str, body: str) -> dict[str, str]:
+    """One request, JSON or a form, and its answer."""
+    kind = "application/json" if body.startswith("{") else "application/x-www-form-urlencoded"
+    request = urllib.request.Request(url, body.encode(), headers={"Content-Type": kind})
+    with urllib.request.urlopen(request, timeout=120) as response:
+        answer: dict[str, str] = json.load(response)
+        return answer
+
+
+def drain(url: str, body: str) -> None:
+    """Wait for the logins that are still queued when their clients have gone: for one behind them.
+
+    They would slow down the next case.
+    """
+    while True:
+        try:
+            post(url, body)
+        except urllib.error.HTTPError as error:
+            if error.code != 503:
+                raise
+            time.sleep(0.5)
+        else:
+            return
 
 
 def require_wrk() -> None:

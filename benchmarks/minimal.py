@@ -11,7 +11,6 @@ import secrets
 import subprocess
 import time
 import urllib.parse
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ import asyncpg
 
 from benchmarks import project as made
 from benchmarks.cases import CLIENTS, STORM_READERS, Case, Numbers, numbers_of
-from benchmarks.load import Load
+from benchmarks.load import Load, drain, post
 from benchmarks.servers import Server
 from benchmarks.world import World
 
@@ -68,9 +67,9 @@ def _add_people(world: World) -> made.People:
     emails = [f"{secrets.token_hex(8)}@example.com" for _ in range(USERS)]
     access = []
     for email in emails:
-        _post(world, "/auth/register", json.dumps({"email": email, "password": made.PASSWORD}))
-        form = urllib.parse.urlencode({"username": email, "password": made.PASSWORD})
-        access.append(_post(world, "/auth/access-token", form)["access_token"])
+        body = json.dumps({"email": email, "password": made.PASSWORD})
+        post(world.url(NAME, "/auth/register"), body)
+        access.append(post(world.url(NAME, "/auth/access-token"), _form(email))["access_token"])
     directory = world.options.scratch / "people"
     people = made.People(*(directory / f"minimal-{kind}" for kind in ("emails", "access", "none")))
     people.emails.write_text("\n".join(emails) + "\n", encoding="utf-8")
@@ -78,14 +77,13 @@ def _add_people(world: World) -> made.People:
     return people
 
 
-def _post(world: World, path: str, body: str) -> dict[str, str]:
-    kind = "application/json" if body.startswith("{") else "application/x-www-form-urlencoded"
-    request = urllib.request.Request(
-        world.url(NAME, path), body.encode(), headers={"Content-Type": kind}
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        answer: dict[str, str] = json.load(response)
-        return answer
+def _form(email: str) -> str:
+    return urllib.parse.urlencode({"username": email, "password": made.PASSWORD})
+
+
+def _drain(world: World) -> None:
+    email = world.people[NAME].emails.read_text().split()[0]
+    drain(world.url(NAME, "/auth/access-token"), _form(email))
 
 
 def _fresh_refresh_tokens(world: World, count: int) -> Path:
@@ -130,14 +128,19 @@ def read(world: World, seconds: float) -> Numbers:
 
 
 def login(world: World, seconds: float) -> Numbers:
-    return numbers_of(_login(world).run(2 * seconds))
+    logins = _login(world)
+    numbers = numbers_of(logins.finish(logins.start(2 * seconds)))
+    _drain(world)
+    return numbers
 
 
 def read_storm_8(world: World, seconds: float) -> Numbers:
     storm = _login(world).start(seconds + 2)
     time.sleep(1)
-    numbers = numbers_of(_read(world, STORM_READERS).run(seconds))
+    reads = _read(world, STORM_READERS)
+    numbers = numbers_of(reads.finish(reads.start(seconds)))  # there may be none
     _login(world).finish(storm)
+    _drain(world)
     return numbers
 
 

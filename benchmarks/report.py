@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 from benchmarks.goals import Outcome, Round
 from benchmarks.timeline import Timeline
+
+START: Final = "<!-- results -->"
+END: Final = "<!-- end of results -->"
 
 
 def cases_table(rounds: Sequence[Round]) -> str:
@@ -36,6 +40,26 @@ def goals_table(outcomes: Sequence[Outcome]) -> str:
         verdict = "met" if outcome.met else "**missed**"
         lines.append(f"| {goal.name} | {aim} | {_spread(outcome.values)} {goal.unit} | {verdict} |")
     return "\n".join(lines)
+
+
+def summary(rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float) -> str:
+    """Both tables, below one line on where and when."""
+    here = machine()
+    about = (
+        f"{datetime.now(UTC).date().isoformat()}, {here['cores']} cores ({here['architecture']}), "
+        f"Python {here['python']}, {len(rounds)} rounds of {seconds:g} s a case, "
+        f"load average at the end {here['load_average']:.1f}."
+    )
+    return "\n\n".join((about, goals_table(outcomes), cases_table(rounds)))
+
+
+def replace_results(document: Path, text: str) -> None:
+    """Put the results between the two marks of a document."""
+    before, start, rest = document.read_text(encoding="utf-8").partition(START)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{document} has no {START} and {END}")
+    document.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from benchmarks.cases import login_load
+from benchmarks.cases import drain_logins, login_load
 from benchmarks.world import World
 
 READERS: Final = 8
@@ -30,7 +30,9 @@ class Timeline:
 
 def record(world: World, clients: int) -> Timeline:
     """Read at a steady pace while, for a time, so many clients sign in."""
-    return asyncio.run(_record(world, clients))
+    timeline = asyncio.run(_record(world, clients))
+    drain_logins(world, "postgresql")
+    return timeline
 
 
 async def _record(world: World, clients: int) -> Timeline:
