@@ -16,6 +16,7 @@ def canonical_email(address: str) -> str:
     """
     try:
         # Whether the domain receives mail is not asked: registering must not need the network.
+        # `test_environment` takes addresses under .test too, which are nobody's (RFC 2606 §2).
         checked = validate_email(address.strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise ValueError("must be an e-mail address") from None

@@ -16,6 +16,7 @@ from app.accounts.emails import canonical_email
         ("ada@BÜCHER.example", "ada@bücher.example"),
         ("o'brien@example.com", "o'brien@example.com"),
         ("ADA@xn--bcher-kva.example", "ada@bücher.example"),
+        ("ada@example.test", "ada@example.test"),
     ],
 )
 def test_an_address_has_one_spelling(typed: str, canonical: str) -> None:
