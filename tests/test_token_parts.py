@@ -46,14 +46,18 @@ def test_a_moment_is_before_after_or_now() -> None:
 @pytest.fixture(scope="module")
 def api() -> Iterator[ModuleType]:
     """The generated API's own module for tokens, at the time of the cases."""
+    clock = mock.Mock(wraps=datetime)
+    clock.now.return_value = datetime.fromtimestamp(AT, UTC)
     spec = importlib.util.spec_from_file_location("template_tokens", TOKENS)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with mock.patch.dict("sys.modules", {"template_tokens": module}):
         spec.loader.exec_module(module)
-        with mock.patch("jwt.api_jwt.datetime") as clock:
-            clock.now.return_value = datetime.fromtimestamp(AT, UTC)
+        with (
+            mock.patch("jwt.api_jwt.datetime", clock),
+            mock.patch.object(module, "datetime", clock),
+        ):
             yield module
 
 
