@@ -56,7 +56,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     outcomes = goals.judge(rounds)
-    text = report.summary(rounds, outcomes, chosen.seconds)
+    text = report.summary(rounds, outcomes, chosen.seconds, chosen.bulk)
     print(text)
     if chosen.document:
         report.replace_results(chosen.document, text)
@@ -76,8 +76,8 @@ def run_round(world: World, chosen: argparse.Namespace, number: int) -> goals.Ro
         say(f"round {number + 1}: the command line")
         seconds = startup.measure_start(world.options.scratch)
         seconds |= startup.measure_new(world, number)
-        if number == 0:
-            seconds["suite"] = startup.measure_suite(world)
+        if number == 0 and (suite := startup.measure_suite(world)):
+            seconds["suite"] = suite
         results |= {name: {"s": value} for name, value in seconds.items()}
     return results
 

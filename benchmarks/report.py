@@ -42,13 +42,13 @@ def goals_table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def summary(rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float) -> str:
+def summary(rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float, bulk: int) -> str:
     """Both tables, below one line on where and when."""
     here = machine()
     about = (
         f"{datetime.now(UTC).date().isoformat()}, {here['cores']} cores ({here['architecture']}), "
-        f"Python {here['python']}, {len(rounds)} rounds of {seconds:g} s a case, "
-        f"load average at the end {here['load_average']:.1f}."
+        f"Python {here['python']}; rounds: {len(rounds)}, of {seconds:g} s a case; the large "
+        f"database holds {bulk:,} users and sessions more than the small one."
     )
     return "\n\n".join((about, goals_table(outcomes), cases_table(rounds)))
 
