@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import limits
+from jwt.algorithms import HMACAlgorithm
+from jwt.exceptions import InvalidKeyError
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -24,6 +26,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
 from zxcvbn import zxcvbn
 
 MIN_SECRET_BYTES: Final = 32
@@ -36,6 +40,13 @@ MIN_PRODUCTION_BCRYPT_COST: Final = 12
 
 EXAMPLE_SECRET: Final = "change-me-to-32-or-more-random-bytes"  # noqa: S105
 """The placeholder in `.env.example`, refused in production."""
+
+
+_HOST: Final = r"(?:[^\[\]:@/?#,]*|\[[0-9A-Fa-f:.%]+\])(?::[0-9]{1,5})?"
+_POSTGRESQL: Final = re.compile(
+    rf"postgres(?:ql)?(?:\+\w+)?://(?=.)(?:[^@/?#]*@)?{_HOST}(?:,{_HOST})*(?:[/?].*)?"
+)
+"""With one host or several. A password's @ : / ? # end it early, unless they are encoded."""
 
 
 class Environment(StrEnum):
@@ -83,6 +94,19 @@ def _check_host(host: str) -> str:
     return host.lower()
 
 
+def _check_key(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty; `python -m app.manage keys rotate` makes one")
+    try:
+        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret.get_secret_value())
+    except (InvalidKeyError, UnicodeError):
+        raise ValueError(
+            "can't sign with a key pair's half, nor with bytes that are not UTF-8; "
+            "run `python -m app.manage keys rotate`"
+        ) from None
+    return secret
+
+
 def _parse_network(network: object) -> object:
     try:
         return ipaddress.ip_network(str(network), strict=False)
@@ -98,7 +122,8 @@ Hosts = Annotated[list[Annotated[str, AfterValidator(_check_host)]], NoDecode, C
 Networks = Annotated[
     list[Annotated[Network, BeforeValidator(_parse_network)]], NoDecode, CommaSeparated
 ]
-Secrets = Annotated[list[SecretStr], NoDecode, CommaSeparated]
+Secret = Annotated[SecretStr, AfterValidator(_check_key)]
+Secrets = Annotated[list[Secret], NoDecode, CommaSeparated]
 
 
 class Settings(BaseSettings):
@@ -113,7 +138,7 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///./app.db"
     redis_url: str = ""
 
-    jwt_secret: SecretStr
+    jwt_secret: Secret
     jwt_previous_secrets: Secrets = []
     jwt_issuer: str = Field("app", min_length=1)
     jwt_audience: str = Field("app", min_length=1)
@@ -161,27 +186,24 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database_url(cls, url: str) -> str:
-        if re.match(r"postgres(ql)?(\+\w+)?://.", url):
+        if _POSTGRESQL.fullmatch(url):
             return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
         if re.match(r"sqlite(\+\w+)?:///(?!:memory:).", url):
             return re.sub(r"^sqlite(\+\w+)?://", "sqlite://", url)
         raise ValueError(
-            'write "postgresql://user:password@host:5432/name" or "sqlite:///./app.db" (a file)'
+            'write "postgresql://user:password@host:5432/name" or "sqlite:///./app.db" (a file); '
+            "in a password, write @ / ? # as %40 %2F %3F %23"
         )
 
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: str) -> str:
-        if url and not re.match(r"rediss?://.|unix://.", url):
-            raise ValueError('write "redis://host:6379/0", or leave it empty for limits in memory')
+        if url and not _is_redis_url(url):
+            raise ValueError(
+                'write "redis://host:6379/0", or leave it empty for limits in memory; '
+                "in a password, write / ? # as %2F %3F %23"
+            )
         return url
-
-    @field_validator("jwt_secret")
-    @classmethod
-    def _check_jwt_secret(cls, secret: SecretStr) -> SecretStr:
-        if not secret.get_secret_value().strip():
-            raise ValueError("is empty; `python -m app.manage keys rotate` makes one")
-        return secret
 
     @field_validator("email_from")
     @classmethod
@@ -194,9 +216,8 @@ class Settings(BaseSettings):
     @field_validator("password_reset_url")
     @classmethod
     def _check_password_reset_url(cls, url: str) -> str:
-        parts = urlsplit(url)
         clean = url.isprintable() and " " not in url
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not clean:
+        if not clean or not _is_web_address(url):
             raise ValueError('write the page of your frontend, "https://app.example.com/reset"')
         if "#" in url and not url.endswith("="):
             raise ValueError('end a URL with a fragment in "=", the token is put there')
@@ -226,7 +247,8 @@ class Settings(BaseSettings):
         """Every setting by the name of its variable, without secrets and passwords of URLs."""
         shown = self.model_dump(mode="json")
         for name in ("database_url", "redis_url"):
-            shown[name] = re.sub(r"(//[^:/@]*:)[^@]*@", r"\1**********@", shown[name])
+            shown[name] = re.sub(r"(//[^:/@]*:).*@", r"\1**********@", shown[name])
+            shown[name] = re.sub(r"([?&]\w*passw\w*=)[^&]*", r"\1**********", shown[name])
         return {name.upper(): value for name, value in shown.items()}
 
     def password_reset_link(self, token: str) -> str:
@@ -238,6 +260,23 @@ class Settings(BaseSettings):
     @property
     def uses_postgresql(self) -> bool:
         return self.database_url.startswith("postgresql://")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text can quote the value
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _is_redis_url(url: str) -> bool:
+    """Try it out, options included; makes a connection's settings, and connects to nothing."""
+    try:
+        ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
+    except (RedisError, ValueError, TypeError):
+        return False
+    return re.match(r"rediss?://.|unix://.", url) is not None
 
 
 def is_weak_secret(secret: str) -> bool:

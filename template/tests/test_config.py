@@ -143,11 +143,27 @@ REFUSED = [
     ("DATABASE_URL", "sqlite://"),
     ("DATABASE_URL", "sqlite:///:memory:"),
     ("DATABASE_URL", "app.db"),
+    ("DATABASE_URL", "postgresql://user:canary@host:port/name"),
+    ("DATABASE_URL", "postgresql://user:canary@host:5432,other:port/name"),
+    ("DATABASE_URL", "postgresql://user:canary@[::1/name"),
+    ("DATABASE_URL", "postgresql://user:can@ary@host/name"),
+    ("DATABASE_URL", "postgresql://user:can#ary@host/name"),
+    ("DATABASE_URL", "postgresql://user:can/ary@host/name"),
     ("REDIS_URL", "localhost:6379"),
     ("REDIS_URL", "http://user:canary@host"),
     ("REDIS_URL", "redis://"),
+    ("REDIS_URL", "redis://:canary@host:port/0"),
+    ("REDIS_URL", "redis://:canary@[::1/0"),
+    ("REDIS_URL", "redis://:can#ary@host:6379/0"),
+    ("REDIS_URL", "redis://host:6379/0?socket_timeout=canary"),
+    ("REDIS_URL", "redis://host:6379/0?canary=1"),
+    ("REDIS_URL", "rediss://host:6379/0?ssl_cert_reqs=canary"),
     ("JWT_SECRET", ""),
     ("JWT_SECRET", "   "),
+    ("JWT_SECRET", "-----BEGIN PUBLIC KEY-----canary-----END PUBLIC KEY-----"),
+    ("JWT_SECRET", "ssh-rsa AAAAcanary"),
+    ("JWT_SECRET", "canary\udcff"),
+    ("JWT_PREVIOUS_SECRETS", "ssh-rsa AAAAcanary"),
     ("JWT_ISSUER", ""),
     ("JWT_AUDIENCE", ""),
     ("ACCESS_TOKEN_MINUTES", "0"),
@@ -201,6 +217,7 @@ REFUSED = [
     ("PASSWORD_RESET_URL", "javascript:alert(1)"),
     ("PASSWORD_RESET_URL", "https:///reset"),
     ("PASSWORD_RESET_URL", "https://[::1"),
+    ("PASSWORD_RESET_URL", "https://user:canary@ex\u2100mple.com"),
     ("PASSWORD_RESET_URL", "https://app.example.com/re\nset"),
     ("PASSWORD_RESET_URL", "https://app.example.com/#reset"),
     ("LOG_LEVEL", "loud"),
@@ -216,7 +233,7 @@ def test_a_wrong_value_is_refused_and_not_shown(
 
 
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
-    anything_goes = {"JWT_PREVIOUS_SECRETS", "SMTP_HOST", "SMTP_USERNAME", "SMTP_PASSWORD"}
+    anything_goes = {"SMTP_HOST", "SMTP_USERNAME", "SMTP_PASSWORD"}
 
     tried = {name for name, _ in REFUSED}
 
@@ -232,6 +249,10 @@ def test_every_setting_that_can_be_wrong_is_tried() -> None:
         ("postgres://u:p@h:5432/n", "postgresql://u:p@h:5432/n"),
         ("postgresql://u:p@h/n?sslmode=require", "postgresql://u:p@h/n?sslmode=require"),
         ("postgresql+asyncpg://u@h/n", "postgresql://u@h/n"),
+        ("postgresql:///n", "postgresql:///n"),
+        ("postgresql://u:p@[::1]:5432/n", "postgresql://u:p@[::1]:5432/n"),
+        ("postgresql://u:p%40@a:1,b:2/n", "postgresql://u:p%40@a:1,b:2/n"),
+        ("postgresql://u:p:q@%2Frun%2Fpg/n", "postgresql://u:p:q@%2Frun%2Fpg/n"),
         ("postgresql+psycopg://u@h/n", "postgresql://u@h/n"),
         ("sqlite:///./app.db", "sqlite:///./app.db"),
         ("sqlite:////data/app.db", "sqlite:////data/app.db"),
@@ -278,7 +299,15 @@ def test_words_are_taken_in_any_case(load: Load) -> None:
     assert settings.rate_limit_enabled is False
 
 
-@pytest.mark.parametrize("url", ["redis://h:6379/0", "rediss://u:p@h/1", "unix:///run/redis.sock"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h:6379/0",
+        "rediss://u:p@h/1",
+        "rediss://:p@q@h/1?ssl_cert_reqs=none",
+        "unix:///run/redis.sock",
+    ],
+)
 def test_redis_urls(load: Load, url: str) -> None:
     assert load(REDIS_URL=url).redis_url == url
 
@@ -307,6 +336,22 @@ def test_the_reset_link(load: Load, url: str, link: str) -> None:
 
 
 # ---- No value is shown ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgresql://user@host/name?sslmode=require&password=canary"),
+        ("DATABASE_URL", "postgresql://user@host/name?sslpassword=canary&sslmode=require"),
+        ("REDIS_URL", "redis://:word@canary@host:6379/0"),
+        ("REDIS_URL", "redis://host:6379/0?password=canary"),
+    ],
+)
+def test_a_url_hides_its_password_wherever_it_is(load: Load, name: str, url: str) -> None:
+    shown = str(load(**{name: url}).redacted())
+
+    assert "canary" not in shown
+    assert "host" in shown
 
 
 def test_settings_do_not_show_their_secrets(load: Load) -> None:
