@@ -228,6 +228,8 @@ def _cut_at(
 
 _OUTAGE_SQLSTATES = (
     "08",  # connection exception
+    "28",  # the password was changed on the server, or the role is locked out
+    "3D",  # there is no such database, as while it is restored
     "40",  # rolled back: deadlock, serialization failure
     "53",  # insufficient resources: too many connections, disk full
     "57P",  # shut down, crashed, starting up

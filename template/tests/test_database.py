@@ -253,6 +253,8 @@ def dbapi_error(sqlstate: str | None, *, invalidated: bool = False) -> DBAPIErro
         (dbapi_error("40001"), True),
         (dbapi_error("53300"), True),
         (dbapi_error("57P01"), True),
+        (dbapi_error("28P01"), True),
+        (dbapi_error("3D000"), True),
         (dbapi_error("25006"), True),
         (dbapi_error(None, invalidated=True), True),
         (dbapi_error("42P01"), False),
