@@ -321,6 +321,14 @@ DEFENCES: Final = (
         "tests/api/test_auth.py",
     ),
     Defence(
+        22,
+        "the encoding of a body",
+        "app/middleware/request_body.py",
+        "if _NUL in body:",
+        "if False:",
+        "tests/test_hostile_input.py",
+    ),
+    Defence(
         23,
         "the type of a body",
         "app/middleware/request_body.py",

@@ -86,6 +86,17 @@ async def test_a_hostile_body_is_refused_everywhere(
         assert CANARY not in response.text
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+async def test_json_in_another_encoding_is_refused(
+    client: httpx.AsyncClient, encoding: str
+) -> None:
+    """Otherwise it is all right: Python's parser would take it."""
+    body = json.dumps({"email": "eve@example.com", "password": "Correct-Horse-9"}).encode(encoding)
+    response = await client.post("/api/auth/register", content=body, headers=JSON)
+
+    assert (response.status_code, error_code(response)) == (400, "invalid_json")
+
+
 HOSTILE_TEXTS = {
     "NUL": "Canary-\x00echo-7",
     "only NUL": "\x00",

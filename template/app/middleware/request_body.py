@@ -1,4 +1,4 @@
-"""What a request body may be: JSON, and not large. Decided before any of it is parsed.
+"""What a request body may be: JSON in UTF-8, and not large. Decided before any of it is parsed.
 
 Starlette's RequestBodyLimitMiddleware and FastAPI's `max_body_size` count alike, but they answer
 in plain text, from outside our layers, and only if the endpoint reads the body.
@@ -14,10 +14,12 @@ from app.middleware.headers import request_header
 
 _JSON: Final = b"application/json"
 _LONGEST_NUMBER: Final = 18
+_NUL: Final = b"\x00"
 
 
 class RequestBodyMiddleware:
-    """Answer 413 to a body over the limit, and 415 to one that is not `application/json`."""
+    """Answer 413 to a body over the limit, 415 to one that is not `application/json`, and 400 to
+    one in another encoding than UTF-8."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app = app
@@ -29,7 +31,7 @@ class RequestBodyMiddleware:
         elif (error := self._refusal(scope)) is not None:
             await error_response(error)(scope, receive, send)
         else:
-            await self.app(scope, self._limited(receive), send)
+            await self.app(scope, self._checked(receive), send)
 
     def _refusal(self, scope: Scope) -> AppError | None:
         length = declared_length(request_header(scope, b"content-length"))
@@ -45,22 +47,33 @@ class RequestBodyMiddleware:
             )
         return None
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _checked(self, receive: Receive) -> Receive:
         """Count what really arrives: a chunked body declares no length, and a length may lie.
 
         What is over the limit is never kept: the error stops whoever is reading.
+
+        JSON is exchanged in UTF-8 (RFC 8259 §8.1), but Python's parser guesses: it takes UTF-16
+        and UTF-32 too, which what stands in front of this API may read differently. Both spell
+        each bracket with a NUL, which JSON in UTF-8 never holds.
         """
         received = 0
 
-        async def receive_counted() -> Message:
+        async def receive_checked() -> Message:
             nonlocal received
             message = await receive()
-            received += len(message.get("body", b""))
+            body = message.get("body", b"")
+            received += len(body)
             if received > self.max_bytes:
                 raise self._too_large()
+            if _NUL in body:
+                raise AppError(
+                    HTTPStatus.BAD_REQUEST,
+                    ErrorCode.INVALID_JSON,
+                    "The body is not valid JSON in UTF-8.",
+                )
             return message
 
-        return receive_counted
+        return receive_checked
 
     def _too_large(self) -> AppError:
         return AppError(
