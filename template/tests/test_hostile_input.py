@@ -442,6 +442,11 @@ TWO_TOKENS = (
     b"Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n"
 )
 
+CUT_OFF = (
+    b"POST /api/auth/login HTTP/1.1\r\nHost: api.example.com\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+)
+
 WELL_FORMED = b"GET /health HTTP/1.1\r\nHost: api.example.com\r\n\r\n"
 
 
@@ -458,6 +463,22 @@ async def test_a_malformed_request_is_refused_and_the_next_one_served(
     log = capsys.readouterr().out
     assert "http.request" in log
     assert "http.crashed" not in log
+
+
+async def test_who_hangs_up_midway_sent_no_bad_request(
+    app: FastAPI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The framework makes a 400 of it, which nobody reads, and which the log would believe."""
+    async with listening(app) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CUT_OFF)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        assert await raw_status(port, WELL_FORMED) == 200  # so the other one was read before
+
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "/api/auth/login" in line]
+    assert "status=499" in line
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -37,6 +38,8 @@ async def _answer_http_exception(request: Request, error: HTTPException) -> Resp
     """Ours as it is; the framework's with our code and message."""
     if isinstance(error, AppError):
         return error_response(error)
+    if isinstance(error.__cause__, ClientDisconnect):
+        raise error.__cause__  # the framework calls it a bad body, but nobody is left to read that
     code = _CODES.get(HTTPStatus(error.status_code), ErrorCode.INTERNAL_ERROR)
     message = _MESSAGES.get(code, HTTPStatus(error.status_code).phrase)
     headers = dict(error.headers or {})
