@@ -30,7 +30,7 @@ class AdminAuth:
         self.token = "none"
 
     def get(self, case: Case[Any], context: AuthContext) -> str:
-        base_url = case.operation.schema.get_base_url()
+        base_url = case.operation.schema.get_base_url().rstrip("/")
         if not _is_signed_in(base_url, self.token):
             self.token = asyncio.run(_sign_in_as_admin())
         return self.token
@@ -46,7 +46,8 @@ def _is_signed_in(base_url: str, token: str) -> bool:
 
 async def _sign_in_as_admin() -> str:
     """Open a session without a password: tests may have changed the e-mail address."""
-    services = open_services(load_settings())
+    # The server runs without an .env, so a token for the project's own issuer would be refused.
+    services = open_services(load_settings(_env_file=None))
     try:
         async with services.database.transaction() as db:
             if await db.get(User, ADMIN) is None:
