@@ -11,7 +11,7 @@ from app.accounts.models import PasswordReset, User
 from app.accounts.registration import email_taken
 from app.accounts.services import Services
 from app.accounts.sessions import SignedInUser, lock_user
-from app.errors import AppError, ErrorCode
+from app.accounts.tokens import InvalidToken
 from app.log import SecurityEvent
 
 logger = structlog.get_logger()
@@ -25,12 +25,13 @@ async def update_profile(services: Services, user: SignedInUser, changes: dict[s
 
     Raises:
         AppError: 409 email_taken.
+        InvalidToken: the user was deleted meanwhile.
     """
     try:
         async with services.database.transaction() as db:
             profile = await lock_user(db, user.id)
             if profile is None:
-                raise AppError(404, ErrorCode.NOT_FOUND, "There is no such user.")
+                raise InvalidToken
             old_email = profile.email
             for name, value in changes.items():
                 setattr(profile, name, value)

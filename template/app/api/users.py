@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 
 from app.accounts import administration, password_change, profile, sessions
 from app.accounts.models import RevokedReason
-from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
+from app.accounts.tokens import InvalidToken
+from app.api.dependencies import AdminUser, CurrentUser, ServicesDep, invalid_token
 from app.api.responses import BODY_ERRORS, errors
 from app.api.schemas import (
     ChangePasswordInput,
@@ -38,7 +39,10 @@ async def update_profile(
 ) -> UpdatedProfile:
     """Change name or e-mail; what is left out stays."""
     changes = body.model_dump(exclude_unset=True)
-    return UpdatedProfile.model_validate(await profile.update_profile(services, user, changes))
+    try:
+        return UpdatedProfile.model_validate(await profile.update_profile(services, user, changes))
+    except InvalidToken:
+        raise invalid_token() from None
 
 
 @router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 429, 503))

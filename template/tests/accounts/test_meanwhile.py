@@ -13,8 +13,6 @@ from sqlalchemy import delete, update
 
 from app.accounts import profile
 from app.accounts.models import User
-from app.accounts.sessions import SignedInUser
-from app.errors import AppError
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
@@ -103,14 +101,19 @@ async def test_an_address_that_was_taken_meanwhile_is_a_409(
     assert await is_signed_in(client, ada)
 
 
-async def test_the_profile_of_a_user_who_was_deleted_meanwhile_is_gone(
-    app: FastAPI, ada: Account, database: Tables
+async def test_who_was_deleted_meanwhile_is_signed_out(
+    client: httpx.AsyncClient,
+    ada: Account,
+    database: Tables,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    row, [session] = await database.user(), await database.sessions()
-    user = SignedInUser(row.id, row.email, row.name, row.role, row.created_at, session.id)
-    await database.execute(delete(User))
+    update_profile = profile.update_profile
 
-    with pytest.raises(AppError) as caught:
-        await profile.update_profile(services_of(app), user, {"name": "Ada"})
+    async def delete_and_update(*arguments: Any) -> Any:
+        await database.execute(delete(User))
+        return await update_profile(*arguments)
 
-    assert caught.value.status_code == 404
+    monkeypatch.setattr(profile, "update_profile", delete_and_update)
+    response = await client.patch("/api/users/me", json={"name": "Ada"}, headers=ada.headers)
+
+    assert (response.status_code, error_code(response)) == (401, "invalid_token")
