@@ -249,7 +249,9 @@ async def sign_out(services: Services, user: SignedInUser, refresh_token: str) -
     else:
         if claims.user_id == user.id:
             ended.add(claims.session_id)
-    await services.database.execute(revoke(RevokedReason.LOGOUT).where(Session.id.in_(ended)))
+    async with services.database.transaction() as db:
+        await lock_user(db, user.id)
+        await db.execute(revoke(RevokedReason.LOGOUT).where(Session.id.in_(ended)))
     logger.info(SecurityEvent.LOGGED_OUT, user_id=str(user.id))
 
 

@@ -3,16 +3,20 @@
 `tests/test_races.py` races for real; here each order of events is made to happen.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 
 from app.accounts import profile
-from app.accounts.models import User
+from app.accounts.models import Session, User
+from app.accounts.sessions import lock_user
+from app.database import utc_now
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
@@ -24,6 +28,7 @@ from tests.helpers import (
     services_of,
     sign_in,
 )
+from tests.services import needs_postgresql
 
 Meanwhile = Callable[[str, Callable[[], Awaitable[Any]]], None]
 
@@ -117,3 +122,35 @@ async def test_who_was_deleted_meanwhile_is_signed_out(
     response = await client.patch("/api/users/me", json={"name": "Ada"}, headers=ada.headers)
 
     assert (response.status_code, error_code(response)) == (401, "invalid_token")
+
+
+@needs_postgresql
+async def test_signing_out_waits_for_who_ends_the_same_sessions(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    """Both take the user's row first: with a session each, they would wait for each other."""
+    phone = await sign_in(client)
+    first, second = [
+        update(Session).where(Session.id == row.id).values(revoked_at=utc_now())
+        for row in await database.sessions()
+    ]
+    async with database.transaction() as everywhere:
+        await lock_user(everywhere, UUID(ada.id))
+        await everywhere.execute(second)
+        body = {"refreshToken": phone.refresh_token}
+        logout = asyncio.ensure_future(
+            client.post("/api/auth/logout", json=body, headers=ada.headers)
+        )
+        await wait_until_locked_out(database, logout)
+        await everywhere.execute(first)
+
+    assert (await logout).status_code == 200
+
+
+async def wait_until_locked_out(database: Tables, request: asyncio.Future[Any]) -> None:
+    waiting = text(
+        "SELECT 1 FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while not request.done() and await database.fetch_one(waiting) is None:
+        pass
