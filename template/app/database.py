@@ -16,7 +16,18 @@ from typing import Any, Final, TypeAlias
 
 import asyncpg
 import structlog
-from sqlalchemy import Connection, DateTime, Dialect, Executable, MetaData, Row, event, select
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Executable,
+    MetaData,
+    Row,
+    column,
+    event,
+    select,
+    table,
+)
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
@@ -36,6 +47,9 @@ POOL_SIZE: Final = 5
 
 _TRANSACTIONS: Final = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
 """How transactions are isolated: the default of each."""
+
+_REVISION: Final[Executable] = select(column("version_num")).select_from(table("alembic_version"))
+"""Where Alembic keeps what it has applied."""
 
 logger = structlog.get_logger()
 
@@ -183,12 +197,11 @@ class Database:
             raise _unavailable(error) from error
 
     async def is_up(self) -> bool:
-        """Tell whether the database answers."""
+        """Tell whether the database answers, and has been migrated."""
         try:
-            await self.fetch_one(select(1))
-        except Unavailable:
+            return await self.fetch_one(_REVISION) is not None
+        except (Unavailable, DBAPIError):
             return False
-        return True
 
     async def close(self) -> None:
         """Take leave of the server; of a frozen one, without its answer."""

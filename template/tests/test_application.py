@@ -54,6 +54,17 @@ async def test_not_ready_without_a_database(start: Callable[..., Any], tmp_path:
     assert (login.status_code, error_code(login)) == (503, "unavailable")
 
 
+async def test_not_ready_before_the_first_migration(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    client = connect(await start(database_url=f"sqlite:///{tmp_path}/new.db"))
+
+    ready = await client.get("/health/ready")
+
+    assert ready.status_code == 503
+    assert ready.json()["error"]["details"]["database"] == "down"
+
+
 # ---- Addresses ------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ _CODES = {
 }
 
 _MESSAGES = {
-    ErrorCode.INVALID_JSON: "The body is not valid JSON.",
+    ErrorCode.INVALID_JSON: "The body is not valid JSON in UTF-8.",
     ErrorCode.NOT_FOUND: "There is nothing at this address.",
     ErrorCode.METHOD_NOT_ALLOWED: "This address does not answer that method; see Allow.",
 }
@@ -76,4 +76,6 @@ def _describe(problem: dict[str, Any]) -> dict[str, str]:
     if problem["type"] == "extra_forbidden":
         return {"field": str(location[0]), "message": "has a field that is not known here"}
     field = ".".join(str(part) for part in location[1:]) or str(location[0])
+    if problem["type"] == "uuid_parsing":  # its text quotes the character that is wrong
+        return {"field": field, "message": "must be a UUID"}
     return {"field": field, "message": problem["msg"].removeprefix("Value error, ")}

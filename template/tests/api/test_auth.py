@@ -574,7 +574,7 @@ async def test_what_is_not_json_is_called_that(anyone: httpx.AsyncClient) -> Non
     for content in NOT_JSON:
         response = await anyone.post("/api/auth/login", content=content)
         assert response.json() == {
-            "error": {"code": "invalid_json", "message": "The body is not valid JSON."}
+            "error": {"code": "invalid_json", "message": "The body is not valid JSON in UTF-8."}
         }
 
 

@@ -398,7 +398,9 @@ async def test_a_session_id_is_a_uuid(
     response = await client.delete(f"/api/users/me/sessions/{session_id}", headers=ada.headers)
 
     assert (response.status_code, error_code(response)) == (400, "validation_failed")
-    assert [d["field"] for d in response.json()["error"]["details"]] == ["session_id"]
+    assert response.json()["error"]["details"] == [
+        {"field": "session_id", "message": "must be a UUID"}
+    ]
 
 
 # ---- For admins -----------------------------------------------------------------------------
