@@ -143,6 +143,22 @@ DEFENCES: Final = (
         "tests -m race",
     ),
     Defence(
+        9,
+        "signed out meanwhile",
+        SESSIONS,
+        "if locked is None or not locked.is_active or await db.scalar(live) is None:",
+        "if locked is None:",
+        "tests/accounts/test_meanwhile.py",
+    ),
+    Defence(
+        9,
+        "an admin is asked again",
+        "app/accounts/administration.py",
+        "if (await lock_signed_in_user(db, admin)).role != Role.ADMIN:",
+        "if False:",
+        "tests/accounts/test_meanwhile.py",
+    ),
+    Defence(
         10,
         "a family ends",
         SESSIONS,

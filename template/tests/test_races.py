@@ -300,6 +300,23 @@ async def test_nothing_outlives_a_deactivation(
         await assert_ended(racing, with_tokens(user, response))
 
 
+async def test_of_two_admins_who_unmake_each_other_one_remains(
+    racing: httpx.AsyncClient, email: str, racing_database: str
+) -> None:
+    tables = Tables(racing_database)
+    for attempt in range(5):
+        admins = [await register(racing, f"{n}-{attempt}-{email}") for n in range(2)]
+        for admin in admins:
+            await tables.promote(admin)
+        unmake = [
+            racing.patch(f"/api/users/{other.id}", json={"role": "user"}, headers=admin.headers)
+            for admin, other in zip(admins, reversed(admins), strict=True)
+        ]
+
+        assert statuses(await together(unmake)) == [200, 403]
+    await tables.close()
+
+
 async def test_a_link_asked_for_twenty_times_is_valid_once(
     racing: httpx.AsyncClient, server: Server, user: Account
 ) -> None:

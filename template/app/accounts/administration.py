@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import PasswordReset, RevokedReason, Role, Session, User
 from app.accounts.services import Services
-from app.accounts.sessions import lock_user, revoke
+from app.accounts.sessions import SignedInUser, lock_signed_in_user, lock_user, revoke
 from app.database import utc_now
 from app.errors import AppError, ErrorCode
 from app.log import SecurityEvent
@@ -46,14 +46,25 @@ async def find_user_by_email(services: Services, email: str) -> User:
 
 
 async def update_user(
-    services: Services, user_id: UUID, *, role: Role | None = None, is_active: bool | None = None
+    services: Services,
+    user_id: UUID,
+    *,
+    by: SignedInUser | None = None,
+    role: Role | None = None,
+    is_active: bool | None = None,
 ) -> User:
     """Change role or state, from the next request on. Deactivating ends every session.
 
+    Args:
+        by: the admin who asks; None is an operator.
+
     Raises:
-        AppError: 404 not_found.
+        AppError: 404 not_found; 403 forbidden, `by` is no admin any more.
+        InvalidToken: the session of `by` has ended meanwhile.
     """
     async with services.database.transaction() as db:
+        if by is not None:
+            await _confirm_admin(db, by, user_id)
         user = _found(await lock_user(db, user_id))
         if role is not None and role != user.role:
             user.role = role
@@ -62,6 +73,18 @@ async def update_user(
             await _set_active(db, user, is_active)
         await db.flush()
     return user
+
+
+async def _confirm_admin(db: AsyncSession, admin: SignedInUser, user_id: UUID) -> None:
+    """Ask again with both rows locked: of two admins who unmake each other, one must remain."""
+    both = select(User.id).where(User.id.in_((admin.id, user_id))).order_by(User.id)
+    await db.execute(both.with_for_update())  # in one order, or they would wait for each other
+    if (await lock_signed_in_user(db, admin)).role != Role.ADMIN:
+        raise only_admins()
+
+
+def only_admins() -> AppError:
+    return AppError(403, ErrorCode.FORBIDDEN, "Only admins may do this.")
 
 
 async def _set_active(db: AsyncSession, user: User, is_active: bool) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from app.accounts import messages
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
 from app.accounts.services import Services
-from app.accounts.sessions import SignedInUser, lock_user, revoke
+from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
 from app.accounts.sign_in import count_wrong_password, invalid_credentials
 from app.errors import AppError, ErrorCode
 from app.log import SecurityEvent
@@ -22,13 +22,14 @@ async def change_password(
 
     Raises:
         AppError: 401 invalid_credentials, the current password is wrong.
+        InvalidToken: the session has ended meanwhile.
         TooManyRequests: too many wrong passwords for this account.
     """
     old_hash = await _check_current(services, user, current_password)
     new_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
-        locked = await lock_user(db, user.id)
-        if locked is None or locked.password_hash != old_hash:  # changed while we hashed
+        locked = await lock_signed_in_user(db, user)
+        if locked.password_hash != old_hash:  # changed while we hashed
             raise invalid_credentials()
         locked.password_hash = new_hash
         await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))

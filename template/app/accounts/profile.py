@@ -10,8 +10,7 @@ from app.accounts import messages
 from app.accounts.models import PasswordReset, User
 from app.accounts.registration import email_taken
 from app.accounts.services import Services
-from app.accounts.sessions import SignedInUser, lock_user
-from app.accounts.tokens import InvalidToken
+from app.accounts.sessions import SignedInUser, lock_signed_in_user
 from app.log import SecurityEvent
 
 logger = structlog.get_logger()
@@ -25,13 +24,11 @@ async def update_profile(services: Services, user: SignedInUser, changes: dict[s
 
     Raises:
         AppError: 409 email_taken.
-        InvalidToken: the user was deleted meanwhile.
+        InvalidToken: the session has ended meanwhile.
     """
     try:
         async with services.database.transaction() as db:
-            profile = await lock_user(db, user.id)
-            if profile is None:
-                raise InvalidToken
+            profile = await lock_signed_in_user(db, user)
             old_email = profile.email
             for name, value in changes.items():
                 setattr(profile, name, value)

@@ -274,6 +274,22 @@ async def lock_user(db: AsyncSession, user_id: UUID) -> User | None:
     return await db.scalar(select(User).where(User.id == user_id).with_for_update())
 
 
+async def lock_signed_in_user(db: AsyncSession, user: SignedInUser) -> User:
+    """Take the row of who asks, before a change that they may make only while signed in.
+
+    The session was checked when the request came in. A password takes long to hash: whoever was
+    signed out meanwhile, or deactivated, must not have the last word.
+
+    Raises:
+        InvalidToken: the session has ended.
+    """
+    locked = await lock_user(db, user.id)
+    live = select(Session.id).where(Session.id == user.session_id, is_live(utc_now()))
+    if locked is None or not locked.is_active or await db.scalar(live) is None:
+        raise InvalidToken
+    return locked
+
+
 async def list_sessions(
     services: Services, user_id: UUID, current: UUID | None = None
 ) -> Sequence[AnyRow]:

@@ -4,8 +4,7 @@ from fastapi import APIRouter
 
 from app.accounts import password_reset, registration, sessions, sign_in
 from app.accounts.models import RevokedReason, User
-from app.accounts.tokens import InvalidToken
-from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep, invalid_token
+from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep
 from app.api.responses import BODY_ERRORS, errors
 from app.api.schemas import (
     ForgotPasswordInput,
@@ -47,10 +46,7 @@ def _signed_in(user: User, tokens: sessions.TokenPair) -> SignedIn:
 @router.post("/refresh", responses=errors(*BODY_ERRORS, 401, 429, 503))
 async def refresh(body: RefreshInput, services: ServicesDep) -> Tokens:
     """Exchange a refresh token for a new pair. It works once; a replay ends the session."""
-    try:
-        tokens = await sessions.refresh(services, body.refresh_token)
-    except InvalidToken:
-        raise invalid_token() from None
+    tokens = await sessions.refresh(services, body.refresh_token)
     return Tokens(access_token=tokens.access_token, refresh_token=tokens.refresh_token)
 
 

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from starlette.types import Scope
 
+from app.accounts.administration import only_admins
 from app.accounts.models import Role
 from app.accounts.services import Services
 from app.accounts.sessions import Device, SignedInUser, find_signed_in_user
@@ -98,7 +99,7 @@ async def get_admin(user: CurrentUser) -> SignedInUser:
     """
     if user.role != Role.ADMIN:
         logger.warning(SecurityEvent.ACCESS_DENIED, user_id=str(user.id))
-        raise AppError(403, ErrorCode.FORBIDDEN, "Only admins may do this.")
+        raise only_admins()
     return user
 
 

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Query
 
 from app.accounts import administration, password_change, profile, sessions
 from app.accounts.models import RevokedReason
-from app.accounts.tokens import InvalidToken
-from app.api.dependencies import AdminUser, CurrentUser, ServicesDep, invalid_token
+from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
 from app.api.responses import BODY_ERRORS, errors
 from app.api.schemas import (
     ChangePasswordInput,
@@ -39,10 +38,7 @@ async def update_profile(
 ) -> UpdatedProfile:
     """Change name or e-mail; what is left out stays."""
     changes = body.model_dump(exclude_unset=True)
-    try:
-        return UpdatedProfile.model_validate(await profile.update_profile(services, user, changes))
-    except InvalidToken:
-        raise invalid_token() from None
+    return UpdatedProfile.model_validate(await profile.update_profile(services, user, changes))
 
 
 @router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 429, 503))
@@ -100,6 +96,6 @@ async def update_user(
     if user_id == admin.id:
         raise AppError(409, ErrorCode.OWN_ACCOUNT, "Ask another admin to change your account.")
     user = await administration.update_user(
-        services, user_id, role=body.role, is_active=body.is_active
+        services, user_id, by=admin, role=body.role, is_active=body.is_active
     )
     return UserInfo.model_validate(user)

@@ -11,12 +11,14 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import delete, text, update
+from sqlalchemy import Executable, delete, text, update
 
-from app.accounts import profile
-from app.accounts.models import Session, User
-from app.accounts.sessions import lock_user
+from app.accounts import administration, profile
+from app.accounts.models import Role, Session, User
+from app.accounts.sessions import SignedInUser, lock_user
+from app.accounts.tokens import InvalidToken
 from app.database import utc_now
+from app.errors import AppError
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
@@ -106,22 +108,63 @@ async def test_an_address_that_was_taken_meanwhile_is_a_409(
     assert await is_signed_in(client, ada)
 
 
-async def test_who_was_deleted_meanwhile_is_signed_out(
-    client: httpx.AsyncClient,
-    ada: Account,
-    database: Tables,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "end",
+    [
+        update(Session).values(revoked_at=utc_now()),
+        update(User).values(is_active=False),
+        delete(Session),
+        delete(User),
+    ],
+    ids=["signed out", "deactivated", "purged", "deleted"],
+)
+async def test_who_is_signed_out_meanwhile_does_not_change_the_password(
+    client: httpx.AsyncClient, ada: Account, database: Tables, meanwhile: Meanwhile, end: Executable
 ) -> None:
-    update_profile = profile.update_profile
+    """A thief would have the last word, and sign the owner out."""
+    meanwhile("hash", lambda: database.execute(end))
+    before = await database.users()
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
 
-    async def delete_and_update(*arguments: Any) -> Any:
-        await database.execute(delete(User))
-        return await update_profile(*arguments)
-
-    monkeypatch.setattr(profile, "update_profile", delete_and_update)
-    response = await client.patch("/api/users/me", json={"name": "Ada"}, headers=ada.headers)
+    response = await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
 
     assert (response.status_code, error_code(response)) == (401, "invalid_token")
+    assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    hashes = {user.password_hash for user in before}
+    assert {user.password_hash for user in await database.users()} <= hashes
+
+
+@pytest.fixture
+async def signed_in(ada: Account, database: Tables) -> SignedInUser:
+    """Ada as her request knew her when it came in."""
+    row, [session] = await database.user(), await database.sessions()
+    return SignedInUser(row.id, row.email, row.name, row.role, row.created_at, session.id)
+
+
+@pytest.mark.parametrize("end", [update(Session).values(revoked_at=utc_now()), delete(User)])
+async def test_who_is_signed_out_meanwhile_does_not_change_the_profile(
+    app: FastAPI, signed_in: SignedInUser, database: Tables, end: Executable
+) -> None:
+    await database.execute(end)
+
+    with pytest.raises(InvalidToken):
+        await profile.update_profile(services_of(app), signed_in, {"email": "eve@example.com"})
+
+    assert "eve@example.com" not in {user.email for user in await database.users()}
+
+
+async def test_who_is_no_admin_any_more_changes_nobody(
+    app: FastAPI, client: httpx.AsyncClient, signed_in: SignedInUser, database: Tables
+) -> None:
+    eve = await register(client, "eve@example.com")
+
+    with pytest.raises(AppError) as caught:
+        await administration.update_user(
+            services_of(app), UUID(eve.id), by=signed_in, role=Role.ADMIN
+        )
+
+    assert (caught.value.status_code, caught.value.code) == (403, "forbidden")
+    assert (await database.user(eve.email)).role == "user"
 
 
 @needs_postgresql
