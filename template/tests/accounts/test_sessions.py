@@ -17,6 +17,7 @@ from sqlalchemy import delete, update
 
 from app.accounts import administration
 from app.accounts.models import Session, User
+from app.database import Database
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
@@ -322,6 +323,33 @@ async def test_expired_rows_are_purged_and_no_others(
     assert purged == {"sessions": 1, "passwordResets": 1}
     assert not await is_ended(client, phone)
     assert len(await database.sessions()) == 1
+
+
+async def test_a_purge_deletes_a_bounded_number_of_rows_at_once(
+    client: httpx.AsyncClient,
+    app: FastAPI,
+    ada: Account,
+    database: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However much has gathered, each transaction is done within its deadline."""
+    for _ in range(6):
+        await sign_in(client)
+    await database.travel(days=8)
+    monkeypatch.setattr(administration, "PURGED_AT_ONCE", 3)
+    left: list[int] = []
+    work = Database.execute
+
+    async def watched(self: Database, *statement: Any) -> Any:
+        deleted = await work(self, *statement)
+        left.append(len(await database.sessions()))
+        return deleted
+
+    monkeypatch.setattr(Database, "execute", watched)
+    purged = await administration.purge(services_of(app))
+
+    assert purged == {"sessions": 7, "passwordResets": 0}
+    assert left[:3] == [4, 1, 0]
 
 
 # ---- At rest --------------------------------------------------------------------------------
