@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 import argparse
 import asyncio
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -159,10 +160,9 @@ def _add_password_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**31:
-        raise ValueError
-    return number
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"not a whole number of at most nine digits: {text!r}")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,9 @@ async def issue_token(services: Services, args: Namespace) -> dict[str, str]:
             f"{user.email} is deactivated; a token would not work",
             f"first: python -m app.manage user activate {user.email}",
         )
-    lifetime = timedelta(seconds=args.ttl) if args.ttl else services.access_token_lifetime
+    lifetime = (
+        timedelta(seconds=args.ttl) if args.ttl is not None else services.access_token_lifetime
+    )
     if not timedelta(0) < lifetime <= services.session_lifetime:
         days = services.settings.refresh_token_days
         raise CommandError(
@@ -166,7 +168,11 @@ def _read_password(args: Namespace) -> tuple[str, dict[str, str]]:
     if not args.password_stdin:
         password = generate_password()
         return password, {"password": password}
-    password = sys.stdin.readline().rstrip("\r\n")
+    try:
+        password = sys.stdin.readline().rstrip("\r\n")
+        password.encode()  # some locales smuggle in what is not UTF-8 as lone surrogates
+    except UnicodeError:
+        raise CommandError("the password is not valid UTF-8", exit_code=2) from None
     if problem := password_problem(password):
         raise CommandError(f"the password {problem}", exit_code=2)
     return password, {}

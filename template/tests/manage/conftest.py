@@ -44,8 +44,8 @@ def manage(
 ) -> Manage:
     """`manage("user", "list")` asks for JSON; `manage(..., json=False)` for text."""
 
-    def run(*arguments: str, stdin: str = "", json: bool = True) -> Outcome:
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    def run(*arguments: str, stdin: str | io.TextIOBase = "", json: bool = True) -> Outcome:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin) if isinstance(stdin, str) else stdin)
         capsys.readouterr()
         try:
             exit_code = main([*arguments, *(["--json"] if json else [])])

@@ -1,6 +1,7 @@
 """Operators' commands on accounts, each seen through the API it acts on."""
 
 import asyncio
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,13 +206,30 @@ def test_an_issued_token_works_until_its_session_ends(
 
 def test_a_token_is_not_issued_when_it_would_not_work(manage: Manage) -> None:
     manage("user", "create", "ada@example.com")
-    too_long = manage("token", "issue", "ada@example.com", "--ttl", str(8 * 86400))
-    assert (too_long.exit_code, too_long.out) == (2, "")
-    assert "REFRESH_TOKEN_DAYS" in too_long.err
+    for ttl in ("0", str(8 * 86400)):
+        outcome = manage("token", "issue", "ada@example.com", "--ttl", ttl)
+        assert (outcome.exit_code, outcome.out) == (2, "")
+        assert "REFRESH_TOKEN_DAYS" in outcome.err
     manage("user", "deactivate", "ada@example.com")
     inactive = manage("token", "issue", "ada@example.com")
     assert (inactive.exit_code, inactive.out) == (1, "")
     assert "user activate ada@example.com" in inactive.err
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "1.5", "9" * 10])
+def test_what_is_no_number_is_said_to_be_none(manage: Manage, number: str) -> None:
+    outcome = manage("user", "list", f"--limit={number}")
+    assert (outcome.exit_code, outcome.out) == (2, "")
+    assert f"argument --limit: not a whole number of at most nine digits: '{number}'" in outcome.err
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_password_that_is_not_text_is_refused(manage: Manage, errors: str) -> None:
+    """What a pipe brings, in a locale that insists on UTF-8 and in one that does not."""
+    pipe = io.TextIOWrapper(io.BytesIO(b"Correct-Horse-\xff7\n"), "utf-8", errors)
+    outcome = manage("user", "create", "ada@example.com", "--password-stdin", stdin=pipe)
+    assert (outcome.exit_code, outcome.out) == (2, "")
+    assert outcome.err == "error: the password is not valid UTF-8\n"
 
 
 def test_status_tells_of_user_and_session(manage: Manage) -> None:
