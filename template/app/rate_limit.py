@@ -110,6 +110,11 @@ class RateLimiter:
         if self.enabled and not await self._windows.test(limit.limit, name, key):
             raise await self._exceeded(limit, key)
 
+    async def forget(self, name: str, key: str) -> None:
+        """Forget what was counted."""
+        if self.enabled:
+            await self._windows.clear(self._limits[name].limit, name, key)
+
     async def _exceeded(self, limit: Limit, key: str) -> TooManyRequests:
         stats = await self._windows.get_window_stats(limit.limit, limit.scope, key)
         retry_after = max(1, math.ceil(stats.reset_time - time.time()))
@@ -294,6 +299,7 @@ class RedisOrMemoryStorage(Storage):
         return await self._ask(lambda storage: storage.reset())
 
     async def clear(self, key: str) -> None:
+        await self._memory.clear(key)
         await self._ask(lambda storage: storage.clear(key))
 
     async def close(self) -> None:

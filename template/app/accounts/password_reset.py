@@ -12,6 +12,7 @@ from app.accounts import messages
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
 from app.accounts.services import Services
 from app.accounts.sessions import lock_user, revoke
+from app.accounts.sign_in import forget_wrong_passwords
 from app.accounts.tokens import token_hash
 from app.database import utc_now
 from app.email import Mail
@@ -68,6 +69,8 @@ async def _prepare_mail(services: Services, user_id: UUID | None, email: str) ->
 async def reset_password(services: Services, token: str, new_password: str) -> None:
     """Set a new password with a mailed token, once; every session ends (ASVS 5.0 7.4.3).
 
+    Whoever was guessing at the old password no longer keeps the owner out.
+
     Raises:
         AppError: 400 invalid_reset_token, it is unknown, used, voided or too old.
     """
@@ -85,6 +88,7 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
             raise _invalid_reset_token()
         user.password_hash = password_hash
         await db.execute(revoke(RevokedReason.PASSWORD_RESET).where(Session.user_id == user_id))
+    await forget_wrong_passwords(services, user.email)
     logger.info(SecurityEvent.PASSWORD_RESET, user_id=str(user_id))
     services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
 

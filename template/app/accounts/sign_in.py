@@ -50,6 +50,11 @@ async def count_wrong_password(services: Services, email: str) -> None:
     await services.limiter.refuse_if_used_up(ACCOUNT, _account_key(email))
 
 
+async def forget_wrong_passwords(services: Services, email: str) -> None:
+    """Let the account be tried anew: its password is another one, set by who owns the mailbox."""
+    await services.limiter.forget(ACCOUNT, _account_key(email))
+
+
 def invalid_credentials() -> AppError:
     return AppError(
         401,

@@ -16,11 +16,14 @@ from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
     Account,
+    Mailbox,
     Tables,
     connect,
     error_code,
     refresh,
     register,
+    request_reset,
+    reset_password,
     services_of,
     sign_in,
 )
@@ -210,6 +213,20 @@ async def test_strangers_do_not_keep_the_owner_from_changing_the_password(
     )
 
     assert response.status_code == 200
+
+
+async def test_who_resets_the_password_gets_in_wherever_they_are(
+    guarded: FastAPI, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await register(connect(guarded, OFFICE))
+    await guess(guarded, 51)
+    train = connect(guarded, "198.51.100.99")
+    assert (await try_sign_in(train, PASSWORD)).status_code == 429
+
+    token = await request_reset(train, Mailbox(guarded, capsys))
+    assert (await reset_password(train, token)).status_code == 200
+
+    assert await sign_in(train, password=OTHER_PASSWORD)
 
 
 async def test_without_limits_there_is_none_for_accounts(start: Callable[..., Any]) -> None:
