@@ -316,8 +316,8 @@ DEFENCES: Final = (
         19,
         "the owner is let in",
         SIGN_IN,
-        "if await services.database.fetch_one(known_here.limit(1)) is None:",
-        "if known_here is not None:",
+        "if rate_limit_key(device.ip_address) not in known:",
+        "if known:",
         "tests/accounts/test_sign_in.py",
     ),
     Defence(

@@ -20,6 +20,7 @@ FEATURES = {f"app.{models.parent.name}" for models in APP.glob("*/models.py")} -
 
 DOMAIN_MAY_IMPORT = {
     "app",
+    "app.client_address",
     "app.config",
     "app.database",
     "app.email",

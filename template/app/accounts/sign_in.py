@@ -9,6 +9,7 @@ from app.accounts.models import Session, User
 from app.accounts.services import Services
 from app.accounts.sessions import Device, TokenPair, open_session
 from app.accounts.tokens import token_hash
+from app.client_address import rate_limit_key
 from app.database import AnyRow
 from app.errors import AppError, ErrorCode
 from app.log import SecurityEvent
@@ -75,15 +76,19 @@ async def _refuse_guessing(
     """Refuse an account that is being guessed at, without a look at the password.
 
     Not its owner, though: an address with a session of this account is let through to the limit
-    by address, or any stranger could lock anybody out (ASVS 5.0 6.3.1).
+    by address, or any stranger could lock anybody out (ASVS 5.0 6.3.1). What counts as one address
+    there does here: IPv6 gives a device a new one every day.
     """
     try:
         await services.limiter.refuse_if_used_up(ACCOUNT, _account_key(email))
     except TooManyRequests:
-        known_here = select(Session.id).where(
-            Session.user_id == user_id, Session.ip_address == device.ip_address
-        )
-        if await services.database.fetch_one(known_here.limit(1)) is None:
+        addresses = select(Session.ip_address).where(Session.user_id == user_id).distinct()
+        known = {
+            rate_limit_key(row.ip_address)
+            for row in await services.database.fetch_all(addresses)
+            if row.ip_address
+        }
+        if rate_limit_key(device.ip_address) not in known:
             raise
 
 

@@ -145,6 +145,17 @@ async def test_the_fiftieth_wrong_password_is_answered_429(guarded: FastAPI) -> 
     assert await sign_in(connect(guarded, OFFICE))
 
 
+async def test_the_owner_gets_in_from_another_address_of_the_same_ipv6_network(
+    guarded: FastAPI,
+) -> None:
+    ada = await register(connect(guarded, "2001:db8:1:2::a"))
+    await guess(guarded, 51)
+
+    assert await sign_in(connect(guarded, "2001:db8:1:2:f00d::b"))
+    neighbour = await try_sign_in(connect(guarded, "2001:db8:1:3::a"), ada.password)
+    assert neighbour.status_code == 429
+
+
 async def test_one_account_does_not_stand_for_another(guarded: FastAPI) -> None:
     await register(connect(guarded, OFFICE))
     await register(connect(guarded, OFFICE), "eve@example.com")
