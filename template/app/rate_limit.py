@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 import structlog
 from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
+from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 from slowapi.errors import RateLimitExceeded
 from slowapi.wrappers import Limit, LimitGroup
@@ -263,12 +264,17 @@ class RedisOrMemoryStorage(Storage):
     def __init__(self, url: str, prefix: str) -> None:
         super().__init__()
         self._memory = MemoryStorage()
-        self._redis = MillisecondRedisStorage(
-            f"async+{url}".replace("async+unix:", "async+redis+unix:"),
-            implementation="redispy",
-            key_prefix=f"{prefix}:limits",
+        # Redis reads its own URLs: the library refuses one without a port.
+        pool: ConnectionPool = ConnectionPool.from_url(
+            url,
             socket_timeout=REDIS_TIMEOUT_SECONDS,
             socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        )
+        self._redis = MillisecondRedisStorage(
+            "async+redis://",
+            implementation="redispy",
+            key_prefix=f"{prefix}:limits",
+            connection_pool=pool,  # type: ignore[arg-type]
         )
         self._gate = asyncio.Semaphore(REDIS_CONNECTIONS)
         self._away_until = 0.0
@@ -303,7 +309,8 @@ class RedisOrMemoryStorage(Storage):
         await self._ask(lambda storage: storage.clear(key))
 
     async def close(self) -> None:
-        await self._redis.bridge.get_connection().aclose()  # type: ignore[attr-defined]
+        connection = self._redis.bridge.get_connection()  # type: ignore[attr-defined]
+        await connection.aclose(close_connection_pool=True)
 
     async def _ask(self, question: Callable[[Storage], Awaitable[T]]) -> T:
         async with self._gate:

@@ -378,6 +378,13 @@ async def test_while_redis_is_away_the_limits_hold_in_memory(
     assert "rate_limit.redis_away" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("url", ["rediss://127.0.0.1", "rediss://nobody:word@127.0.0.1/1"])
+async def test_a_redis_url_may_leave_out_the_port(start: Callable[..., Any], url: str) -> None:
+    client = connect(await start(redis_url=url, rate_limit_auth="1/hour"))
+
+    assert [response.status_code for response in await ask(client, LOGIN, 2)] == [401, 429]
+
+
 @needs_redis
 async def test_losing_redis_does_not_open_a_new_window(
     start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
