@@ -41,6 +41,8 @@ MIN_PRODUCTION_BCRYPT_COST: Final = 12
 EXAMPLE_SECRET: Final = "change-me-to-32-or-more-random-bytes"  # noqa: S105
 """The placeholder in `.env.example`, refused in production."""
 
+UNREADABLE_ENV_FILE: Final = ".env can't be read; save it as UTF-8, readable by this user"
+
 
 _HOST: Final = r"(?:[^\[\]:@/?#,]*|\[[0-9A-Fa-f:.%]+\])(?::[0-9]{1,5})?"
 _POSTGRESQL: Final = re.compile(
@@ -333,6 +335,8 @@ def load_settings(**values: Any) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         raise SettingsError([_describe(problem) for problem in error.errors()]) from None
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError([("", UNREADABLE_ENV_FILE)]) from None
 
 
 def _describe(problem: Any) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from app.config import SettingsError, load_settings
 from app.errors import AppError, Unavailable
 from app.log import configure_logging
 from app.manage import check, keys, users
-from app.manage.errors import CommandError
+from app.manage.errors import CommandError, reason_of
 from app.manage.output import print_json, print_text
 
 ROLES: Final = [role.value for role in Role]
@@ -47,9 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     except AppError as error:
         return _fail(error.detail.rstrip(".").lower())
     except DBAPIError as error:
-        if not _is_missing_table(error):
-            raise
-        return _fail("the database has no tables yet", "python -m alembic upgrade head")
+        if _is_missing_table(error):
+            return _fail("the database has no tables yet", "python -m alembic upgrade head")
+        return _fail(f"the database refuses: {reason_of(error)}", "python -m app.manage check")
     (print_json if args.json else print_text)(data)
     return 0
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
 from app import __version__
 from app.accounts.services import Services, close_services, open_services
@@ -21,6 +22,7 @@ from app.config import (
     production_warnings,
 )
 from app.errors import Unavailable
+from app.manage.errors import reason_of
 
 SMTP_TIMEOUT_SECONDS: Final = 3.0
 
@@ -78,6 +80,9 @@ async def _check_database(services: Services) -> list[Finding]:
     except Unavailable:
         message = "the database of DATABASE_URL does not answer"
         return [_error("database", message, "start it, or correct DATABASE_URL")]
+    except DBAPIError as error:
+        message = f"the database of DATABASE_URL refuses: {reason_of(error)}"
+        return [_error("database", message, "correct DATABASE_URL, or the database")]
     wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
     if set(current) == set(wanted):
         return []
@@ -121,10 +126,10 @@ def _weak_secret() -> Finding:
 
 def _setting(name: str, problem: str, severity: str = "error") -> Finding:
     what, _, mend = problem.rpartition("; ")
-    message = f"{name} {what or problem}" if name else problem
+    message = f"{name} {what or problem}".lstrip()
     fix = f"set {name} in .env or the environment"
     if what:
-        fix = mend if mend.startswith("run ") else f"{fix}: {mend}"
+        fix = mend if not name or mend.startswith("run ") else f"{fix}: {mend}"
     return {"id": name.lower() or "settings", "severity": severity, "message": message, "fix": fix}
 
 

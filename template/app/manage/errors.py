@@ -1,5 +1,7 @@
 """What stops an operator's command: one sentence, and the mend."""
 
+from sqlalchemy.exc import DBAPIError
+
 
 class CommandError(Exception):
     """
@@ -12,3 +14,8 @@ class CommandError(Exception):
         super().__init__(message)
         self.hint = hint
         self.exit_code = exit_code
+
+
+def reason_of(error: DBAPIError) -> str:
+    """What the database itself said, on one line; without the statement and its parameters."""
+    return str(error.orig).partition("\n")[0].rpartition(">: ")[2]

@@ -1,5 +1,6 @@
 """The signing secrets in `.env`: a new one signs, earlier ones verify until they are removed."""
 
+import io
 import os
 import secrets
 from argparse import Namespace
@@ -8,6 +9,7 @@ from typing import Final
 from dotenv import dotenv_values, set_key
 
 from app.accounts.tokens import key_id
+from app.config import UNREADABLE_ENV_FILE
 from app.manage.errors import CommandError
 
 ENV_FILE: Final = ".env"
@@ -26,11 +28,8 @@ def rotate(args: Namespace) -> list[dict[str, str]]:
     """Make a new signing secret. Sessions go on: the earlier ones still verify."""
     _refuse_environment()
     current, previous = _read()
-    if "," in current:
-        raise CommandError(
-            f"{CURRENT} holds a comma, and {PREVIOUS} is separated by commas",
-            f"replace {CURRENT} in {ENV_FILE} by hand; everybody signs in again",
-        )
+    if "," in current or current != current.strip():
+        raise _not_listable("holds a comma, or a space at an end")
     if current:
         # First the old one among the earlier ones: if this stops half-way, it still verifies.
         _write(PREVIOUS, ",".join([current, *(old for old in previous if old != current)]))
@@ -56,7 +55,10 @@ def remove(args: Namespace) -> list[dict[str, str]]:
 
 
 def _read() -> tuple[str, list[str]]:
-    values = {**dotenv_values(ENV_FILE), **os.environ}
+    try:
+        values = {**dotenv_values(ENV_FILE), **os.environ}
+    except (OSError, UnicodeDecodeError):
+        raise CommandError(UNREADABLE_ENV_FILE) from None
     previous = (secret.strip() for secret in (values.get(PREVIOUS) or "").split(","))
     return values.get(CURRENT) or "", [secret for secret in previous if secret]
 
@@ -71,8 +73,27 @@ def _refuse_environment() -> None:
 
 
 def _write(name: str, value: str) -> None:
-    """Replace one line of `.env`, atomically; a new file is readable by its owner alone."""
+    """Replace one line of `.env`, atomically; a new file is readable by its owner alone.
+
+    A link stays one: where a deployment keeps `.env` elsewhere, that file is written.
+    """
     try:
-        set_key(ENV_FILE, name, value, quote_mode="never")
+        set_key(os.path.realpath(ENV_FILE), name, value, quote_mode=_quote_mode(name, value))
     except OSError as error:
         raise CommandError(f"{ENV_FILE} can't be written: {error.strerror}") from None
+
+
+def _quote_mode(name: str, value: str) -> str:
+    """Quote what would read back as something else: a secret with " #" in it would lose its end."""
+    quoted = "'" + value.replace("'", "\\'") + "'"
+    for mode, text in (("never", value), ("always", quoted)):
+        if dotenv_values(stream=io.StringIO(f"{name}={text}")).get(name) == value:
+            return mode
+    raise _not_listable(f"has characters that {ENV_FILE} can't hold")
+
+
+def _not_listable(reason: str) -> CommandError:
+    return CommandError(
+        f"{CURRENT} {reason}, so it can't become one of {PREVIOUS}",
+        f"replace {CURRENT} in {ENV_FILE} by hand; everybody signs in again",
+    )

@@ -45,6 +45,31 @@ def test_a_wrong_setting_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatc
     assert ids(manage) == ["bcrypt_cost"]
 
 
+def test_an_env_file_that_is_not_text_is_found(manage: Manage, project: Path) -> None:
+    with (project / ".env").open("ab") as file:
+        file.write(b"APP_NAME=caf\xe9\n")
+    [finding] = manage("check").data
+    assert finding["message"] == ".env can't be read"
+    assert finding["fix"] == "save it as UTF-8, readable by this user"
+    for command in (["user", "list"], ["info"], ["keys", "list"], ["keys", "rotate"]):
+        outcome = manage(*command)
+        assert outcome.exit_code == 1
+        assert ".env can't be read" in outcome.err
+
+
+def test_a_database_that_refuses_is_quoted(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "notes.txt").write_text("not a database\n" * 100)
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///./notes.txt")
+    [finding] = manage("check").data
+    assert (finding["id"], finding["severity"]) == ("database", "error")
+    assert finding["message"] == "the database of DATABASE_URL refuses: file is not a database"
+    outcome = manage("user", "list")
+    assert outcome.exit_code == 1
+    assert outcome.err.startswith("error: the database refuses: file is not a database\n")
+
+
 def test_a_weak_secret_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "password" * 5)
     [finding] = manage("check").data

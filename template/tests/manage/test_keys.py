@@ -83,6 +83,42 @@ def test_a_secret_with_a_comma_can_not_become_an_earlier_one(manage: Manage, pro
     assert (project / ".env").read_text() == "JWT_SECRET=with,comma\n"
 
 
+@pytest.mark.parametrize(
+    "line", ["'one #two three-four'", "'it\\'s \"quoted\" #and more'", '"back\\\\slash #x"']
+)
+def test_a_secret_that_needs_quotes_goes_on_verifying(
+    manage: Manage, project: Path, line: str
+) -> None:
+    (project / ".env").write_text(f"JWT_SECRET={line}\n")
+    old, _ = secrets_in(project)
+    manage("keys", "rotate")
+    assert secrets_in(project)[1] == [old]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("'ends in a space '", "a space at an end"), ('"ends in #\\\\"', ".env can't hold")],
+)
+def test_a_secret_that_would_not_read_back_is_not_rotated_away(
+    manage: Manage, project: Path, line: str, reason: str
+) -> None:
+    (project / ".env").write_text(f"JWT_SECRET={line}\n")
+    outcome = manage("keys", "rotate")
+    assert outcome.exit_code == 1
+    assert reason in outcome.err
+    assert "ends in" not in outcome.err
+    assert (project / ".env").read_text() == f"JWT_SECRET={line}\n"
+
+
+def test_a_link_to_the_file_is_followed(manage: Manage, project: Path, tmp_path: Path) -> None:
+    shared = tmp_path / "shared.env"
+    (project / ".env").rename(shared)
+    (project / ".env").symlink_to(shared)
+    manage("keys", "rotate")
+    assert (project / ".env").is_symlink()
+    assert dotenv_values(shared)["JWT_PREVIOUS_SECRETS"]
+
+
 def test_a_file_that_can_not_be_written_stays(manage: Manage, project: Path) -> None:
     (project / ".env").unlink()
     (project / ".env").mkdir()

@@ -82,6 +82,15 @@ def test_create_reads_a_password_from_stdin_and_does_not_repeat_it(
     assert login(api, "bob@example.com", PASSWORD).status_code == 200
 
 
+def test_a_password_that_is_not_text_is_refused(manage: Manage) -> None:
+    """In some locales Python hands undecodable bytes on as lone surrogates."""
+    for action in ("create", "set-password"):
+        manage("user", "create", "ada@example.com")
+        stdin = "Korrekt-\udcffHorse-9\n"
+        outcome = manage("user", action, "ada@example.com", "--password-stdin", stdin=stdin)
+        assert (outcome.exit_code, outcome.err) == (2, "error: the password is not valid UTF-8\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "exit_code", "message"),
     [
