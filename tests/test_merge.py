@@ -22,18 +22,19 @@ THEN = {
     "app/same.py": "same\n",
 }
 
-Files = Mapping[str, str | None]
-"""Contents by path; None where there is no such file."""
+Files = Mapping[str, str | Path | None]
+"""Contents by path; a path for a symbolic link, None where there is no such file."""
 
 
 def write(directory: Path, files: Files) -> Path:
     for name, content in files.items():
         path = directory / name
-        if content is None:
-            path.unlink()
-            continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
+        path.unlink(missing_ok=True)
+        if isinstance(content, Path):
+            path.symlink_to(content)
+        elif content is not None:
+            path.write_text(content)
     return directory
 
 
@@ -43,12 +44,19 @@ def git(directory: Path, *args: str) -> str:
     ).stdout
 
 
+def commit(directory: Path, message: str) -> None:
+    git(directory, "add", "--all")
+    identity = ("-c", "user.name=owner", "-c", "user.email=owner@localhost")
+    git(directory, *identity, "commit", "--quiet", "--message", message)
+
+
 @dataclass(frozen=True)
 class Update:
     """A project made from `then`, in a directory of its own repository."""
 
     tmp: Path
     subdirectory: str = "."
+    object_format: str = "sha1"
 
     @property
     def top(self) -> Path:
@@ -59,16 +67,16 @@ class Update:
         return self.top / self.subdirectory
 
     def start(self, then: Files, owner: Files) -> None:
-        git(self.tmp, "init", "--quiet", str(self.top))
+        form = f"--object-format={self.object_format}"
+        git(self.tmp, "init", "--quiet", form, str(self.top))
         write(self.project, then)
         write(self.project, owner)
-        git(self.top, "add", "--all")
-        identity = ("-c", "user.name=owner", "-c", "user.email=owner@localhost")
-        git(self.top, *identity, "commit", "--quiet", "--message", "mine")
+        commit(self.top, "mine")
 
     @contextmanager
     def merged(self, owner: Files, template: Files, then: Files = THEN) -> Iterator[Merge]:
-        self.start(then, owner)
+        if not self.top.exists():
+            self.start(then, owner)
         before = write(self.tmp / "before", then)
         after = write(write(self.tmp / "after", then), {".copier-answers.yml": "_commit: v0.2.0\n"})
         write(after, template)
@@ -208,15 +216,115 @@ def test_a_file_that_git_does_not_track_is_never_overwritten(update: Update) -> 
     assert git(update.top, "status", "--porcelain") == "", "nothing else was changed"
 
 
-def test_a_project_inside_a_larger_repository(tmp_path: Path) -> None:
-    update = Update(tmp_path, "services/api")
+@pytest.mark.parametrize("name", ["app/new/__init__.py", "app/new"])
+def test_nor_does_a_new_directory_take_the_place_of_such_a_file(update: Update, name: str) -> None:
+    """Git itself deletes a file or link that it ignores where it needs a directory."""
+    with update.merged({".gitignore": "new\n"}, {f"{name}/deep.py": "theirs\n"}) as result:
+        write(update.project, {"app/new": Path("../precious")})
+        with pytest.raises(AuthkitError, match=r"app/new"):
+            merge.apply(result, Repository(update.project))
+
+    assert (update.project / "app/new").readlink() == Path("../precious")
+    assert git(update.top, "status", "--porcelain") == "", "nothing else was changed"
+
+
+def test_a_commit_that_was_made_meanwhile_is_not_taken_back(update: Update) -> None:
+    with update.merged({}, {"app/main.py": "theirs\n"}) as result:
+        write(update.project, {"app/main.py": "newer\n"})
+        commit(update.top, "meanwhile")
+        with pytest.raises(AuthkitError, match=r"app/main\.py"):
+            merge.apply(result, Repository(update.project))
+
+    assert update.read("app/main.py") == "newer\n"
+    assert git(update.top, "status", "--porcelain") == ""
+
+
+def test_a_binary_file_in_conflict_says_where_the_other_side_is(update: Update) -> None:
+    then = THEN | {"logo.png": "\0then"}
+
+    changes = update.apply({"logo.png": "\0mine"}, {"logo.png": "\0theirs"}, then)
+
+    kind, note = changes["logo.png"]
+    assert (kind, update.read("logo.png")) == ("conflicting", "\0mine")
+    command = note.split(": ")[1]
+    git(update.project, *command.split()[1:])
+    assert update.read("logo.png") == "\0theirs"
+
+
+def test_a_file_that_became_a_link_is_not_taken_for_deleted(update: Update) -> None:
+    mine = {"app/same.py": Path("main.py")}
+
+    changes = update.apply(mine, {"app/same.py": "theirs\n"})
+
+    assert (update.project / "app/same.py").readlink() == Path("main.py")
+    assert update.read("app/same.py~authkit-0.2.0") == "theirs\n"
+    both = {path for path, (kind, _) in changes.items() if kind == "conflicting"}
+    assert both == {"app/same.py", "app/same.py~authkit-0.2.0"}
+    assert all("both are there" in changes[path][1] for path in both)
+
+
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_a_project_inside_a_larger_repository(tmp_path: Path, object_format: str) -> None:
+    update = Update(tmp_path, "services/api", object_format)
     mine = {"app/main.py": replace("line 2\n", "my line 2\n"), "../other/file.txt": "other\n"}
 
     changes = update.apply(mine, {"app/main.py": replace("line 29\n", "new\n")})
 
-    assert changes.keys() == {"services/api/app/main.py", "services/api/.copier-answers.yml"}
+    assert changes.keys() == {"app/main.py", ".copier-answers.yml"}
     assert "my line 2\n" in update.read("app/main.py")
     assert update.read("../other/file.txt") == "other\n"
+    staged = git(update.top, "diff", "--cached", "--name-only").split()
+    assert staged == ["services/api/.copier-answers.yml", "services/api/app/main.py"]
+
+
+def test_a_conflict_inside_a_larger_repository_is_one_for_git_too(tmp_path: Path) -> None:
+    update = Update(tmp_path, "services/api")
+
+    changes = update.apply({"app/same.py": "mine\n"}, {"app/same.py": "theirs\n"})
+
+    assert changes["app/same.py"][0] == "conflicting"
+    unmerged = git(update.top, "diff", "--name-only", "--diff-filter=U")
+    assert unmerged == "services/api/app/same.py\n"
+    assert {"mine", "theirs"} <= set(update.read("app/same.py").splitlines())
+
+
+def test_the_neighbours_in_a_larger_repository_are_left_alone(tmp_path: Path) -> None:
+    """A file deleted here that another project has too would look as if it had moved there."""
+    update = Update(tmp_path, "services/api")
+    mine = {"app/main.py": None} | {f"../other/{name}": text for name, text in THEN.items()}
+
+    changes = update.apply(mine, {"app/main.py": replace("line 2\n", "new\n")})
+
+    assert "stays deleted" in changes["app/main.py"][1]
+    assert git(update.top, "status", "--porcelain", "--", ":/services/other") == ""
+    assert update.read("../other/app/main.py") == LINES
+
+
+def test_a_project_that_its_repository_ignores_is_refused(tmp_path: Path) -> None:
+    update = Update(tmp_path, "services/api")
+
+    with (
+        pytest.raises(AuthkitError, match="not in the last commit"),
+        update.merged({"../../.gitignore": "services\n"}, {}),
+    ):
+        pytest.fail("it was merged")
+
+
+def test_no_submodule_is_fetched(update: Update) -> None:
+    """The owner's own habits for fetching may need a network, or forbid a local directory."""
+    update.start(THEN, {})
+    library = update.tmp / "library"
+    git(update.tmp, "clone", "--quiet", str(update.top), str(library))
+    git(update.top, "-c", "protocol.file.allow=always", "submodule", "add", str(library), "lib")
+    commit(update.top, "vendored")
+    library.rename(update.tmp / "unreachable")
+    git(update.top, "config", "fetch.recurseSubmodules", "true")
+    git(update.top, "config", "protocol.allow", "never")
+
+    update.apply({}, {"app/main.py": "theirs\n"})
+
+    assert update.read("app/main.py") == "theirs\n"
+    assert "lib" not in git(update.top, "status", "--porcelain")
 
 
 def lock(*pins: str, head: str = "# how to make it\n") -> str:

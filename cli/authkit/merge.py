@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +29,12 @@ OLDEST_GIT: Final = (2, 38)
 
 BASE, OWNER, TEMPLATE = "1", "2", "3"
 """The stages of an index entry that is in conflict (git-read-tree(1))."""
+
+DELETED: Final = frozenset({"CONFLICT (modify/delete)", "CONFLICT (rename/delete)"})
+"""What git calls a file that one side deleted and the other changed or moved."""
+
+Conflicts = dict[str, dict[str, tuple[str, str]]]
+"""For each path in conflict: stage to mode and object."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,14 @@ class Merge:
     """The result: a tree in the scratch repository, and how it came about."""
 
     scratch: "Scratch"
+    head: str
+    """The commit that was merged into; nothing else may be updated with the result."""
     tree: str
+    """The project's, whatever else its repository holds."""
     changes: list[Change]
     arriving: frozenset[str]
     """Paths that the project did not have."""
-    conflicts: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
-    """For each conflicting path: stage to mode and object."""
+    conflicts: Conflicts = field(default_factory=dict)
 
     @property
     def conflicting(self) -> list[str]:
@@ -79,13 +89,36 @@ class Scratch:
         return self.git(*args, input=input).decode().strip()
 
     def add_directory(self, directory: Path) -> str:
-        """The tree of the rendered files, at the place where the project is."""
+        """The tree of the rendered files."""
         index = f"--work-tree={directory.resolve()}"
         self.git("read-tree", "--empty")
         self.git(index, "add", "--all", "--force", ".")
-        tree = self.line("write-tree")
-        for part in reversed(self.project.parts):
-            tree = self.line("mktree", input=f"040000 tree {tree}\t{part}\n".encode())
+        return self.line("write-tree")
+
+    def project_tree(self, head: str) -> str:
+        """What `head` has of the project, and nothing of its neighbours in the repository.
+
+        Git would take a file that the owner deleted here, and that a neighbour has too, for moved
+        there, and would bring the template's changes of it to the neighbour.
+        """
+        try:
+            return self.line("rev-parse", "--verify", f"{head}:{path_in_tree(self.project)}")
+        except AuthkitError as error:
+            raise AuthkitError(
+                "the project is not in the last commit of its repository",
+                "git add --all && git commit -m 'Before the update' (is it in a .gitignore?)",
+            ) from error
+
+    def repository_tree(self, head: str, project_tree: str) -> str:
+        """The whole repository's tree: `head` with another tree where the project is."""
+        tree, path = project_tree, self.project
+        while path.parts:
+            listing = self.git("ls-tree", "-z", f"{head}:{path_in_tree(path.parent)}").split(b"\0")
+            name = os.fsencode(path.name)
+            entries = [entry for entry in filter(None, listing) if entry.split(b"\t", 1)[1] != name]
+            entries.append(b"040000 tree %s\t%s" % (tree.encode(), name))
+            tree = self.line("mktree", "-z", "--missing", input=b"\0".join(entries) + b"\0")
+            path = path.parent
         return tree
 
     def files(self, tree: str, *paths: str) -> dict[str, tuple[str, str]]:
@@ -108,7 +141,7 @@ class Scratch:
         lines = [
             f"{mode} {blob}\t{path}\0"
             for path, entry in files.items()
-            for mode, blob in [entry or ("0", "0" * 40)]
+            for mode, blob in [entry or ("0", "0" * len(tree))]
         ]
         text = "".join(lines).encode(errors="surrogateescape")
         self.git("update-index", "-z", "--index-info", input=text)
@@ -120,8 +153,10 @@ class Scratch:
         options = [part for parent in parents for part in ("-p", parent)]
         return self.line(*who, "commit-tree", tree, *options, "-m", "authkit update")
 
-    def at_project(self, path: str) -> str:
-        return (self.project / path).as_posix()
+
+def path_in_tree(directory: Path) -> str:
+    """A directory as `<tree>:<path>` wants it, empty at the root."""
+    return directory.as_posix() if directory.parts else ""
 
 
 def parse_entry(entry: str) -> tuple[str, tuple[str, str]]:
@@ -141,7 +176,9 @@ def scratch_for(repository: Repository, version: str) -> Iterator[Scratch]:
     prefix = Path(repository.line("rev-parse", "--show-prefix"))
     with tempfile.TemporaryDirectory(prefix="authkit-update-") as directory:
         scratch = Scratch(Path(directory), prefix, f"authkit-{version}")
-        scratch.git("init", "--quiet", "--bare", "--initial-branch=yours", ".")
+        form = repository.line("rev-parse", "--show-object-format") or "sha1"
+        options = ("--quiet", "--bare", f"--object-format={form}", "--initial-branch=yours")
+        scratch.git("init", *options, ".")
         (scratch.directory / "objects/info/alternates").write_text(f"{objects}\n")
         yield scratch
 
@@ -159,9 +196,9 @@ def require_git(repository: Repository) -> None:
 def merge(scratch: Scratch, head: str, then: Path, now: Path) -> Merge:
     """Bring what changed in the template from `then` to `now` into the project's `head`."""
     base, template = scratch.add_directory(then), scratch.add_directory(now)
+    mine = scratch.project_tree(head)
     # The answers are the template's own notes: no edit of theirs may ever conflict.
-    answers = scratch.at_project(MARKER)
-    owner = scratch.with_files(head, {answers: scratch.files(base)[answers]})
+    owner = scratch.with_files(mine, {MARKER: scratch.files(base)[MARKER]})
     base_commit = scratch.commit(base)
     sides = {
         "yours": scratch.commit(owner, base_commit),
@@ -169,19 +206,20 @@ def merge(scratch: Scratch, head: str, then: Path, now: Path) -> Merge:
     }
     for name, commit in sides.items():
         scratch.git("update-ref", f"refs/heads/{name}", commit)
-    tree, conflicts = merge_tree(scratch)
-    tree, notes = settle(scratch, tree, conflicts)
+    tree, conflicts, causes = merge_tree(scratch)
+    tree, notes = settle(scratch, tree, conflicts, causes)
     tree, moved = put_migrations_in_one_line(scratch, tree, base, template)
-    changes = list(compare(scratch, head, tree, template, conflicts, notes | moved))
-    arriving = frozenset(scratch.files(tree).keys() - scratch.files(head).keys())
-    return Merge(scratch, tree, changes, arriving, conflicts)
+    notes |= moved | without_markers(scratch, tree, conflicts)
+    changes = list(compare(scratch, mine, tree, template, conflicts, notes))
+    arriving = frozenset(scratch.files(tree).keys() - scratch.files(mine).keys())
+    return Merge(scratch, head, tree, changes, arriving, conflicts)
 
 
-def merge_tree(scratch: Scratch) -> tuple[str, dict[str, dict[str, tuple[str, str]]]]:
-    """Git's merge of both sides: the tree, and the stages of each path in conflict."""
+def merge_tree(scratch: Scratch) -> tuple[str, Conflicts, dict[str, set[str]]]:
+    """Git's merge of both sides: the tree, the stages of each path in conflict, and the causes."""
     command = [
         *("git", "-c", "merge.directoryRenames=true", "-c", "merge.conflictStyle=merge"),
-        *("merge-tree", "--write-tree", "-z", "--no-messages", "yours", scratch.template),
+        *("merge-tree", "--write-tree", "-z", "--messages", "yours", scratch.template),
     ]
     environ = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     result = subprocess.run(
@@ -189,26 +227,40 @@ def merge_tree(scratch: Scratch) -> tuple[str, dict[str, dict[str, tuple[str, st
     )
     if result.returncode not in {0, 1}:
         raise AuthkitError(f"git can't merge: {result.stderr.decode(errors='replace').strip()}")
-    tree, *entries = result.stdout.decode(errors="surrogateescape").split("\0")
-    conflicts: dict[str, dict[str, tuple[str, str]]] = {}
-    for entry in filter(None, entries):
+    fields = iter(result.stdout.decode(errors="surrogateescape").split("\0"))
+    tree = next(fields)
+    conflicts: Conflicts = {}
+    for entry in iter(partial(next, fields, ""), ""):
         meta, path = entry.split("\t", 1)
         mode, blob, stage = meta.split()
         conflicts.setdefault(path, {})[stage] = (mode, blob)
-    return tree.strip(), conflicts
+    return tree, conflicts, causes_of(fields)
+
+
+def causes_of(messages: Iterator[str]) -> dict[str, set[str]]:
+    """The kinds of conflict of each path, from the messages of `git merge-tree -z`."""
+    causes: dict[str, set[str]] = {}
+    for count in filter(None, messages):
+        paths = list(islice(messages, int(count)))
+        kind, _ = next(messages), next(messages)
+        for path in paths:
+            if kind.startswith("CONFLICT"):
+                causes.setdefault(path, set()).add(kind)
+    return causes
 
 
 def settle(
-    scratch: Scratch, tree: str, conflicts: dict[str, dict[str, tuple[str, str]]]
+    scratch: Scratch, tree: str, conflicts: Conflicts, causes: Mapping[str, set[str]]
 ) -> tuple[str, dict[str, str]]:
     """Decide what needs no person: deletions, and locks, which merge by package."""
     decided: dict[str, tuple[str, str] | None] = {}
     notes = {}
     for path, stages in list(conflicts.items()):
-        if stages.keys() == {BASE, TEMPLATE}:
+        deleted = set() < causes.get(path, set()) <= DELETED
+        if stages.keys() == {BASE, TEMPLATE} and deleted:
             decided[path] = None
             notes[path] = "you deleted it; it stays deleted, although the template changed it"
-        elif stages.keys() == {BASE, OWNER}:
+        elif stages.keys() == {BASE, OWNER} and deleted:
             decided[path] = stages[OWNER]
             notes[path] = "no longer in the template; kept, because you changed it"
         elif Path(path).name in LOCKS and stages.keys() == {BASE, OWNER, TEMPLATE}:
@@ -220,12 +272,23 @@ def settle(
     return scratch.with_files(tree, decided), notes
 
 
+def without_markers(scratch: Scratch, tree: str, conflicts: Conflicts) -> dict[str, str]:
+    """Where the other side is, of conflicts that can't show both in one file."""
+    files, notes = scratch.files(tree), {}
+    for path, stages in conflicts.items():
+        if not stages.keys() >= {OWNER, TEMPLATE}:
+            notes[path] = "moved, or of another kind, on one side: both are there, pick one"
+        elif path in files and "<<<<<<< " not in scratch.read(files[path][1]):
+            notes[path] = f"yours is in place; the template's: git checkout --theirs -- {path}"
+    return notes
+
+
 def put_migrations_in_one_line(
     scratch: Scratch, tree: str, base: str, template: str
 ) -> tuple[str, dict[str, str]]:
     """Let the template's new migrations follow the owner's."""
-    folder = scratch.at_project("migrations/versions")
-    files = {p: e for p, e in scratch.files(tree, f"{folder}/").items() if p.endswith(".py")}
+    found = scratch.files(tree, "migrations/versions/")
+    files = {path: entry for path, entry in found.items() if path.endswith(".py")}
     new = scratch.files(template).keys() - scratch.files(base).keys()
     edits, notes = in_one_line({path: scratch.read(blob) for path, (_, blob) in files.items()}, new)
     written = {path: (files[path][0], scratch.write(text)) for path, text in edits.items()}
@@ -234,7 +297,7 @@ def put_migrations_in_one_line(
 
 def compare(
     scratch: Scratch,
-    head: str,
+    mine: str,
     tree: str,
     template: str,
     conflicts: Mapping[str, object],
@@ -243,7 +306,7 @@ def compare(
     """What the update does to each file of the project."""
     from_template, now = scratch.files(template), scratch.files(tree)
     changed = set()
-    for change in differences(scratch, head, tree):
+    for change in differences(scratch, mine, tree):
         kind, path = change.kind, change.path
         changed.add(path)
         if path in conflicts:
@@ -270,20 +333,25 @@ def differences(scratch: Scratch, before: str, after: str) -> Iterator[Change]:
 def apply(result: Merge, repository: Repository) -> None:
     """Put the result into the working tree and the index: staged, conflicts as git marks them."""
     scratch = result.scratch
+    require_room(result, repository.directory)
     top = Repository(Path(repository.line("rev-parse", "--show-toplevel")))
-    require_room(result, top.directory)
-    sides = ["refs/heads/yours", f"refs/heads/{scratch.template}", "refs/heads/result"]
-    scratch.git("update-ref", sides[2], scratch.commit(result.tree))
-    top.git(
-        "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(scratch.directory), *sides
-    )
+    whole = scratch.repository_tree(result.head, result.tree)
+    bring_objects(top, scratch, whole)
     top.git("update-index", "-q", "--refresh")
-    top.git("read-tree", "-m", "-u", "HEAD", result.tree)
+    try:
+        top.git("read-tree", "-m", "-u", result.head, whole)
+    except AuthkitError as error:
+        raise AuthkitError(
+            error.message,
+            "`git status` shows whether anything was changed; if so, take it back: "
+            "git stash --include-untracked",
+        ) from error
     lines = [
         line
-        for path, stages in result.conflicts.items()
+        for name, stages in result.conflicts.items()
+        for path in [(scratch.project / name).as_posix()]
         for line in (
-            f"0 {'0' * 40}\t{path}\0",
+            f"0 {'0' * len(whole)}\t{path}\0",
             *(f"{mode} {blob} {stage}\t{path}\0" for stage, (mode, blob) in stages.items()),
         )
     ]
@@ -291,11 +359,32 @@ def apply(result: Merge, repository: Repository) -> None:
     top.git("update-index", "-z", "--index-info", input=text)
 
 
-def require_room(result: Merge, top: Path) -> None:
+def bring_objects(top: Repository, scratch: Scratch, whole: str) -> None:
+    """Copy the result's objects, and those of both sides of a conflict, into the project's."""
+    sides = ["refs/heads/yours", f"refs/heads/{scratch.template}", "refs/heads/result"]
+    scratch.git("update-ref", sides[2], scratch.commit(whole))
+    # Whatever the owner's own fetches may do and not do: this one stays on this machine.
+    local = ("-c", "protocol.file.allow=always", "fetch", "--quiet", "--no-recurse-submodules")
+    top.git(*local, "--no-tags", "--no-write-fetch-head", str(scratch.directory), *sides)
+
+
+def require_room(result: Merge, project: Path) -> None:
     """Refuse to overwrite what git does not track: git itself guards no file that it ignores."""
-    in_the_way = sorted(path for path in result.arriving if os.path.lexists(top / path))
+    tracked = result.scratch.files(result.scratch.project_tree(result.head))
+    in_the_way = {
+        place
+        for path in result.arriving
+        for place in (path, *(parent.as_posix() for parent in Path(path).parents if parent.parts))
+        if place not in tracked and blocks(project / place, is_file=place == path)
+    }
     if in_the_way:
         raise AuthkitError(
-            f"the update brings files that are there and that git ignores: {', '.join(in_the_way)}",
-            "rename them, or take them out of .gitignore and commit them",
+            f"there are untracked files where the update brings its own: "
+            f"{', '.join(sorted(in_the_way))}",
+            "rename them, or commit them (git add --force, where git ignores them)",
         )
+
+
+def blocks(place: Path, *, is_file: bool) -> bool:
+    """Whether something is there that the file, or a directory that leads to it, would replace."""
+    return os.path.lexists(place) and (is_file or place.is_symlink() or not place.is_dir())
