@@ -49,7 +49,9 @@ def build(root: Path, version: str, destination: Path) -> None:
     """Write the bundle of every release under `root`, of which `version` is the newest."""
     with tempfile.TemporaryDirectory(prefix="authkit-bundle-") as scratch:
         repository = Path(scratch)
-        git(repository, "init", "--quiet", "--bare", "--initial-branch=main", ".")
+        # Whatever form of object ids git takes by default: the bundle's are the same everywhere.
+        form = "--object-format=sha1"
+        git(repository, "init", "--quiet", "--bare", form, "--initial-branch=main", ".")
         git(repository, "fast-import", "--quiet", input=b"".join(history(root, version)))
         git(repository, "bundle", "create", "--quiet", "out", "HEAD", "main", "--tags")
         destination.write_bytes((repository / "out").read_bytes())

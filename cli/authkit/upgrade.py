@@ -180,8 +180,9 @@ def render_beside(scratch: Scratch, project: Project, version: str) -> Path:
 def read_changelog(scratch: Scratch) -> str:
     """The changelog of the newest release; it is beside the template, not in it."""
     bundle = str(Path(TEMPLATE_SOURCE).expanduser())
-    scratch.git("fetch", "--quiet", bundle, "HEAD:refs/heads/released")
-    return scratch.git("show", "released:CHANGELOG.md").decode()
+    # Not fetched into the scratch repository: the project's may use other object ids.
+    scratch.git("clone", "--quiet", "--bare", bundle, "released")
+    return scratch.git("--git-dir=released", "show", "HEAD:CHANGELOG.md").decode()
 
 
 def new_settings(before: Path, after: Path) -> dict[str, str]:
