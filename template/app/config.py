@@ -85,13 +85,15 @@ def _check_rate(rate: str) -> str:
 
 
 def _check_origin(origin: str) -> str:
+    """Accept an origin, spelled as browsers do: in lower case, without the scheme's own port."""
     if not re.fullmatch(r"\*|https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", origin):
         raise ValueError('write each origin as "https://app.example.com", without a path')
-    return origin.lower()
+    origin = origin.lower()
+    return origin.removesuffix(":443" if origin.startswith("https") else ":80")
 
 
 def _check_host(host: str) -> str:
-    if not re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host):
+    if not re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]", host):
         raise ValueError('write each host as "api.example.com" or "*.example.com", without a port')
     return host.lower()
 
@@ -207,11 +209,26 @@ class Settings(BaseSettings):
             )
         return url
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_allowed_hosts(cls, hosts: list[str]) -> list[str]:
+        if not hosts:
+            raise ValueError('is empty, nobody would be served; list your host names, or write "*"')
+        return hosts
+
+    @field_validator("smtp_host")
+    @classmethod
+    def _check_smtp_host(cls, host: str) -> str:
+        if not re.fullmatch(r"[\w.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", host):
+            raise ValueError('write the name alone, "smtp.example.com"; the port is SMTP_PORT')
+        return host
+
     @field_validator("email_from")
     @classmethod
     def _check_email_from(cls, sender: str) -> str:
         _, address = parseaddr(sender)
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or not sender.isprintable():
+        whole = sender == address or sender.endswith(f"<{address}>")
+        if not (whole and sender.isprintable() and re.fullmatch(r"[^@\s]+@[^@\s]+", address)):
             raise ValueError('write "no-reply@example.com" or "My API <no-reply@example.com>"')
         return sender
 

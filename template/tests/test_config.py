@@ -190,6 +190,9 @@ REFUSED = [
     ("ALLOWED_HOSTS", "api.example.com:8000"),
     ("ALLOWED_HOSTS", "api.*.com"),
     ("ALLOWED_HOSTS", "api example com"),
+    ("ALLOWED_HOSTS", ".example.com"),
+    ("ALLOWED_HOSTS", ""),
+    ("ALLOWED_HOSTS", " , "),
     ("TRUSTED_PROXIES", "proxy.example.com"),
     ("TRUSTED_PROXIES", "10.0.0.0/33"),
     ("TRUSTED_PROXIES", "10.0.0.1,*"),
@@ -206,12 +209,19 @@ REFUSED = [
     ("RATE_LIMIT_PASSWORD_RESET", "3/fortnight"),
     ("RATE_LIMIT_GENERAL", "-1/hour"),
     ("RATE_LIMIT_ACCOUNT", "50"),
+    ("SMTP_HOST", " "),
+    ("SMTP_HOST", "smtp.example.com:587"),
+    ("SMTP_HOST", "smtp://smtp.example.com"),
     ("SMTP_PORT", "0"),
     ("SMTP_PORT", "65536"),
     ("SMTP_STARTTLS", "perhaps"),
     ("EMAIL_FROM", ""),
     ("EMAIL_FROM", "no-reply"),
     ("EMAIL_FROM", "a@example.com\nBcc: b@example.com"),
+    ("EMAIL_FROM", "My\nAPI <a@example.com>"),
+    ("EMAIL_FROM", "My API a@example.com"),
+    ("EMAIL_FROM", "My API <a@example.com"),
+    ("EMAIL_FROM", "a@example.com, b@example.com"),
     ("PASSWORD_RESET_URL", ""),
     ("PASSWORD_RESET_URL", "app.example.com/reset"),
     ("PASSWORD_RESET_URL", "javascript:alert(1)"),
@@ -233,7 +243,7 @@ def test_a_wrong_value_is_refused_and_not_shown(
 
 
 def test_every_setting_that_can_be_wrong_is_tried() -> None:
-    anything_goes = {"SMTP_HOST", "SMTP_USERNAME", "SMTP_PASSWORD"}
+    anything_goes = {"SMTP_USERNAME", "SMTP_PASSWORD"}
 
     tried = {name for name, _ in REFUSED}
 
@@ -268,7 +278,7 @@ def test_a_database_url_is_taken_as_it_was_pasted(load: Load, pasted: str, kept:
 
 def test_lists_are_separated_by_commas(load: Load) -> None:
     settings = load(
-        CORS_ORIGINS=" https://App.example.com , http://localhost:3000,http://[::1]:80,",
+        CORS_ORIGINS=" https://App.example.com , http://localhost:3000,http://[::1],",
         ALLOWED_HOSTS="API.example.com,*.example.org,[::1]",
         TRUSTED_PROXIES="10.0.0.1/8, ::1",
         JWT_PREVIOUS_SECRETS=" one,two ",
@@ -277,7 +287,7 @@ def test_lists_are_separated_by_commas(load: Load) -> None:
     assert settings.cors_origins == [
         "https://app.example.com",
         "http://localhost:3000",
-        "http://[::1]:80",
+        "http://[::1]",
     ]
     assert settings.allowed_hosts == ["api.example.com", "*.example.org", "[::1]"]
     assert settings.trusted_proxies == [
@@ -287,6 +297,27 @@ def test_lists_are_separated_by_commas(load: Load) -> None:
     secrets = [secret.get_secret_value() for secret in settings.jwt_previous_secrets]
     assert secrets == ["one", "two"]
     assert load(CORS_ORIGINS="", ALLOWED_HOSTS="*", TRUSTED_PROXIES="").cors_origins == []
+
+
+def test_origins_are_spelled_as_browsers_do(load: Load) -> None:
+    pasted = "https://A.example:443,http://a.example:80,https://a.example:80,http://a.example:8080"
+
+    assert load(CORS_ORIGINS=pasted).cors_origins == [
+        "https://a.example",
+        "http://a.example",
+        "https://a.example:80",
+        "http://a.example:8080",
+    ]
+
+
+@pytest.mark.parametrize("host", ["", "smtp.example.com", "mail_1", "127.0.0.1", "::1"])
+def test_mail_servers(load: Load, host: str) -> None:
+    assert load(SMTP_HOST=host).smtp_host == host
+
+
+@pytest.mark.parametrize("sender", ["a@example.com", "<a@b>", "API <a@b>", '"My, API" <a@b>'])
+def test_senders(load: Load, sender: str) -> None:
+    assert load(EMAIL_FROM=sender).email_from == sender
 
 
 def test_words_are_taken_in_any_case(load: Load) -> None:
