@@ -1,7 +1,7 @@
 """`python -m app.manage`: what its operators do with this API.
 
 Data goes to standard output, as text or with `--json` as JSON; messages go to standard error.
-Exit codes: 0 done, 1 failed, 2 wrong usage.
+Exit codes: 0 done, 1 failed (or `check` found something), 2 wrong usage.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _fail("the database has no tables yet", "python -m alembic upgrade head")
         return _fail(f"the database refuses: {reason_of(error)}", "python -m app.manage check")
     (print_json if args.json else print_text)(data)
-    return 0
+    return 1 if data and args.handler is check.check else 0
 
 
 async def _run(args: argparse.Namespace) -> Any:

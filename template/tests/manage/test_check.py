@@ -1,5 +1,6 @@
 """`check`, `info`, and how commands fail."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,20 @@ from tests.manage.conftest import Manage
 NOWHERE = "127.0.0.1:1"
 
 
+def findings(manage: Manage, *arguments: str) -> list[dict[str, str]]:
+    """What is found; the exit code tells scripts whether there is something."""
+    outcome = manage("check", *arguments)
+    found: list[dict[str, str]] = json.loads(outcome.out)
+    assert outcome.exit_code == (1 if found else 0)
+    return found
+
+
 def ids(manage: Manage, *arguments: str) -> list[str]:
-    return [finding["id"] for finding in manage("check", *arguments).data]
+    return [finding["id"] for finding in findings(manage, *arguments)]
 
 
 def test_a_good_project_has_no_findings(manage: Manage) -> None:
-    assert manage("check").data == []
+    assert ids(manage) == []
     assert manage("check", json=False).out == "Nothing.\n"
 
 
@@ -24,13 +33,13 @@ def test_what_production_would_refuse_is_found_on_demand(
 ) -> None:
     monkeypatch.setenv("CORS_ORIGINS", "*")
     monkeypatch.setenv("REDIS_URL", "")
-    findings = {finding["id"]: finding for finding in manage("check", "--production").data}
-    assert findings.keys() >= {
+    found = {finding["id"]: finding for finding in findings(manage, "--production")}
+    assert found.keys() >= {
         "bcrypt_cost", "smtp_host", "cors_origins", "redis_url", "allowed_hosts", "environment"
     }  # fmt: skip
-    assert findings["bcrypt_cost"]["severity"] == "error"
-    assert findings["redis_url"]["severity"] == "warning"
-    assert findings["redis_url"]["fix"] == "set REDIS_URL in .env or the environment: name a Redis"
+    assert found["bcrypt_cost"]["severity"] == "error"
+    assert found["redis_url"]["severity"] == "warning"
+    assert found["redis_url"]["fix"] == "set REDIS_URL in .env or the environment: name a Redis"
 
 
 def test_production_that_would_not_start_is_explained(
@@ -72,14 +81,14 @@ def test_a_database_that_refuses_is_quoted(
 
 def test_a_weak_secret_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "password" * 5)
-    [finding] = manage("check").data
+    [finding] = findings(manage)
     assert (finding["id"], finding["severity"]) == ("jwt_secret", "warning")
     assert finding["fix"] == "python -m app.manage keys rotate"
 
 
 def test_a_pending_migration_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:///./new.db")
-    [finding] = manage("check").data
+    [finding] = findings(manage)
     assert finding["fix"] == "python -m alembic upgrade head"
     outcome = manage("user", "list")
     assert outcome.exit_code == 1
@@ -92,7 +101,7 @@ def test_what_does_not_answer_is_found(manage: Manage, monkeypatch: pytest.Monke
     monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
     monkeypatch.setenv("SMTP_PORT", "1")
     outcome = manage("check")
-    assert [finding["id"] for finding in outcome.data] == ["database", "redis", "smtp"]
+    assert [finding["id"] for finding in json.loads(outcome.out)] == ["database", "redis", "smtp"]
     assert "hidden" not in outcome.out
 
 
@@ -101,7 +110,7 @@ def test_a_mail_server_that_answers_is_fine(
 ) -> None:
     monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
     monkeypatch.setenv("SMTP_PORT", str(smtp_port))
-    assert manage("check").data == []
+    assert ids(manage) == []
 
 
 def test_info_shows_settings_without_secrets_and_without_a_database(
