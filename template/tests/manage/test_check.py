@@ -57,7 +57,7 @@ def test_a_wrong_setting_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatc
 def test_an_env_file_that_is_not_text_is_found(manage: Manage, project: Path) -> None:
     with (project / ".env").open("ab") as file:
         file.write(b"APP_NAME=caf\xe9\n")
-    [finding] = manage("check").data
+    [finding] = findings(manage)
     assert finding["message"] == ".env can't be read"
     assert finding["fix"] == "save it as UTF-8, readable by this user"
     for command in (["user", "list"], ["info"], ["keys", "list"], ["keys", "rotate"]):
@@ -71,7 +71,7 @@ def test_a_database_that_refuses_is_quoted(
 ) -> None:
     (project / "notes.txt").write_text("not a database\n" * 100)
     monkeypatch.setenv("DATABASE_URL", "sqlite:///./notes.txt")
-    [finding] = manage("check").data
+    [finding] = findings(manage)
     assert (finding["id"], finding["severity"]) == ("database", "error")
     assert finding["message"] == "the database of DATABASE_URL refuses: file is not a database"
     outcome = manage("user", "list")

@@ -82,15 +82,6 @@ def test_create_reads_a_password_from_stdin_and_does_not_repeat_it(
     assert login(api, "bob@example.com", PASSWORD).status_code == 200
 
 
-def test_a_password_that_is_not_text_is_refused(manage: Manage) -> None:
-    """In some locales Python hands undecodable bytes on as lone surrogates."""
-    for action in ("create", "set-password"):
-        manage("user", "create", "ada@example.com")
-        stdin = "Korrekt-\udcffHorse-9\n"
-        outcome = manage("user", action, "ada@example.com", "--password-stdin", stdin=stdin)
-        assert (outcome.exit_code, outcome.err) == (2, "error: the password is not valid UTF-8\n")
-
-
 @pytest.mark.parametrize(
     ("arguments", "stdin", "exit_code", "message"),
     [
@@ -122,7 +113,7 @@ def test_list_pages_in_order_of_registration(manage: Manage) -> None:
     for wrong in ("-1", "some", "9" * 10):
         refused = manage("user", "list", "--limit", wrong)
         assert (refused.exit_code, refused.out) == (2, "")
-        assert "--limit: must be a whole number" in refused.err
+        assert "--limit: not a whole number" in refused.err
 
 
 def test_deactivating_locks_out_at_once_and_activating_lets_in_again(
