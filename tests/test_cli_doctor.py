@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import FakeProject, plain
+from tests.conftest import FakeProject, authkit, plain
 
 from authkit import __version__
 
@@ -49,6 +49,14 @@ def install(project: FakeProject, name: str, version: str) -> None:
     metadata = packages / f"{name}-{version}.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+
+
+def test_away_from_the_project_it_says_where_the_commands_belong(project: FakeProject) -> None:
+    (project.root / ".env").chmod(0o644)
+    there = f"the commands are for {project.root}"
+
+    assert there not in project.run("doctor").err
+    assert there in authkit("doctor", cwd=project.root / "app").err
 
 
 def test_a_healthy_project_has_nothing_to_mend(project: FakeProject) -> None:

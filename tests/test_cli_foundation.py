@@ -1,6 +1,7 @@
 """The command line as a whole: help, versions, mistakes, completion, start-up."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -184,6 +185,58 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     os.close(writer)
 
     assert process.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["--help", "keys list", "keys list --json", "info --json"])
+def test_a_full_disk_under_the_output_is_no_traceback(fake: FakeProject, command: str) -> None:
+    fake.answer("manage keys", [{"kid": "0123456789abcdef", "use": "signing"}])
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [*AUTHKIT, *command.split()],
+            cwd=fake.root,
+            env=environ(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (process.returncode, process.stderr) == (1, "error: No space left on device\n")
+
+
+@pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_is_closed_is_no_traceback(fake: FakeProject, stream: str) -> None:
+    fake.answer("manage keys", [])
+    for command in ("keys rotate", "info --json", "token decode -"):
+        shell = f"{shlex.join(AUTHKIT)} {command} {stream}"
+        process = subprocess.run(
+            ["sh", "-c", shell],
+            cwd=fake.root,
+            env=environ(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert process.returncode == (2 if "decode" in command else 0)
+        assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("command", ["info", "new myapi", "new myapi --dry-run"])
+def test_a_directory_that_was_removed_is_no_traceback(tmp_path: Path, command: str) -> None:
+    shell = f"mkdir gone && cd gone && rmdir ../gone && {shlex.join(AUTHKIT)} {command}"
+    process = subprocess.run(
+        ["sh", "-c", shell],
+        cwd=tmp_path,
+        env=environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert process.returncode == 1
+    assert process.stderr.startswith("error: the current directory has been removed\n")
 
 
 def test_a_terminal_without_unicode_gets_an_answer(fake: FakeProject) -> None:

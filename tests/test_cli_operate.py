@@ -4,10 +4,11 @@ import json
 import re
 import socket
 import stat
+import subprocess
 from typing import Any
 
 import pytest
-from tests.conftest import ESCAPE, FakeProject, plain
+from tests.conftest import AUTHKIT, ESCAPE, FakeProject, environ, plain
 
 ADA: dict[str, Any] = {
     "id": "5f0c4a52-5d0c-4c0e-9a58-3c2f1d7e8b90",
@@ -150,8 +151,16 @@ def test_a_generated_password_is_shown_and_never_given_in_argv(project: FakeProj
 
     assert "password\tgenerated-1A" in created.out
     assert project.calls[-1]["args"] == [
-        *("user", "create", "ada@example.com", "--role", "admin", "--name", "Ada", "--json")
+        *("user", "create", "--role=admin", "--name=Ada", "--json", "--", "ada@example.com")
     ]
+
+
+def test_what_starts_with_a_dash_is_still_a_name_or_an_address(project: FakeProject) -> None:
+    """Anybody may register as `-x@example.com`; the operator must be able to lock them out."""
+    assert project.run("user", "deactivate", "--", "-x@example.com").code == 0
+    assert project.calls[-1]["args"][-2:] == ["--", "-x@example.com"]
+    assert project.run("user", "create", "a@example.com", "--name", "--role").code == 0
+    assert "--name=--role" in project.calls[-1]["args"]
 
 
 @pytest.mark.parametrize("action", ["create", "set-password"])
@@ -170,6 +179,22 @@ def test_a_given_password_travels_by_standard_input_alone(
 
 def test_no_password_on_standard_input_is_a_usage_error(project: FakeProject) -> None:
     assert project.run("user", "create", "ada@example.com", "--password-stdin").code == 2
+    assert project.calls == []
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_password_that_is_not_text_is_a_usage_error(project: FakeProject, locale: str) -> None:
+    """In the C locale Python reads undecodable bytes as surrogates, and would send others on."""
+    process = subprocess.run(
+        [*AUTHKIT, "user", "create", "ada@example.com", "--password-stdin"],
+        cwd=project.root,
+        env=environ({"LC_ALL": locale}),
+        input=b"Good\xffPassw0rd\n",
+        capture_output=True,
+        check=False,
+    )
+
+    assert (process.returncode, process.stderr) == (2, b"error: the password is not UTF-8\n")
     assert project.calls == []
 
 
@@ -252,6 +277,18 @@ def test_a_crash_in_the_project_is_named_without_its_traceback(project: FakeProj
     assert "Traceback" not in failed.err
     assert "ImportError: no notes" in failed.err
     assert ".venv/bin/python -m app.manage seed" in failed.err
+
+
+def test_what_the_database_said_is_quoted_not_the_link_below_it(project: FakeProject) -> None:
+    said = (
+        "Traceback (most recent call last):\n"
+        "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) disk I/O error\n"
+        "[SQL: SELECT 1]\n"
+        "(Background on this error at: https://sqlalche.me/e/21/e3q8)\n"
+    )
+    project.answer("manage seed", err=said, code=1)
+
+    assert "failed: sqlalchemy.exc.OperationalError: (sqlite3" in project.run("seed").err
 
 
 def test_output_that_is_not_json_is_named(project: FakeProject) -> None:
@@ -383,6 +420,13 @@ def test_serve_refuses_what_cannot_work(project: FakeProject) -> None:
     both = project.run("serve", "--reload", "--workers", "2")
     assert (both.code, project.calls) == (2, [])
 
+
+def test_serve_refuses_a_host_that_is_no_name(project: FakeProject) -> None:
+    refused = project.run("serve", "--host", "a..b")
+
+    assert refused.code == 2
+    assert refused.err.startswith("error: 'a..b' is not an address of this machine\n")
+
     said = "error: the settings are wrong:\n  JWT_SECRET: is empty\nhint: see .env.example\n"
     (project.root / "app" / "config.py").write_text("def load_settings(): raise ValueError")
     project.answer("manage info", err=said, code=1)
@@ -444,7 +488,11 @@ def test_info_works_without_an_environment_and_redacts(project: FakeProject) -> 
         "JWT_SECRET=canary-one\nSMTP_PASSWORD=canary-two\n"
         "DATABASE_URL=postgresql://ada:canary:three@four@db/app\n"
         "REDIS_URL=redis://:canary@cache/0\nACCESS_TOKEN_MINUTES=15\n"
+        "STRIPE_KEY=canary-five\nREPLICA_URL=postgresql://db/app?sslmode=require&password=canary-six\n"
     )
+    documented = re.sub(r"=.*", "=", env_file.read_text())
+    (project.root / ".env.example").write_text(documented)
+    env_file.write_text(env_file.read_text() + "UNHEARD_OF=canary-seven\n")
     assert stat.S_IMODE(env_file.stat().st_mode) == 0o600
     answer = project.run("info", "--json")
 
@@ -455,6 +503,8 @@ def test_info_works_without_an_environment_and_redacts(project: FakeProject) -> 
     assert "missing" in answer.json["problem"]
     assert answer.json["settings"]["ACCESS_TOKEN_MINUTES"] == "15"
     assert answer.json["settings"]["DATABASE_URL"] == "postgresql://ada:********@db/app"
+    replica = "postgresql://db/app?sslmode=require&password=********"
+    assert answer.json["settings"]["REPLICA_URL"] == replica
     assert "is missing" in project.run("info").err
 
 
@@ -468,3 +518,24 @@ def test_without_an_environment_a_command_says_how_to_make_it(project: FakeProje
     assert broken.code == 1
     assert ".venv is broken" in broken.err
     assert "python3 -m venv" in broken.err
+
+    python.unlink()
+    python.write_text("not a program")
+    python.chmod(0o755)
+    for command in ("seed", "serve", "test", "doctor"):
+        unusable = project.run(command)
+        assert unusable.code == 1
+        assert ".venv can't be started: Exec format error" in unusable.out + unusable.err
+
+
+def test_an_env_file_that_is_not_text_is_one_sentence(project: FakeProject) -> None:
+    (project.root / ".env").write_bytes(b"APP_NAME=caf\xe9\n")
+    for command in (["serve", "--workers", "2"], ["test"]):
+        refused = project.run(*command)
+        assert refused.code == 1
+        assert re.fullmatch(r"error: \S+/\.env can't be read\nhint: .*UTF-8.*\n", refused.err)
+
+    project.answer("manage info", err="error: .env can't be read\n", code=1)
+    known = project.run("info", "--json")
+    assert (known.code, known.json["settings"]) == (0, {})
+    assert project.run("doctor").code == 0

@@ -288,8 +288,12 @@ def test_a_token_is_good_until_the_second_it_expires(late: int, code: int, proje
     assert run("token", "decode", GOOD, "--at", at, "--leeway", "10", directory=project).code == 0
 
 
-def test_a_negative_leeway_is_refused(project: Path) -> None:
-    assert run("token", "decode", GOOD, "--leeway", "-1", directory=project).code == 2
+@pytest.mark.parametrize("leeway", ["-1", "86401", "9" * 400])
+def test_a_leeway_that_no_clock_needs_is_refused(project: Path, leeway: str) -> None:
+    refused = run("token", "decode", GOOD, "--leeway", leeway, directory=project)
+
+    assert refused.code == 2
+    assert "--leeway" in refused.err
 
 
 # --- output --------------------------------------------------------------------------------------

@@ -43,14 +43,14 @@ def test_a_time_to_live_is_written_as_people_write_it(
 ) -> None:
     assert issuing.run("token", "issue", "ada@example.com", "--ttl", ttl).code == 0
 
-    expected = ["token", "issue", "ada@example.com", "--ttl", str(seconds), "--json"]
+    expected = ["token", "issue", "--ttl", str(seconds), "--json", "--", "ada@example.com"]
     assert issuing.calls[-1]["args"] == expected
 
 
 def test_without_a_time_to_live_the_project_decides(issuing: FakeProject) -> None:
     issuing.run("token", "issue", "ada@example.com")
 
-    assert issuing.calls[-1]["args"] == ["token", "issue", "ada@example.com", "--json"]
+    assert issuing.calls[-1]["args"] == ["token", "issue", "--json", "--", "ada@example.com"]
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,8 @@ def test_kid_picks_from_a_set_and_odd_entries_are_passed_over(desk: Desk) -> Non
         {"kty": "future"},
         {"kty": ["RSA"]},
         {"kty": "oct", "k": "!"},
+        {"kty": "oct", "k": "é"},
+        {"kty": "oct", "k": ""},
         {"kty": "oct", "k": "AAAA", "alg": "none"},
         jwk(first, kid="first", use="enc"),
         "no object",

@@ -23,6 +23,9 @@ class Service:
     schemes: tuple[frozenset[str], frozenset[str]]
     """The URL schemes of each kind."""
 
+    example: str
+    """A URL, for a hint."""
+
     @property
     def url_option(self) -> str:
         return f"--{self.url_name}-url"
@@ -42,12 +45,14 @@ DATABASE: Final = Service(
     "Which database?",
     ("sqlite", "postgres"),
     (frozenset({"sqlite"}), frozenset({"postgres", "postgresql"})),
+    "postgresql://postgres@127.0.0.1:5432/myapi or sqlite:///./app.db",
 )
 LIMITS: Final = Service(
     "limits",
     "Where are rate limits counted?",
     ("memory", "redis"),
     (frozenset(), frozenset({"redis", "rediss"})),
+    "redis://127.0.0.1:6379/0",
 )
 
 Ask = Callable[[str, tuple[str, ...], str], str]
@@ -75,7 +80,7 @@ def given_url(service: Service, url: str | None) -> str | None:
     """The URL from the command line or, where it may hold a password, from the environment."""
     if not url:
         return os.environ.get(service.variable)
-    if split(service, url).password is not None:
+    if holds_password(split(service, url)):
         raise UsageError(
             f"{service.url_option} holds a password, which argv shows to everyone on this machine",
             f"put the URL into the variable {service.variable} and leave the option out",
@@ -83,9 +88,15 @@ def given_url(service: Service, url: str | None) -> str | None:
     return url
 
 
+def holds_password(parts: SplitResult) -> bool:
+    """Before the @, or among the parameters, where PostgreSQL and Redis take one too."""
+    return parts.password is not None or "passw" in parts.query.lower()
+
+
 def kind_of(service: Service, kind: str | None, url: str) -> str:
     """Which kind a URL is of; it must be the one that was asked for."""
-    scheme = split(service, url).scheme.partition("+")[0]
+    parts = split(service, url)
+    scheme = parts.scheme.partition("+")[0]
     for candidate, schemes in zip(service.kinds, service.schemes, strict=True):
         if scheme in schemes:
             if kind not in {None, candidate}:
@@ -93,6 +104,8 @@ def kind_of(service: Service, kind: str | None, url: str) -> str:
                     f"--{service.option} {kind} contradicts a URL that starts with {scheme}://",
                     f"leave out --{service.option}; the URL tells it",
                 )
+            if scheme == "sqlite" and (parts.netloc or parts.path in {"", "/", "/:memory:"}):
+                raise UsageError("a SQLite URL names a file", "sqlite:///./app.db")
             return candidate
     known = ", ".join(sorted(f"{scheme}://" for group in service.schemes for scheme in group))
     raise UsageError(
@@ -102,13 +115,14 @@ def kind_of(service: Service, kind: str | None, url: str) -> str:
 
 def split(service: Service, url: str) -> SplitResult:
     """A URL in its parts; its text never shows up in a message, since it may hold a password."""
+    unreadable = UsageError(f"the {service.url_name} URL can't be read", f"write {service.example}")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise UsageError(
-            f"the {service.url_name} URL can't be read", "a form like redis://127.0.0.1:6379/0"
-        ) from None
+        raise unreadable from None
+    if "://" not in url or not (parts.netloc or parts.path.strip("/")):
+        raise unreadable
     return parts
 
 
@@ -121,7 +135,7 @@ def answers(url: str, default_port: int) -> bool:
         address = (parts.hostname, parts.port or default_port)
         with socket.create_connection(address, timeout=CONNECT_SECONDS):
             return True
-    except OSError:
+    except (OSError, UnicodeError):  # nobody there, or no name at all: "a..b"
         return False
 
 

@@ -7,6 +7,7 @@ raises `AuthkitError`, and imports anything heavy inside the function, so that `
 stays fast.
 """
 
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -17,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from authkit import __version__, console
-from authkit.errors import INTERRUPTED, USAGE, AuthkitError
+from authkit.errors import FAILED, INTERRUPTED, USAGE, AuthkitError
 from authkit.help import Command, Group, did_you_mean
 from authkit.options import ProjectOption
 
@@ -94,12 +95,10 @@ def build() -> typer.Typer:
 
 def main() -> NoReturn:
     """Run the command line; the only place where a failure becomes a message and an exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A terminal that can't show "✓" gets "?", not a traceback.
-            stream.reconfigure(errors="replace")
+    prepare_streams()
     try:
         exit_code = build()(prog_name="authkit", standalone_mode=False)
+        sys.stdout.flush()
     except AuthkitError as failure:
         console.error(failure.message, failure.hint)
         exit_code = failure.exit_code
@@ -107,6 +106,8 @@ def main() -> NoReturn:
         exit_code = report_usage(failure)
     except typer.Abort:
         exit_code = INTERRUPTED
+    except OSError as failure:
+        exit_code = report_os_error(failure)
     if exit_code == INTERRUPTED:
         if sys.stderr.isatty():
             print(file=sys.stderr)  # the cursor stands behind the terminal's own "^C"
@@ -114,9 +115,29 @@ def main() -> NoReturn:
     sys.exit(exit_code or 0)
 
 
+def prepare_streams() -> None:
+    """Give what runs here three streams that work, whatever it was started with."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us: `>&-`, some service managers
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that can't show "✓" gets "?", not a traceback.
+            stream.reconfigure(errors="replace")
+
+
+def report_os_error(failure: OSError) -> int:
+    """A full disk, a missing permission: what the system says, and about which file."""
+    # What could not be written must not be tried again, and fail again, on the way out.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    where = f"{console.safe(failure.filename)}: " if failure.filename else ""
+    console.error(f"{where}{failure.strerror or failure}")
+    return FAILED
+
+
 def report_usage(failure: typer.TyperException) -> int:
     """A command line that could not be understood, in the form of every other failure."""
-    message = failure.format_message()
+    message = failure.format_message().replace(": Value error, ", ": ")
     unknown = getattr(failure, "option_name", "") if hasattr(failure, "possibilities") else ""
     if unknown:
         message = f"there is no option {unknown}"

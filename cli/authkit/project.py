@@ -31,7 +31,7 @@ class Project:
     @classmethod
     def find(cls, start: Path | None = None) -> "Project":
         """The project that contains `start`, or the current directory."""
-        origin = (start or Path.cwd()).absolute()
+        origin = from_here(start or Path())
         if not origin.is_dir():
             raise UsageError(f"there is no directory {origin}", "check the path after --project")
         for directory in (origin, *origin.parents):
@@ -50,9 +50,11 @@ class Project:
         if python.exists():
             return python
         # A link whose interpreter has been removed exists no more than a missing one.
-        state = "broken" if python.is_symlink() else "missing"
-        raise AuthkitError(
-            f"the project's environment {self.root / '.venv'} is {state}",
+        raise self.unusable("is broken" if python.is_symlink() else "is missing")
+
+    def unusable(self, state: str) -> AuthkitError:
+        return AuthkitError(
+            f"the project's environment {self.root / '.venv'} {state}",
             f"make it, in {self.root}: {MAKE_ENVIRONMENT}",
         )
 
@@ -67,16 +69,19 @@ class Project:
         self, args: Sequence[str], *, input: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the project's Python with `args` (`["-m", "alembic", …]`) in the project's root."""
-        return subprocess.run(
-            [str(self.python), *args],
-            cwd=self.root,
-            env=self.environ(),
-            input=input or "",
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        try:
+            return subprocess.run(
+                [str(self.python), *args],
+                cwd=self.root,
+                env=self.environ(),
+                input=input or "",
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+        except OSError as error:
+            raise self.unusable(f"can't be started: {error.strerror}") from None
 
     def exec(self, args: Sequence[str], *, extra_environ: dict[str, str] | None = None) -> NoReturn:
         """Become the project's Python: signals and the exit code then need no forwarding."""
@@ -85,15 +90,22 @@ class Project:
         sys.stdout.flush()
         sys.stderr.flush()
         os.chdir(self.root)
-        os.execve(command[0], command, environ)
+        try:
+            os.execve(command[0], command, environ)
+        except OSError as error:
+            raise self.unusable(f"can't be started: {error.strerror}") from None
 
-    def manage(self, *args: str, input: str | None = None) -> Any:
-        """What `python -m app.manage ARGS --json` answers; its failures become ours."""
-        result = self.run(["-m", "app.manage", *args, "--json"], input=input)
+    def manage(self, *args: str, operands: Sequence[str] = (), input: str | None = None) -> Any:
+        """What `python -m app.manage ARGS --json` answers; its failures become ours.
+
+        `operands` are texts that somebody chose: not even "--help" among them is an option.
+        """
+        after = ["--", *operands] if operands else []
+        result = self.run(["-m", "app.manage", *args, "--json", *after], input=input)
         if not result.stdout.strip():
             if result.returncode == 0:
                 return None
-            raise failure_of(result, f"python -m app.manage {' '.join(args)}")
+            raise failure_of(result, f"python -m app.manage {' '.join([*args, *operands])}")
         if result.stderr:
             sys.stderr.write(result.stderr)
         try:
@@ -108,7 +120,12 @@ class Project:
         """`.env`, overlaid by the environment, as the project itself reads them."""
         from dotenv import dotenv_values
 
-        values = dotenv_values(self.root / ".env", encoding="utf-8")
+        try:
+            values = dotenv_values(self.root / ".env", encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise AuthkitError(
+                f"{self.root / '.env'} can't be read", "save it as UTF-8, readable by this user"
+            ) from None
         return {k.upper(): v for k, v in values.items() if v is not None} | dict(os.environ)
 
     def answers(self) -> dict[str, Any]:
@@ -124,6 +141,16 @@ class Project:
         return answers
 
 
+def from_here(path: Path) -> Path:
+    """The path as an absolute one."""
+    try:
+        return path.absolute()
+    except FileNotFoundError:
+        raise AuthkitError(
+            "the current directory has been removed", "change into one that exists"
+        ) from None
+
+
 def failure_of(result: subprocess.CompletedProcess[str], command: str) -> AuthkitError:
     """What the project said about its failure: `error: …` and `hint: …`, or its last line."""
     said = in_our_words(result.stderr)
@@ -132,6 +159,9 @@ def failure_of(result: subprocess.CompletedProcess[str], command: str) -> Authki
         exit_code = USAGE if result.returncode == USAGE else FAILED
         return AuthkitError(labelled["error"].rstrip(), labelled["hint"] or "", exit_code)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
+    # SQLAlchemy ends what it says with a link; what the database said stands in the first line.
+    if lines and lines[-1].startswith("(Background on this error"):
+        lines = [line for line in lines if ".exc." in line or ">: " in line] or lines
     last = lines[-1] if lines else f"exit code {result.returncode}"
     if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
         return UsageError(last.rpartition(": error: ")[2])
@@ -143,4 +173,5 @@ def failure_of(result: subprocess.CompletedProcess[str], command: str) -> Authki
 def in_our_words(advice: str) -> str:
     """The project's plain commands as ours: they work wherever the user stands."""
     advice = advice.replace("python -m alembic upgrade head", "authkit migrate")
+    advice = advice.replace("python -m app.manage check", "authkit doctor")
     return re.sub(r"python -m app\.manage (?=(?:seed|user|token|keys)\b)", "authkit ", advice)

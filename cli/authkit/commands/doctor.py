@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import typer
@@ -40,11 +41,12 @@ def doctor(
       authkit doctor --production        before a deployment
       authkit doctor --json | jq -r '.[].fix'
     """
-    findings = list(examine(Project.find(project), production=production))
+    target = Project.find(project)
+    findings = list(examine(target, production=production))
     if json:
         console.print_json([finding._asdict() for finding in findings])
     else:
-        show(findings)
+        show(findings, target)
     if findings:
         raise typer.Exit(FAILED)
 
@@ -119,7 +121,10 @@ def environment(project: Project, *, production: bool) -> Iterator[Finding]:
 
 def workers(project: Project) -> Iterator[Finding]:
     """uvicorn takes its number of workers from WEB_CONCURRENCY; memory is not shared by them."""
-    settings = project.settings()
+    try:
+        settings = project.settings()
+    except AuthkitError:
+        return  # `application` has said so
     count = settings.get("WEB_CONCURRENCY", "1")
     if count.isdecimal() and int(count) > 1 and not settings.get("REDIS_URL"):
         message = f"each of the {count} workers counts its own rate limits"
@@ -173,7 +178,7 @@ def git(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 127, "", "")
 
 
-def show(findings: list[Finding]) -> None:
+def show(findings: list[Finding], project: Project) -> None:
     if not findings:
         console.success("Nothing to mend.")
         return
@@ -181,7 +186,8 @@ def show(findings: list[Finding]) -> None:
         console.finding(finding.severity, finding.message, finding.fix)
     errors = sum(finding.severity == "error" for finding in findings)
     warnings = len(findings) - errors
-    console.message(f"{counted(errors, 'error')}, {counted(warnings, 'warning')}")
+    where = "" if Path.cwd() == project.root else f"; the commands are for {project.root}"
+    console.message(f"{counted(errors, 'error')}, {counted(warnings, 'warning')}{where}")
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,6 +1,7 @@
 """`authkit info`: what this project is, without touching its database."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from authkit import __version__, console
@@ -8,9 +9,11 @@ from authkit.errors import AuthkitError
 from authkit.options import JsonOption, ProjectOption
 from authkit.project import Project
 
-SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN$|PRIVATE|API_?KEY", re.IGNORECASE)
+SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN$|PRIVATE|KEY|CREDENTIAL|DSN", re.IGNORECASE)
 # From the first colon of the user part to the last @: a password may hold either.
 URL_PASSWORD = re.compile(r"(://[^:/@]*:).*(@)")
+# PostgreSQL and Redis take one among the parameters, too.
+QUERY_PASSWORD = re.compile(r"([?&]\w*passw\w*=)[^&]*", re.IGNORECASE)
 SETTING_LINE = re.compile(r"^#?\s*([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 REDACTED = "********"
 
@@ -71,18 +74,26 @@ def choices(settings: dict[str, str]) -> dict[str, str]:
 
 def redacted(project: Project) -> dict[str, str]:
     """The settings as `.env` and the environment have them, for when the app can't say."""
-    effective = project.settings()
-    names = {
-        name
-        for file in (".env", ".env.example")
-        if (project.root / file).is_file()
-        for name in SETTING_LINE.findall((project.root / file).read_text(encoding="utf-8"))
+    try:
+        effective = project.settings()
+    except AuthkitError:
+        return {}
+    documented = setting_names(project.root / ".env.example")
+    names = documented | setting_names(project.root / ".env")
+    return {
+        name: redact(name, effective[name]) if name in documented else REDACTED
+        for name in sorted(names & effective.keys())
     }
-    return {name: redact(name, effective[name]) for name in sorted(names & effective.keys())}
+
+
+def setting_names(file: Path) -> set[str]:
+    if not file.is_file():
+        return set()
+    return set(SETTING_LINE.findall(file.read_text(encoding="utf-8", errors="replace")))
 
 
 def redact(name: str, value: str) -> str:
     """Enough to recognise a setting, not enough to use it."""
     if value and SECRET_NAME.search(name):
         return REDACTED
-    return URL_PASSWORD.sub(rf"\1{REDACTED}\2", value)
+    return QUERY_PASSWORD.sub(rf"\1{REDACTED}", URL_PASSWORD.sub(rf"\1{REDACTED}\2", value))

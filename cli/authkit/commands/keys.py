@@ -74,5 +74,5 @@ def remove(
     """
     target = Project.find(project)
     confirm_or_stop(f"Refuse every token that key {kid} signed?", yes=yes)
-    show(target.manage("keys", "remove", kid), as_json=json)
+    show(target.manage("keys", "remove", operands=[kid]), as_json=json)
     console.message("Restart the server: running processes still accept the old secret.")

@@ -10,7 +10,7 @@ import typer
 from authkit import console
 from authkit.errors import FAILED, AuthkitError, UsageError
 from authkit.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
-from authkit.project import Project
+from authkit.project import Project, in_our_words
 
 # A line of `alembic history --indicate-current`: "0001 -> 0002 (head) (current), add notes".
 HISTORY_LINE = re.compile(
@@ -184,7 +184,7 @@ def explained(project: Project, result: subprocess.CompletedProcess[str]) -> Aut
     """Alembic fails with a traceback; the project's own check knows the reason and the mend."""
     for finding in project.manage("check"):
         if finding["severity"] == "error" and finding["id"] != "migrations":
-            return AuthkitError(finding["message"], finding["fix"])
+            return AuthkitError(finding["message"], in_our_words(finding["fix"]))
     lines = (result.stdout + result.stderr).splitlines()
     reason = next((line for line in reversed(lines) if line.strip()), "no reason was given")
     return AuthkitError(

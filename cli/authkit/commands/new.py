@@ -109,9 +109,11 @@ def plan_from(
     from authkit import choices
     from authkit.generate import Answers
     from authkit.naming import project_name
+    from authkit.project import from_here
     from authkit.scaffold import Plan
 
-    target = Path(os.path.abspath(path))  # noqa: PTH100 (a link's own name is the project's)
+    # Not `resolve`: a link's own name is the project's.
+    target = Path(os.path.normpath(from_here(path)))
     name = project_name(target)
     question = put_question if ask else take_default
     database, database_url = choices.choose(

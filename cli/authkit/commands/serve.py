@@ -102,8 +102,8 @@ def ensure_free(host: str, port: int) -> None:
             if os.name != "nt":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except socket.gaierror:
-        raise UsageError(f"{host} is not an address of this machine", "try 127.0.0.1") from None
+    except (socket.gaierror, UnicodeError):  # not known, or no name at all: "a..b"
+        raise UsageError(f"{host!r} is not an address of this machine", "try 127.0.0.1") from None
     except OSError as failure:
         raise bind_error(host, port, failure) from None
 

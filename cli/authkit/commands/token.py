@@ -21,6 +21,9 @@ from authkit.tokens.report import Report, Verdict, Verification, examine
 from authkit.tokens.text import MAX_TOKEN_BYTES, Malformed, Token, decode_text, read_token
 from authkit.tokens.times import local, parse_duration, parse_time
 
+# A day is more than clocks differ by; with much more, nothing would ever be expired.
+MAX_LEEWAY = 86_400
+
 app = typer.Typer(
     no_args_is_help=True,
     help="""Explain a token, or issue one.
@@ -64,7 +67,14 @@ def decode(
         ),
     ] = None,
     leeway: Annotated[
-        int, typer.Option("--leeway", metavar="S", min=0, help="Seconds that clocks may differ by.")
+        int,
+        typer.Option(
+            "--leeway",
+            metavar="S",
+            min=0,
+            max=MAX_LEEWAY,
+            help="Seconds that clocks may differ by.",
+        ),
     ] = 0,
     claim: Annotated[
         str | None, typer.Option("--claim", metavar="NAME", help="Print this claim alone.")
@@ -127,7 +137,7 @@ def issue(
       curl -H "Authorization: Bearer $(authkit token issue ada@example.com)" $API/users/me
     """
     lifetime = [] if ttl is None else ["--ttl", str(parse_duration(ttl))]
-    issued = Project.find(project).manage("token", "issue", email, *lifetime)
+    issued = Project.find(project).manage("token", "issue", *lifetime, operands=[email])
     if as_json:
         console.print_json(issued)
         return
@@ -202,8 +212,8 @@ def _verification(
 def _settings(home: Project) -> dict[str, str]:
     try:
         return home.settings()
-    except (OSError, UnicodeDecodeError):
-        console.warning(f"{home.root / '.env'} can't be read; only the environment counts")
+    except AuthkitError as failure:
+        console.warning(f"{failure.message}; only the environment counts")
         return dict(os.environ)
 
 

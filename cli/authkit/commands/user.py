@@ -50,7 +50,7 @@ def create(
       authkit user create root@example.com --role admin
       authkit user create ada@example.com --password-stdin < password.txt
     """
-    options = ["--role", role, *(["--name", name] if name else [])]
+    options = [f"--role={role}", *([f"--name={name}"] if name else [])]
     user = manage_with_password(Project.find(project), "create", email, options, password_stdin)
     show_user(user, as_json=json)
 
@@ -96,7 +96,7 @@ def show(email: Email, project: ProjectOption = None, json: JsonOption = False) 
 
       authkit user show ada@example.com
     """
-    show_user(Project.find(project).manage("user", "show", email), as_json=json)
+    show_user(Project.find(project).manage("user", "show", operands=[email]), as_json=json)
 
 
 @app.command()
@@ -107,7 +107,7 @@ def activate(email: Email, project: ProjectOption = None, json: JsonOption = Fal
 
       authkit user activate ada@example.com
     """
-    show_user(Project.find(project).manage("user", "activate", email), as_json=json)
+    show_user(Project.find(project).manage("user", "activate", operands=[email]), as_json=json)
 
 
 @app.command()
@@ -123,7 +123,7 @@ def deactivate(
     """
     target = Project.find(project)
     confirm_or_stop(f"Lock {email} out?", yes=yes)
-    show_user(target.manage("user", "deactivate", email), as_json=json)
+    show_user(target.manage("user", "deactivate", operands=[email]), as_json=json)
 
 
 @app.command("set-role")
@@ -142,7 +142,8 @@ def set_role(
 
       authkit user set-role ada@example.com admin
     """
-    show_user(Project.find(project).manage("user", "set-role", email, role), as_json=json)
+    user = Project.find(project).manage("user", "set-role", operands=[email, role])
+    show_user(user, as_json=json)
 
 
 @app.command("set-password")
@@ -174,7 +175,7 @@ def sessions(email: Email, project: ProjectOption = None, json: JsonOption = Fal
 
       authkit user sessions ada@example.com
     """
-    answer = Project.find(project).manage("user", "sessions", email)
+    answer = Project.find(project).manage("user", "sessions", operands=[email])
     if json:
         console.print_json(answer)
         return
@@ -213,8 +214,8 @@ def revoke(
     target = Project.find(project)
     where = f"from session {session}" if session else "everywhere"
     confirm_or_stop(f"Sign {email} out {where}?", yes=yes)
-    only = ["--session", session] if session else []
-    answer = target.manage("user", "revoke", email, *only)
+    only = [f"--session={session}"] if session else []
+    answer = target.manage("user", "revoke", *only, operands=[email])
     if json:
         console.print_json(answer)
     else:
@@ -230,18 +231,24 @@ def manage_with_password(
     if password_stdin:
         options = [*options, "--password-stdin"]
         password = read_password()
-    user: dict[str, Any] = project.manage("user", action, email, *options, input=password)
+    user: dict[str, Any] = project.manage(
+        "user", action, *options, operands=[email], input=password
+    )
     return user
 
 
 def read_password() -> str:
     """The first line of standard input; in a terminal it is asked for and not shown."""
-    if console.is_interactive():
-        from getpass import getpass
+    try:
+        if sys.stdin.isatty():
+            from getpass import getpass
 
-        password = getpass("Password: ")
-    else:
-        password = sys.stdin.readline().rstrip("\r\n")
+            password = getpass("Password: ")
+        else:
+            password = sys.stdin.readline().rstrip("\r\n")
+        password.encode()  # in some locales, bytes that are no text arrive as lone surrogates
+    except UnicodeError:
+        raise UsageError("the password is not UTF-8") from None
     if not password:
         raise UsageError("standard input held no password", "authkit user … < password.txt")
     return password + "\n"

@@ -5,7 +5,6 @@ key used as an HMAC secret, or `alg: none`, therefore has nothing to hold on to.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -229,8 +228,8 @@ def _jwk_key(entry: dict[str, Any], name: str) -> Key | None:
 def _jwk_secret(value: str, name: str, kid: str | None, algorithm: str) -> Key | None:
     try:
         secret = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, or not ASCII
         return None
-    if algorithm not in HASHES:
+    if not secret or algorithm not in HASHES:
         return None
     return shared_secret(secret, name, kid=kid, algorithms=(algorithm,))
