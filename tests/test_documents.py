@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,14 @@ def test_links_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
 
     assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_a_fresh_project_has_what_its_readme_installs_with(myapi: Path) -> None:
+    """Everything is installed, so pip has nothing to fetch; but it has to be there."""
+    readme = (myapi / "README.md").read_text(encoding="utf-8")
+    (install,) = re.findall(r"^\| install \| `(.+)` \|", readme, re.MULTILINE)
+
+    subprocess.run([*install.split(), "--no-index"], cwd=myapi, check=True, capture_output=True)
 
 
 # ---- The walk-throughs ------------------------------------------------------------------------
