@@ -9,12 +9,10 @@ def print_json(data: Any) -> None:
 
 
 def print_text(data: Any) -> None:
-    """Print rows as a table, and one thing as `name: value` lines."""
+    """Print rows as a table, and one thing with a line for each of its facts."""
     rows = _rows(data)
     if rows is None:
-        width = max(map(len, data), default=0)
-        for name, value in data.items():
-            print(f"{name:<{width}}  {_text(value)}")
+        _print_facts(data)
     elif rows:
         _print_table(rows)
     else:
@@ -26,6 +24,16 @@ def _rows(data: Any) -> list[dict[str, Any]] | None:
     if isinstance(data, list):
         return data
     return next((value for value in data.values() if isinstance(value, list)), None)
+
+
+def _print_facts(facts: dict[str, Any], indent: str = "") -> None:
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            print(f"{indent}{name}")
+            _print_facts(value, indent + "  ")
+        else:
+            print(f"{indent}{name:<{width}}  {_text(value)}".rstrip())
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
@@ -41,4 +49,4 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 def _text(value: Any) -> str:
     if value is None:
         return "-"
-    return json.dumps(value) if isinstance(value, dict | list | bool) else str(value)
+    return json.dumps(value) if isinstance(value, list | bool) else str(value)

@@ -150,5 +150,10 @@ def test_wrong_settings_are_named(manage: Manage, monkeypatch: pytest.MonkeyPatc
 
 def test_text_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     print_text({"name": None, "isActive": True})
+    print_text({"settings": {"A": ["x"], "LONG": 1}, "last": "y"})
     print_text([{"a": 1, "long": "x"}, {"a": 22}])
-    assert capsys.readouterr().out == ("name      -\nisActive  true\na   long\n1   x\n22  -\n")
+    assert capsys.readouterr().out == (
+        "name      -\nisActive  true\n"
+        'settings\n  A     ["x"]\n  LONG  1\nlast      y\n'
+        "a   long\n1   x\n22  -\n"
+    )
