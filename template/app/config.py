@@ -98,7 +98,8 @@ def _check_host(host: str) -> str:
     return host.lower()
 
 
-def _check_key(secret: SecretStr) -> SecretStr:
+def check_key(secret: SecretStr) -> SecretStr:
+    """Accept what HS256 can sign with."""
     if not secret.get_secret_value().strip():
         raise ValueError("is empty; `python -m app.manage keys rotate` makes one")
     try:
@@ -126,7 +127,7 @@ Hosts = Annotated[list[Annotated[str, AfterValidator(_check_host)]], NoDecode, C
 Networks = Annotated[
     list[Annotated[Network, BeforeValidator(_parse_network)]], NoDecode, CommaSeparated
 ]
-Secret = Annotated[SecretStr, AfterValidator(_check_key)]
+Secret = Annotated[SecretStr, AfterValidator(check_key)]
 Secrets = Annotated[list[Secret], NoDecode, CommaSeparated]
 
 

@@ -7,9 +7,10 @@ from argparse import Namespace
 from typing import Final
 
 from dotenv import dotenv_values, set_key
+from pydantic import SecretStr
 
 from app.accounts.tokens import key_id
-from app.config import UNREADABLE_ENV_FILE
+from app.config import EXAMPLE_SECRET, UNREADABLE_ENV_FILE, check_key
 from app.manage.errors import CommandError
 
 ENV_FILE: Final = ".env"
@@ -28,9 +29,10 @@ def rotate(args: Namespace) -> list[dict[str, str]]:
     """Make a new signing secret. Sessions go on: the earlier ones still verify."""
     _refuse_environment()
     current, previous = _read()
-    if "," in current or current != current.strip():
+    keep = _may_verify(current)
+    if keep and ("," in current or current != current.strip()):
         raise _not_listable("holds a comma, or a space at an end")
-    if current:
+    if keep:
         # First the old one among the earlier ones: if this stops half-way, it still verifies.
         _write(PREVIOUS, ",".join([current, *(old for old in previous if old != current)]))
     _write(CURRENT, secrets.token_urlsafe(SECRET_BYTES))
@@ -61,6 +63,16 @@ def _read() -> tuple[str, list[str]]:
         raise CommandError(UNREADABLE_ENV_FILE) from None
     previous = (secret.strip() for secret in (values.get(PREVIOUS) or "").split(","))
     return values.get(CURRENT) or "", [secret for secret in previous if secret]
+
+
+def _may_verify(secret: str) -> bool:
+    """Tell whether a secret may go on verifying: not the example, which everybody knows, nor one
+    that the settings refuse, since rotating is the mend that they name."""
+    try:
+        check_key(SecretStr(secret))
+    except ValueError:
+        return False
+    return secret != EXAMPLE_SECRET
 
 
 def _refuse_environment() -> None:

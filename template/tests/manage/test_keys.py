@@ -2,11 +2,13 @@
 
 import stat
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 from dotenv import dotenv_values
 
 from app.accounts.tokens import key_id
+from app.config import EXAMPLE_SECRET
 from tests.manage.conftest import Manage
 
 
@@ -76,11 +78,27 @@ def test_a_secret_in_the_environment_is_rotated_there(
 
 
 def test_a_secret_with_a_comma_can_not_become_an_earlier_one(manage: Manage, project: Path) -> None:
-    (project / ".env").write_text("JWT_SECRET=with,comma\n")
+    secret = f"{token_urlsafe(32)},{token_urlsafe(32)}"
+    (project / ".env").write_text(f"JWT_SECRET={secret}\n")
     outcome = manage("keys", "rotate")
     assert outcome.exit_code == 1
-    assert "with,comma" not in outcome.err
-    assert (project / ".env").read_text() == "JWT_SECRET=with,comma\n"
+    assert secret not in outcome.err
+    assert (project / ".env").read_text() == f"JWT_SECRET={secret}\n"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [EXAMPLE_SECRET, f"ssh-rsa {token_urlsafe(48)}", "   "],
+    ids=["example", "a key pair's half", "blank"],
+)
+def test_a_secret_that_may_not_verify_is_replaced_and_not_kept(
+    manage: Manage, project: Path, secret: str
+) -> None:
+    """Rotating is the mend that production names for it; it must not need another one."""
+    (project / ".env").write_text(f"JWT_SECRET='{secret}'\n")
+    assert [key["use"] for key in manage("keys", "rotate").data] == ["signing"]
+    new, previous = secrets_in(project)
+    assert (len(new), previous) == (64, [""])
 
 
 @pytest.mark.parametrize(
