@@ -117,7 +117,10 @@ def test_an_open_env_file(project: FakeProject, mode: int) -> None:
 def test_env_in_the_repository(project: FakeProject) -> None:
     git(project.root, "add", "--force", ".env")
 
-    assert findings(project)["env-tracked"].startswith("git rm --cached .env")
+    mend = findings(project)["env-tracked"]
+    assert mend.startswith("git rm --cached .env")
+    assert "authkit keys rotate" in mend
+    assert "authkit keys remove" in mend  # until then what was published still verifies
 
 
 def test_env_that_git_does_not_ignore(project: FakeProject) -> None:

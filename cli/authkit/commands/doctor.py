@@ -92,7 +92,9 @@ def secrets(project: Project) -> Iterator[Finding]:
             "env-tracked",
             "error",
             ".env is in the git repository, and so are its secrets",
-            "git rm --cached .env && git commit -m 'Untrack .env' && authkit keys rotate",
+            # A rotation alone would go on accepting what whoever read the repository can sign.
+            "git rm --cached .env && git commit -m 'Untrack .env' && authkit keys rotate"
+            "  # then refuse the published secret: authkit keys remove KID",
         )
     elif git(project, "check-ignore", "--quiet", ".env").returncode != 0:
         message = "git does not ignore .env; the next `git add .` would take its secrets along"
