@@ -1,7 +1,8 @@
 """`authkit update`: from a wheel, offline, in another home than the project was made in.
 
-The next version is cut from this repository by its own release script, with a few changes to the
-template that stand for what an update can bring.
+The next two versions are cut from this repository by its own release script, with a few changes to
+the template that stand for what an update can bring. Projects of earlier releases, as far as there
+are any in `releases/`, come from what those contained.
 """
 
 import asyncio
@@ -25,7 +26,10 @@ from authkit.environment import find_uv
 
 REPOSITORY = Path(__file__).parent.parent
 MAJOR, MINOR, _ = bundle.version_key(__version__)
-NEXT = f"{MAJOR}.{MINOR + 1}.0"
+MIDDLE, NEXT = f"{MAJOR}.{MINOR + 1}.0", f"{MAJOR}.{MINOR + 2}.0"
+ARCHIVES = [path.name.removesuffix(".tar.xz") for path in REPOSITORY.glob("releases/*.tar.xz")]
+EARLIER = sorted(ARCHIVES, key=bundle.version_key)
+OLDEST = [*EARLIER, __version__][0]
 COMBINATIONS = [(d, limits) for d in ("sqlite", "postgres") for limits in ("memory", "redis")]
 
 ENTRY = f"- A line about {NEXT}, for whoever updates."
@@ -120,7 +124,7 @@ def cache() -> str:
 
 @pytest.fixture(scope="module")
 def next_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This repository, one release later."""
+    """This repository, two releases later."""
     source = tmp_path_factory.mktemp("next") / "authkit"
     tracked = git(REPOSITORY, "ls-files", "-co", "--exclude-standard").splitlines()
     for name in filter(lambda name: os.path.lexists(REPOSITORY / name), tracked):
@@ -128,23 +132,29 @@ def next_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy2(REPOSITORY / name, source / name, follow_symlinks=False)
     git(source, "init", "--quiet")
     commit(source, "The last release")
-    changelog = source / "CHANGELOG.md"
-    if "## Unreleased" not in changelog.read_text():
-        edit(changelog, f"## {__version__}", f"## Unreleased\n\n{ENTRY}\n\n## {__version__}")
-    else:
-        edit(changelog, "## Unreleased\n", f"## Unreleased\n\n{ENTRY}\n")
-    script = REPOSITORY / "scripts" / "release.py"
-    subprocess.run(
-        [sys.executable, script, NEXT, "--previous", "HEAD", "--repository", source], check=True
-    )
+    if "## Unreleased" not in (source / "CHANGELOG.md").read_text():
+        edit(source / "CHANGELOG.md", f"## {__version__}", f"## Unreleased\n\n## {__version__}")
+    release(source, MIDDLE)
+    (source / "template" / "MIDDLE.md").write_text(f"# Only {MIDDLE} has this\n")
+    commit(source, f"Release {MIDDLE}")
+    edit(source / "CHANGELOG.md", f"## {MIDDLE}", f"## Unreleased\n\n{ENTRY}\n\n## {MIDDLE}")
+    release(source, NEXT)
     change_template(source / "template")
     return source
 
 
+def release(source: Path, version: str) -> None:
+    script = REPOSITORY / "scripts" / "release.py"
+    options = (version, "--previous", "HEAD", "--repository", source)
+    subprocess.run([sys.executable, script, *options], check=True)
+
+
 def change_template(template: Path) -> None:
-    """A new file, a removed and a renamed one, two edits in one file, a setting, a migration."""
+    """A new file, removed ones and a renamed one, two edits in one file, a setting, a migration."""
     (template / "NEWS.md").write_text(f"# What {NEXT} brings\n")
-    (template / ".gitattributes").unlink(missing_ok=True)
+    (template / "MIDDLE.md").unlink()
+    (template / ".vscode" / "extensions.json").unlink()
+    (template / ".vscode" / "settings.json").rename(template / ".vscode" / "recommended.json")
     (template / "app/errors.py").write_text(
         "# The first line is new.\n" + (template / "app/errors.py").read_text() + "# So is this.\n"
     )
@@ -169,12 +179,32 @@ def next_authkit(next_source: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return NextAuthkit(python, scratch / "home")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a project of this version, committed; no environment."""
-    made = authkit("new", "myapi", "--no-install", "-y", cwd=tmp_path)
-    assert made.code == 0, made.err
-    return tmp_path / "myapi"
+    directory = tmp_path_factory.mktemp("made")
+    result = authkit("new", "myapi", "--no-install", "-y", cwd=directory)
+    assert result.code == 0, result.err
+    return directory / "myapi"
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Path:
+    """That project, to be changed."""
+    return Path(shutil.copytree(made, tmp_path / "myapi", symlinks=True))
+
+
+def released(version: str, *args: str, cwd: Path, env: Mapping[str, str] | None = None) -> Path:
+    """`authkit new` with the template of that release: the project as it was made then."""
+    code = (
+        "import sys; from functools import partial; from authkit import cli, generate, scaffold;"
+        "scaffold.render = partial(generate.render, version=sys.argv.pop(1)); cli.main()"
+    )
+    command = [sys.executable, "-c", code, version, "new", "myapi", *args]
+    subprocess.run(command, check=True, cwd=cwd, env=environ(env), stdin=subprocess.DEVNULL)
+    project = cwd / "myapi"
+    assert f"_commit: v{version}\n" in (project / ".copier-answers.yml").read_text()
+    return project
 
 
 def files_of(project: Path) -> dict[str, tuple[int, bytes]]:
@@ -201,24 +231,28 @@ def test_an_untouched_project_becomes_a_fresh_one_byte_for_byte(
     assert result.json["newSettings"] == {"NOVELTY": "5"}
     assert result.json["conflicts"] == []
     assert (result.json["from"], result.json["to"]) == (__version__, NEXT)
+    kinds = {change["path"]: change["kind"] for change in result.json["changes"]}
+    assert kinds["NEWS.md"] == "added"
+    assert kinds[".vscode/extensions.json"] == "removed"
+    assert kinds[".vscode/recommended.json"] == "renamed"
 
 
-def test_every_earlier_release_can_be_updated(tmp_path: Path, next_authkit: NextAuthkit) -> None:
-    """Projects of each archived release, as they were made then."""
-    for version, _ in bundle.sorted_releases(REPOSITORY, __version__):
-        project = tmp_path / version
-        code = (
-            "import sys, pathlib; from authkit.generate import *; place_template();"
-            "render(pathlib.Path(sys.argv[1]), Answers('old-one', 'sqlite', 'memory'), sys.argv[2])"
-        )
-        environment = environ({"HOME": str(next_authkit.home)})
-        command = [str(next_authkit.python), "-c", code, str(project), version]
-        subprocess.run(command, check=True, env=environment)
-        git(project, "init", "--quiet")
-        commit(project)
+@pytest.mark.parametrize(("database", "limits"), [COMBINATIONS[0], COMBINATIONS[-1]])
+@pytest.mark.parametrize("version", EARLIER)
+def test_a_project_of_an_earlier_release_becomes_one_of_this_version(
+    tmp_path: Path, version: str, database: str, limits: str
+) -> None:
+    choices = ("--database", database, "--limits", limits, "--no-install")
+    project = released(version, *choices, cwd=tmp_path)
+    (tmp_path / "fresh").mkdir()
+    assert authkit("new", "myapi", *choices, cwd=tmp_path / "fresh").code == 0
+    assert authkit("update", "--check", cwd=project).code == 3
 
-        assert next_authkit("update", cwd=project).code == 0
-        assert f"_commit: v{NEXT}" in (project / ".copier-answers.yml").read_text()
+    result = authkit("update", "--json", cwd=project)
+
+    assert result.code == 0, result.err
+    assert (result.json["from"], result.json["to"]) == (version, __version__)
+    assert files_of(project) == files_of(tmp_path / "fresh" / "myapi")
 
 
 class TestCheck:
@@ -253,13 +287,12 @@ class TestDryRun:
         result = next_authkit("update", "--dry-run", cwd=project)
 
         assert result.code == 0, result.err
-        rows = dict(re.findall(r"^would be (\w+)\t(\S+)", result.out, re.MULTILINE))
         kinds = {
             path: kind
             for kind, path in re.findall(r"^would be (\w+)\t(\S+)", result.out, re.MULTILINE)
         }
-        assert rows, result.out
         assert kinds["NEWS.md"] == "added"
+        assert "requirements.txt" not in kinds, "what was deleted stays deleted"
         assert kinds[".env.example"] == "changed"
         assert kinds["app/errors.py"] == "conflicting"
         assert ENTRY in result.err
@@ -322,6 +355,40 @@ class TestRefusals:
 
         self.check(next_authkit("update", "--to", __version__, cwd=project), "git revert")
 
+    def test_a_merge_under_way(self, project: Path, next_authkit: NextAuthkit) -> None:
+        """Committing the update would also conclude the merge; giving that up, undo the update."""
+        git(project, "checkout", "--quiet", "-b", "other")
+        git(project, "commit", "--quiet", "--allow-empty", "--message", "theirs")
+        git(project, "checkout", "--quiet", "-")
+        git(project, "merge", "--quiet", "--no-ff", "--no-commit", "other")
+
+        self.check(next_authkit("update", cwd=project), "a merge is under way", "merge --abort")
+
+    def test_a_repository_that_git_refuses(self, project: Path, next_authkit: NextAuthkit) -> None:
+        (project / ".git/config").write_text("[broken\n")
+
+        result = next_authkit("update", cwd=project)
+
+        assert result.code == 1
+        assert "git refuses: " in result.err
+        assert "git init" not in result.err
+
+    @pytest.mark.parametrize(
+        ("old", "new", "words"),
+        [
+            ("database: sqlite", "database: mysql", "'mysql' is not in"),
+            ("database: sqlite\n", "", "lacks the answer 'database'"),
+            ("project_name: myapi", "project_name: My API", "Write it like my-api"),
+        ],
+    )
+    def test_answers_that_were_changed(
+        self, project: Path, next_authkit: NextAuthkit, old: str, new: str, words: str
+    ) -> None:
+        edit(project / ".copier-answers.yml", old, new)
+        commit(project)
+
+        self.check(next_authkit("update", cwd=project), words, ".copier-answers.yml")
+
 
 def test_a_conflict_shows_both_sides_and_is_exit_code_4(
     project: Path, next_authkit: NextAuthkit
@@ -344,11 +411,21 @@ def test_a_conflict_shows_both_sides_and_is_exit_code_4(
     assert not (project / "NEWS.md").exists()
 
 
-def test_to_an_intermediate_version(project: Path, next_authkit: NextAuthkit) -> None:
-    result = next_authkit("update", "--to", f"v{NEXT}", "--json", cwd=project)
+def test_to_an_intermediate_version_and_on_from_there(
+    project: Path, next_authkit: NextAuthkit
+) -> None:
+    result = next_authkit("update", "--to", f"v{MIDDLE}", "--json", cwd=project)
 
     assert result.code == 0, result.err
-    assert result.json["to"] == NEXT
+    assert result.json["to"] == MIDDLE
+    assert ENTRY not in result.json["changelog"]
+    assert (project / "MIDDLE.md").is_file()
+    assert not (project / "NEWS.md").exists()
+
+    commit(project)
+    assert next_authkit("update", cwd=project).code == 0
+    assert not (project / "MIDDLE.md").exists()
+    assert (project / "NEWS.md").is_file()
 
 
 def test_the_template_s_own_migration_is_in_one_line_with_the_owner_s(
@@ -364,6 +441,142 @@ def test_the_template_s_own_migration_is_in_one_line_with_the_owner_s(
     assert head_revision(project) == "next_one"
 
 
+def test_ctrl_c_while_files_are_written_waits_until_they_are(
+    project: Path, next_authkit: NextAuthkit, tmp_path: Path
+) -> None:
+    """A terminal sends it to authkit and to git alike."""
+    (tmp_path / "bin").mkdir()
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.write_text(
+        '#!/bin/sh\ncase "$*" in "read-tree -m -u "*) kill -INT $PPID $$;; esac\n'
+        f'exec {shutil.which("git")} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    path = f"{wrapper.parent}{os.pathsep}{os.environ['PATH']}"
+
+    result = next_authkit("update", cwd=project, env={"PATH": path})
+
+    assert result.code == 130, result.err
+    assert "staged" in result.err
+    assert git(project, "diff", "--name-only") == ""
+    assert "NEWS.md" in git(project, "diff", "--cached", "--name-only")
+
+
+class TestFollowUp:
+    """Environment, migrations, tests: what is done, what is left, what is said of it."""
+
+    @pytest.fixture
+    def scripted(self, project: Path) -> Path:
+        """A project with an environment that answers by a script and notes how it was called."""
+        (project / "requirements-dev.txt").write_text("# nothing\n")
+        commit(project)
+        (project / ".venv/bin").mkdir(parents=True)
+        (project / ".venv/pyvenv.cfg").write_text("version = 3.11.0\n")
+        self.script(project)
+        return project
+
+    def script(self, project: Path, **answers: str) -> None:
+        commands = {
+            "check": "*--check-heads*",
+            "current": "*alembic?current*",
+            "upgrade": "*upgrade?head*",
+            "tests": "*pytest*",
+        }
+        known = {"check": "exit 1", "current": "echo '0001 (head)'"} | answers
+        cases = "".join(f"{commands[name]}) {answer};;\n" for name, answer in known.items())
+        python = project / ".venv/bin/python"
+        python.write_text(f'#!/bin/sh\necho "$*" >> .venv/calls\ncase "$*" in\n{cases}esac\n')
+        python.chmod(0o755)
+
+    def calls(self, project: Path) -> str:
+        return (project / ".venv/calls").read_text()
+
+    def test_all_goes_well(self, scripted: Path, next_authkit: NextAuthkit) -> None:
+        result = next_authkit("update", cwd=scripted)
+
+        assert result.code == 0, result.err
+        assert "✓ Up to date" in result.err
+        assert "-m alembic upgrade head" in self.calls(scripted)
+        undo = "or take it all back: authkit migrate --to 0001 && git reset --hard"
+        assert undo in result.err, "without its file a revision of the database has no way back"
+
+    @pytest.mark.parametrize("name", ["ENVIRONMENT", "environment"])
+    def test_production_is_never_migrated(
+        self, scripted: Path, next_authkit: NextAuthkit, name: str
+    ) -> None:
+        """Settings are read in either case, as the project reads them."""
+        result = next_authkit("update", cwd=scripted, env={name: "production"})
+
+        assert result.code == 0, result.err
+        assert "upgrade" not in self.calls(scripted)
+        assert "production's settings" in result.err
+        assert "\n  authkit migrate\n" in result.err
+        assert "or take it all back: git reset --hard" in result.err
+        assert "✓ Merged; the changes are staged" in result.err
+
+    @pytest.mark.parametrize(
+        ("answers", "said", "left"),
+        [
+            ({"current": "exit 1"}, "alembic current", ["authkit migrate", "authkit test"]),
+            ({"upgrade": "exit 1"}, "alembic upgrade", ["authkit migrate", "authkit test"]),
+            ({"tests": "exit 1"}, "tests fail", ["authkit test"]),
+        ],
+    )
+    def test_a_step_that_fails_is_left_to_do_with_the_rest(
+        self,
+        scripted: Path,
+        next_authkit: NextAuthkit,
+        answers: dict[str, str],
+        said: str,
+        left: list[str],
+    ) -> None:
+        self.script(scripted, **answers)
+
+        result = next_authkit("update", "--json", cwd=scripted)
+
+        assert result.code == 1
+        assert said in result.err
+        assert result.json["leftToDo"][:-1] == left
+        assert (scripted / "NEWS.md").is_file(), "the merge stands"
+
+    def test_ctrl_c_leaves_the_rest_to_do(self, scripted: Path, next_authkit: NextAuthkit) -> None:
+        self.script(scripted, upgrade="kill -INT $PPID; sleep 60")
+
+        result = next_authkit("update", "--json", cwd=scripted)
+
+        assert result.code == 130
+        assert result.json["done"] == ["environment"]
+        assert result.json["leftToDo"][:-1] == ["authkit migrate", "authkit test"]
+
+    def test_an_owner_without_our_lock(self, scripted: Path, next_authkit: NextAuthkit) -> None:
+        (scripted / "requirements-dev.txt").unlink()
+        commit(scripted)
+
+        result = next_authkit("update", "--json", cwd=scripted)
+
+        assert result.code == 0, result.err
+        assert result.json["done"] == ["migrations", "tests"]
+        assert "pyproject.toml" in result.json["leftToDo"][0]
+
+    def test_a_directory_that_is_no_environment(
+        self, scripted: Path, next_authkit: NextAuthkit
+    ) -> None:
+        (scripted / ".venv/pyvenv.cfg").unlink()
+
+        result = next_authkit("update", "--json", cwd=scripted)
+
+        assert result.code == 0, result.err
+        assert result.json["done"] == []
+        assert "requirements-dev.txt" in result.json["leftToDo"][0]
+
+    def test_what_is_left_to_do_can_be_typed_from_elsewhere(
+        self, project: Path, next_authkit: NextAuthkit, tmp_path: Path
+    ) -> None:
+        result = next_authkit("update", "--project", "myapi", "--json", cwd=tmp_path)
+
+        assert result.json["leftToDo"][0] == "cd myapi"
+
+
 class TestLivingProject:
     """A project whose owner has built on it: everything of theirs stays, and it all still works."""
 
@@ -375,8 +588,7 @@ class TestLivingProject:
             url = services.database_named(f"authkit_{secrets.token_hex(6)}")
             urls = {"AUTHKIT_DATABASE_URL": url, "AUTHKIT_REDIS_URL": services.require_redis()}
         options = ("--database", database, "--limits", limits)
-        made = authkit("new", "myapi", *options, cwd=tmp_path, env=urls)
-        assert made.code == 0, made.err
+        released(OLDEST, *options, cwd=tmp_path, env=urls)
         live_in(tmp_path / "myapi")
         yield tmp_path / "myapi"
         if urls:

@@ -16,6 +16,7 @@ from typing import Final
 
 from authkit import __version__, bundle
 from authkit.errors import AuthkitError
+from authkit.project import MARKER
 
 TEMPLATE_SOURCE: Final = f"~/.local/share/authkit/{bundle.BUNDLE_NAME}"
 """What `_src_path` says in the answers file. Not XDG_DATA_HOME: it differs between colleagues."""
@@ -47,9 +48,14 @@ def render(destination: Path, answers: Answers, version: str = __version__) -> N
                 overwrite=True,
                 quiet=True,
             )
+        except ValueError as error:
+            raise AuthkitError(
+                f"template {version} can't be rendered: {error}", f"correct it in {MARKER}"
+            ) from error
         except (CopierError, OSError) as error:
             # A failure of git's is an OSError of plumbum's, with git's words in `stderr`.
-            reason = str(getattr(error, "stderr", "") or error).strip().splitlines()[-1]
+            said = str(getattr(error, "stderr", "") or error).strip() or type(error).__name__
+            reason = said.splitlines()[-1]
             raise AuthkitError(
                 f"template {version} can't be rendered: {reason}",
                 "nothing was left behind; make sure that there is room on the disk",

@@ -126,7 +126,7 @@ class Project:
             raise AuthkitError(
                 f"{self.root / '.env'} can't be read", "save it as UTF-8, readable by this user"
             ) from None
-        return {k.upper(): v for k, v in values.items() if v is not None} | dict(os.environ)
+        return {k.upper(): v for k, v in [*values.items(), *os.environ.items()] if v is not None}
 
     def answers(self) -> dict[str, Any]:
         """The answers that the project was made with, and the version of its template."""

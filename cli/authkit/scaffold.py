@@ -268,7 +268,7 @@ def os_failures_explained(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def stop_signals_raised() -> Iterator[None]:
+def stop_signals_raised(outcome: str = "nothing was left behind") -> Iterator[None]:
     """Make SIGTERM and SIGHUP unwind like Ctrl-C does, and let no second one stop the undoing."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -277,7 +277,7 @@ def stop_signals_raised() -> Iterator[None]:
         if signum == signal.SIGINT:
             raise KeyboardInterrupt
         name = signal.Signals(signum).name
-        raise AuthkitError(f"stopped by {name}; nothing was left behind", exit_code=128 + signum)
+        raise AuthkitError(f"stopped by {name}; {outcome}", exit_code=128 + signum)
 
     names = ("SIGINT", "SIGTERM", "SIGHUP")
     caught = [getattr(signal, name) for name in names if hasattr(signal, name)]

@@ -1,26 +1,43 @@
 """Updating a project to another version of its template, offline, from the installed wheel."""
 
+import os
 import re
+import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from packaging.version import InvalidVersion, Version
 
 from authkit import __version__, changelog, console, environment, lock, merge
-from authkit.errors import AuthkitError, UsageError
+from authkit.errors import INTERRUPTED, AuthkitError, UsageError
 from authkit.generate import TEMPLATE_SOURCE, Answers, place_template, render
 from authkit.merge import Change, Merge, Scratch
 from authkit.project import MARKER, Project, failure_of
 from authkit.repository import Repository
+from authkit.scaffold import stop_signals_raised
 from authkit.suite import test_services
 
 SETTING_LINE: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 MIGRATE: Final = "authkit migrate"
 TEST: Final = "authkit test"
+UNDO: Final = "git reset --hard"
+
+UNDER_WAY: Final = {
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+}
+"""What git keeps while it waits for its user in the middle of something (gitrepository-layout)."""
+
+STEPS: Final = ("environment", "migrations", "tests")
 
 
 @dataclass(frozen=True)
@@ -48,8 +65,13 @@ class Report:
     done: list[str] = field(default_factory=list)
     """Of environment, migrations and tests: what was brought up to date."""
     left_to_do: list[str] = field(default_factory=list)
+    undo: str = UNDO
     problem: AuthkitError | None = None
     """Why a step after the merge failed; the merge stands."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self.done == list(STEPS)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +86,7 @@ class Report:
             "newSettings": self.new_settings,
             "done": self.done,
             "leftToDo": self.left_to_do,
+            "undo": self.undo,
         }
 
 
@@ -121,7 +144,12 @@ def require_known(current: str, known: tuple[str, ...]) -> None:
 
 def require_clean(repository: Repository) -> None:
     """An update must be separable from the owner's own work, and git must be able to undo it."""
-    if repository.attempt("rev-parse", "--is-inside-work-tree").returncode != 0:
+    inside = repository.attempt("rev-parse", "--is-inside-work-tree")
+    if inside.returncode != 0:
+        above = (repository.directory, *repository.directory.parents)
+        if any((directory / ".git").exists() for directory in above):
+            # It is one, of another owner or damaged: git says which, and how to go on.
+            raise AuthkitError(f"git refuses: {inside.stderr.decode(errors='replace').strip()}")
         raise AuthkitError(
             f"{repository.directory} is no git repository, so an update could not be undone",
             "git init && git add --all && git commit -m 'Before the update'",
@@ -130,6 +158,12 @@ def require_clean(repository: Repository) -> None:
         raise AuthkitError(
             "the repository has no commit yet", "git add --all && git commit -m 'Before the update'"
         )
+    git_directory = repository.directory / repository.line("rev-parse", "--git-dir")
+    for name, what in UNDER_WAY.items():
+        if (git_directory / name).exists():
+            raise AuthkitError(
+                f"a {what} is under way", f"finish it, or give it up: git {what} --abort"
+            )
     if repository.git("status", "--porcelain"):
         raise AuthkitError(
             "the working tree has changes that are not committed",
@@ -143,7 +177,10 @@ def prepared(project: Project, versions: Versions) -> Iterator[tuple[Report, Mer
     repository = Repository(project.root)
     require_clean(repository)
     try:
-        with merge.scratch_for(repository, versions.target) as scratch:
+        with (
+            stop_signals_raised("nothing was changed"),
+            merge.scratch_for(repository, versions.target) as scratch,
+        ):
             before, after = (
                 render_beside(scratch, project, version)
                 for version in (versions.current, versions.target)
@@ -168,11 +205,13 @@ def render_beside(scratch: Scratch, project: Project, version: str) -> Path:
     """The untouched project of that version, with this project's answers."""
     answers = project.answers()
     directory = scratch.directory / "rendered" / version
-    chosen = Answers(
-        str(answers.get("project_name", project.root.name)),
-        str(answers.get("database", "sqlite")),
-        str(answers.get("limits", "memory")),
-    )
+    try:
+        chosen = Answers(**{name.name: str(answers[name.name]) for name in fields(Answers)})
+    except KeyError as missing:
+        raise AuthkitError(
+            f"{MARKER} lacks the answer {missing}",
+            f"put it back; `git log -p -- {MARKER}` shows what it was",
+        ) from None
     render(directory, chosen, version)
     return directory
 
@@ -197,41 +236,77 @@ def new_settings(before: Path, after: Path) -> dict[str, str]:
 def update(project: Project, versions: Versions) -> Report:
     """Merge; then, unless a person has to resolve conflicts first, bring all else up to date."""
     require_clean(Repository(project.root))
-    with console.step("merge"), prepared(project, versions) as (report, result):
+    with (
+        console.step("merge"),
+        prepared(project, versions) as (report, result),
+        stop_signals_put_off(),
+    ):
         merge.apply(result, Repository(project.root))
     if report.conflicts:
         report.left_to_do = ["resolve the conflicts, then `git add` each file", MIGRATE, TEST]
-        if touched(report, environment.REQUIREMENTS):
-            report.left_to_do.insert(1, lock.install_command(Path(environment.REQUIREMENTS)))
+        if any(change.path == environment.REQUIREMENTS for change in report.changes):
+            report.left_to_do.insert(1, install_command(project))
     else:
         follow_up(project, report)
+    if Path.cwd().resolve() != project.root.resolve():
+        report.left_to_do.insert(0, f"cd {shlex.quote(os.path.relpath(project.root))}")
     report.left_to_do.append("look at it: git diff --cached; keep it: git commit")
     return report
 
 
-def touched(report: Report, path: str) -> bool:
-    return any(change.path.endswith(path) for change in report.changes)
+@contextmanager
+def stop_signals_put_off() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait: half of the files written is what nobody wants.
+
+    A terminal sends Ctrl-C to git as well, which inherits that the signals are blocked.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    caught: list[int] = []
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        caught.append(signum)
+
+    before = {each: signal.signal(each, note) for each in signals}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if caught:
+        raise AuthkitError(
+            "interrupted after the merge, which is staged",
+            f"look at it: git status; take it all back: {UNDO}",
+            INTERRUPTED if caught[0] == signal.SIGINT else 128 + caught[0],
+        )
+
+
+def install_command(project: Project) -> str:
+    """What brings the environment up to date; an owner without our lock has a way of their own."""
+    if (project.root / environment.REQUIREMENTS).is_file():
+        return lock.install_command(Path(environment.REQUIREMENTS))
+    return "install what pyproject.toml names, in your own way: you deleted its lock"
 
 
 def follow_up(project: Project, report: Report) -> None:
     """Environment, migrations, tests, in this order; what fails is left to do, with the rest."""
-    install = lock.install_command(Path(environment.REQUIREMENTS))
-    if not (project.root / ".venv").exists():  # its owner runs it otherwise
-        report.left_to_do = [install, MIGRATE, TEST]
+    if not (project.root / ".venv" / "pyvenv.cfg").is_file():  # its owner runs it otherwise
+        report.left_to_do = [install_command(project), MIGRATE, TEST]
         return
-    steps = {
-        "environment": (bring_environment_up_to_date, install),
-        "migrations": (migrate, MIGRATE),
-        "tests": (run_tests, TEST),
-    }
-    for name, (step, command) in steps.items():
+    functions = (bring_environment_up_to_date, migrate, run_tests)
+    commands = (install_command(project), MIGRATE, TEST)
+    for name, step, command in zip(STEPS, functions, commands, strict=True):
         if report.problem is not None:
             report.left_to_do.append(command)
             continue
         try:
-            finished = step(project)
+            finished = step(project, report)
         except AuthkitError as failure:
             report.problem = failure
+            finished = False
+        except KeyboardInterrupt:
+            report.problem = AuthkitError(f"interrupted: {name}", command, INTERRUPTED)
             finished = False
         if finished:
             report.done.append(name)
@@ -239,24 +314,29 @@ def follow_up(project: Project, report: Report) -> None:
             report.left_to_do.append(command)
 
 
-def bring_environment_up_to_date(project: Project) -> bool:
+def bring_environment_up_to_date(project: Project, report: Report) -> bool:
     """Install what the merged lock pins and `.venv` lacks; what the owner added stays."""
+    path = project.root / environment.REQUIREMENTS
+    if not path.is_file():
+        return False
     with console.step("environment"):
-        path = project.root / environment.REQUIREMENTS
         if lock.differences(project, path, with_extras=False):
             environment.install(project.root)
     return True
 
 
-def migrate(project: Project) -> bool:
+def migrate(project: Project, report: Report) -> bool:
     """Apply the new migrations, but production's only by its owner's own hand."""
     if project.run(["-m", "alembic", "current", "--check-heads"]).returncode == 0:
         return True
     if project.settings().get("ENVIRONMENT", "").lower() == "production":
         console.warning("these are production's settings: its database is not migrated here")
         return False
+    before = revisions(project)
     if not console.confirm("There are new migrations. Migrate the database now?"):
         return False
+    # Resetting alone would leave the database at a revision that has no file any more.
+    report.undo = f"{MIGRATE} --to {before} && {UNDO}"
     with console.step("migrate"):
         result = project.run(["-m", "alembic", "upgrade", "head"])
         if result.returncode != 0:
@@ -264,7 +344,15 @@ def migrate(project: Project) -> bool:
     return True
 
 
-def run_tests(project: Project) -> bool:
+def revisions(project: Project) -> str:
+    """Where the database is: a revision, or `base`; why it can't be asked, when that is so."""
+    result = project.run(["-m", "alembic", "current"])
+    if result.returncode != 0:
+        raise failure_of(result, "alembic current")
+    return " ".join(re.findall(r"^(\S+)(?: \(.*\))*$", result.stdout, re.MULTILINE)) or "base"
+
+
+def run_tests(project: Project, report: Report) -> bool:
     """The project's own suite and gate, quietly; its last lines when it fails."""
     with console.step("test"):
         result = subprocess.run(

@@ -1,6 +1,6 @@
 """`authkit update`: bring a project to a newer version of its template."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,6 @@ from authkit.project import Project
 
 if TYPE_CHECKING:
     from authkit.upgrade import Report, Versions
-
-UNDO: Final = "git reset --hard"
 
 
 def update(
@@ -98,7 +96,7 @@ def show(report: "Report", *, as_json: bool, tense: str) -> None:
         console.message(f"new setting, in .env.example: {name}={default}")
     if report.left_to_do:
         console.message("\nLeft to do:", style="bold")
-        for step in [*report.left_to_do, f"or take it all back: {UNDO}"]:
+        for step in [*report.left_to_do, f"or take it all back: {report.undo}"]:
             console.message(f"  {step}")
 
 
@@ -108,9 +106,11 @@ def end(report: "Report") -> None:
         names = ", ".join(report.conflicts)
         raise AuthkitError(
             f"conflicts in {names}",
-            "both sides are in the files, between <<<<<<< and >>>>>>>; take your pick",
+            "both sides are in the files, between <<<<<<< and >>>>>>>, or where a note says so; "
+            "take your pick",
             CONFLICTS,
         )
     if report.problem is not None:
         raise report.problem
-    console.success("Up to date; the changes are staged.")
+    state = "Up to date" if report.is_complete else "Merged"
+    console.success(f"{state}; the changes are staged.")
