@@ -457,9 +457,9 @@ class TestInstalled:
         assert "they win over .env: LOG_LEVEL" in result.err
 
     def test_a_database_that_was_created_goes_when_a_later_step_fails(self, tmp_path: Path) -> None:
-        """Here the last one: a git that can do all but commit."""
+        """Here the last one: a git that can do all but commit. The URL is as providers show it."""
         name = f"authkit_{secrets.token_hex(6)}"
-        url = services.database_named(name)
+        url = f"{services.database_named(name)}?sslmode=prefer&channel_binding=prefer"
         real = shutil.which("git")
         fake = tmp_path / "bin" / "git"
         fake.parent.mkdir()
@@ -471,7 +471,7 @@ class TestInstalled:
         result = new(tmp_path / "work", env={"AUTHKIT_DATABASE_URL": url, "PATH": path})
 
         assert result.code == 1
-        assert "git -c failed" not in result.err
+        assert "git commit failed" in result.err
         assert names_in(tmp_path / "work") == []
         assert name not in asyncio.run(databases())
 

@@ -1,12 +1,14 @@
 """Create or drop the project's PostgreSQL database. Runs in the project's environment.
 
-A script, not a module of authkit's: `new` hands it to the project's Python, which has the driver.
+A script, not a module of authkit's: `new` hands it to the project's Python, which has the driver,
+in the project's root.
 The URL comes on standard input, since it may hold a password. Prints `existed`, `created` or
 `dropped`; on failure `error: …` and `hint: …`, like `python -m app.manage`.
 """
 
 import asyncio
 import sys
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -19,8 +21,11 @@ HINT = (
 
 
 def plain_dsn(url: str) -> str:
-    """`postgres://` and `postgresql+driver://` as asyncpg spells them."""
-    return "postgresql" + url[url.index("://") :]
+    """`postgres://` and `postgresql+driver://` as asyncpg spells them, with what it understands."""
+    sys.path.insert(0, str(Path.cwd()))
+    from app.database import driver_url
+
+    return str(driver_url("postgresql" + url[url.index("://") :]))
 
 
 def quote_identifier(name: str) -> str:

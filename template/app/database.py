@@ -270,6 +270,21 @@ def _unavailable(error: Exception) -> Unavailable:
     return (StaleConnection if stale else Unavailable)("The database does not answer. Try again.")
 
 
+_LIBPQ_ONLY: Final = re.compile(
+    r"(?<=[?&])(channel_binding|connect_timeout|gssencmode|keepalives\w*|sslsni|tcp_user_timeout)"
+    r"=[^&]*&?"
+)
+
+
+def driver_url(url: str) -> str:
+    """Leave out what providers put into their URLs for libpq.
+
+    asyncpg reads the URL itself, so sslmode, hosts and .pgpass work as with libpq; but what it does
+    not know it sends to the server, which refuses it.
+    """
+    return _LIBPQ_ONLY.sub("", url).rstrip("?&")
+
+
 def create_engine(url: str, *, autocommit: bool = False) -> AsyncEngine:
     """Build the engine for `postgresql://...` or `sqlite:///file`."""
     options: dict[str, Any] = {
@@ -283,10 +298,7 @@ def create_engine(url: str, *, autocommit: bool = False) -> AsyncEngine:
         return _create_sqlite_engine(url, options)
 
     async def connect() -> Any:
-        # asyncpg reads the URL itself, so sslmode, hosts and .pgpass work as with libpq.
-        # It has no channel binding, which some providers put into the URL they show.
-        dsn = re.sub(r"(?<=[?&])channel_binding=[^&]*&?", "", url)
-        return await asyncpg.connect(dsn, timeout=DEADLINE_SECONDS)
+        return await asyncpg.connect(driver_url(url), timeout=DEADLINE_SECONDS)
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
     event.listen(engine.sync_engine, "checkout", _replace_closed)

@@ -24,7 +24,7 @@ from app.accounts.models import PasswordReset, Role, Session, User
 from app.accounts.services import Services
 from app.application import create_app
 from app.config import Settings
-from app.database import AnyRow, Base, Database
+from app.database import AnyRow, Base, Database, driver_url
 
 ROOT = Path(__file__).parents[1]
 
@@ -225,7 +225,7 @@ def empty_database(url: str) -> None:
 
 async def _on_postgresql(url: str, statement: str) -> None:
     dsn = urlsplit(url)._replace(scheme="postgresql").geturl()
-    connection = await asyncpg.connect(dsn, timeout=5)
+    connection = await asyncpg.connect(driver_url(dsn), timeout=5)
     try:
         await connection.execute(statement)
     finally:

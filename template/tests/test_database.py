@@ -300,8 +300,19 @@ async def test_a_reader_tries_a_stale_connection_once_more(
 
 
 @needs_postgresql
-async def test_what_providers_put_into_their_urls_is_understood(database_url: str) -> None:
-    query = "?sslmode=disable&channel_binding=require&application_name=app"
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?sslmode=disable&channel_binding=require",
+        "?connect_timeout=15&sslmode=disable",
+        "?channel_binding=require",
+        "?sslmode=disable&channel_binding=require&application_name=app",
+        "?keepalives=1&keepalives_idle=30&sslsni=1&gssencmode=disable&tcp_user_timeout=1000",
+    ],
+)
+async def test_what_providers_put_into_their_urls_is_understood(
+    database_url: str, query: str
+) -> None:
     engine = create_engine(database_url + query)
 
     async with engine.connect() as connection:

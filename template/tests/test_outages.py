@@ -17,6 +17,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.database import driver_url
 from tests.helpers import (
     Account,
     Tables,
@@ -226,7 +227,7 @@ async def test_connections_that_died_in_the_pool_cost_nobody_an_error(
 async def test_a_full_pool_is_an_outage(serve: Serve, database_url: str) -> None:
     async with serve() as server, server.client() as client:
         account = await register(client)
-        locker = await asyncpg.connect(database_url)
+        locker = await asyncpg.connect(driver_url(database_url))
         transaction = locker.transaction()
         await transaction.start()
         await locker.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
@@ -247,7 +248,7 @@ async def test_a_full_pool_is_an_outage(serve: Serve, database_url: str) -> None
 async def modest_role(database_url: str) -> AsyncIterator[str]:
     """The URL of the database for a role that owns nothing, and may connect just twice."""
     role, password = f"role_{secrets.token_hex(6)}", secrets.token_hex(16)
-    owner = await asyncpg.connect(database_url)
+    owner = await asyncpg.connect(driver_url(database_url))
     await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}' CONNECTION LIMIT 2")
     await owner.execute(
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
@@ -269,7 +270,7 @@ async def test_too_many_connections_are_an_outage(serve: Serve, database_url: st
         serve(database_url=url) as server,
         server.client() as client,
     ):
-        hogs = [await asyncpg.connect(url) for _ in range(2)]
+        hogs = [await asyncpg.connect(driver_url(url)) for _ in range(2)]
         body = {"email": "ada@example.com", "password": "Correct-Horse-7"}
         refused = await client.post("/api/auth/login", json=body)
         assert (refused.status_code, error_code(refused)) == (503, "unavailable")
