@@ -13,6 +13,8 @@ from typing import Any
 import pexpect
 import pytest
 
+from authkit import __version__
+
 AUTHKIT = [sys.executable, "-m", "authkit"]
 ESCAPE = "\x1b"
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])")
@@ -148,7 +150,7 @@ def fake(tmp_path: Path) -> FakeProject:
     (root / ".venv" / "lib" / f"python{minor}" / "site-packages").mkdir(parents=True)
     config = f"home = {Path(sys.base_prefix) / 'bin'}\nversion_info = {minor}.0\n"
     (root / ".venv" / "pyvenv.cfg").write_text(config)
-    (root / ".copier-answers.yml").write_text("_commit: v0.1.0\nproject_name: myapi\n")
+    (root / ".copier-answers.yml").write_text(f"_commit: v{__version__}\nproject_name: myapi\n")
     (root / ".env").write_text("JWT_SECRET=not-a-secret\nDATABASE_URL=sqlite:///./app.db\n")
     (root / ".env").chmod(0o600)
     (root / "requirements-dev.txt").write_text("# nothing\n")
