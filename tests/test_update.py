@@ -20,6 +20,7 @@ import asyncpg
 import pytest
 from tests import services
 from tests.conftest import Result, authkit, environ
+from tests.test_recipe import apply, asks_the_server, recipe
 
 from authkit import __version__, bundle
 from authkit.environment import find_uv
@@ -616,15 +617,9 @@ class TestLivingProject:
 
 
 def live_in(project: Path) -> None:
-    """A feature with its test, an edited endpoint, a deleted file, a dependency, a migration."""
-    notes = project / "app" / "notes"
-    notes.mkdir()
-    (notes / "__init__.py").write_text('"""Notes."""\n')
-    (notes / "models.py").write_text('"""What a note is."""\n\nLONGEST_NOTE = 500\n')
-    (project / "tests/test_notes.py").write_text(
-        "from app.notes.models import LONGEST_NOTE\n\n\n"
-        "def test_notes() -> None:\n    assert LONGEST_NOTE == 500\n"
-    )
+    """The README's feature with its migration, an edited endpoint, a deleted file, a dependency."""
+    for step in filter(lambda block: not asks_the_server(block), recipe(project)):
+        apply(step, project)
     health = project / "app/api/health.py"
     health.write_text(health.read_text() + "\n\n# An edited endpoint.\n")
     (project / "compose.yaml").unlink()
@@ -633,8 +628,6 @@ def live_in(project: Path) -> None:
     block = re.search(r"^iniconfig==.*\n(?: .*\n)+", everything, re.MULTILINE)
     assert block is not None
     edit(project / "requirements.txt", "\nmako==", f"\n{block[0]}mako==")
-    add_migration(project, "mine")
-    assert authkit("migrate", cwd=project).code == 0
     commit(project)
 
 

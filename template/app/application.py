@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.services = services
     add_error_handlers(app)
-    # Tried in this order, so the most asked comes first: 2 % of a read.
+    # Tried in this order, so the most asked comes first.
     for router in (users.router, auth.router, health.router):
         app.include_router(router)
     document_real_errors(app)
