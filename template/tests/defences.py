@@ -140,7 +140,7 @@ DEFENCES: Final = (
         SIGN_IN,
         ".where(User.password_hash == checked.password_hash)",
         "",
-        "tests -m race",
+        "tests/accounts/test_meanwhile.py",
     ),
     Defence(
         9,
@@ -270,7 +270,7 @@ DEFENCES: Final = (
         "PasswordReset.token_hash == token_hash(token), PasswordReset.used_at.is_(None))\n"
         "            .values",
         "PasswordReset.token_hash == token_hash(token))\n            .values",
-        "tests -m race",
+        "tests/accounts/test_meanwhile.py",
     ),
     Defence(
         17,
@@ -374,7 +374,7 @@ DEFENCES: Final = (
         HANDLERS,
         'headers["Allow"] = ", ".join(_allowed_methods(request))',
         "pass",
-        "tests/api",
+        "tests/test_application.py",
     ),
     Defence(
         25,

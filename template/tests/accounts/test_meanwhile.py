@@ -23,10 +23,13 @@ from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
     Account,
+    Mailbox,
     Tables,
     error_code,
     is_signed_in,
     register,
+    request_reset,
+    reset_password,
     services_of,
     sign_in,
 )
@@ -90,6 +93,18 @@ async def test_a_change_of_a_password_that_was_replaced_meanwhile_fails(
     response = await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
 
     assert (response.status_code, error_code(response)) == (401, "invalid_credentials")
+    assert await sign_in(client, password="Third-Password-9")
+
+
+async def test_a_reset_token_that_was_used_meanwhile_is_used_up(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox, meanwhile: Meanwhile
+) -> None:
+    token = await request_reset(client, mailbox)
+    meanwhile("hash", lambda: reset_password(client, token, "Third-Password-9"))
+
+    response = await reset_password(client, token)
+
+    assert (response.status_code, error_code(response)) == (400, "invalid_reset_token")
     assert await sign_in(client, password="Third-Password-9")
 
 

@@ -213,14 +213,17 @@ async def test_a_family_ends_seven_days_after_login_whatever_its_rotations(
 
 
 async def test_no_rotation_moves_the_end(
-    client: httpx.AsyncClient, ada: Account, database: Tables
+    client: httpx.AsyncClient, ada: Account, database: Tables, start: Callable[..., Any]
 ) -> None:
+    """Nor does a longer REFRESH_TOKEN_DAYS: neither what is stored moves nor what is signed."""
     [before] = await database.sessions()
 
-    await refresh(client, ada)
+    renewed = await refresh(connect(await start(refresh_token_days=30)), ada)
 
     [after] = await database.sessions()
     assert after.expires_at == before.expires_at
+    claims = jwt.decode(renewed.refresh_token, options={"verify_signature": False})
+    assert claims["exp"] == before.expires_at.timestamp()
 
 
 async def test_the_last_access_token_ends_with_its_session(start: Callable[..., Any]) -> None:

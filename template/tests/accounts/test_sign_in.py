@@ -176,6 +176,17 @@ async def test_an_account_that_does_not_exist_is_throttled_alike(guarded: FastAP
     assert statuses == [401] * 49 + [429] * 2
 
 
+async def test_an_inactive_account_is_throttled_alike(guarded: FastAPI, database: Tables) -> None:
+    """Otherwise the right password would be told by its not being counted."""
+    client = connect(guarded, OFFICE)
+    await register(client)
+    await database.execute(update(User).values(is_active=False))
+
+    statuses = [(await try_sign_in(client, PASSWORD)).status_code for _ in range(50)]
+
+    assert statuses == [401] * 49 + [429]
+
+
 async def test_right_passwords_are_not_counted(start: Callable[..., Any]) -> None:
     app = await start(rate_limit_account="3/hour")
     await register(connect(app, OFFICE))
