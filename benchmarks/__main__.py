@@ -32,6 +32,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     chosen = arguments()
+    # Where it is set, as in containers, every start compiles everything anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         require_wrk()
         if chosen.plot and find_spec("matplotlib") is None:
