@@ -405,6 +405,22 @@ def test_migrations_without_a_safe_order_are_named_with_the_mend() -> None:
     assert notes.keys() == {"0002.py", "one.py", "two.py"}
 
 
+def test_a_join_of_the_owner_s_is_understood_however_it_is_formatted() -> None:
+    join = migration("join", "one").replace(' = "one"', ' = (\n    "one",\n    "two",\n)')
+    files = {
+        "0001.py": migration("0001", None),
+        "0002.py": migration("0002", "0001"),
+        "one.py": migration("one", "0001"),
+        "two.py": migration("two", "0001"),
+        "join.py": join,
+    }
+
+    edits, notes = in_one_line(files, {"0002.py"})
+
+    assert edits == {"0002.py": migration("0002", "join")}
+    assert notes == {"0002.py": "follows your join"}
+
+
 def test_migrations_in_one_line_are_left_alone() -> None:
     files = {"0001.py": migration("0001", None), "0002.py": migration("0002", "0001")}
 

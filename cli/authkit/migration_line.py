@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 REVISION: Final = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
-DOWN_REVISION: Final = re.compile(r"^(down_revision\b[^=\n]*=\s*)(.+)$", re.MULTILINE)
+DOWN_REVISION: Final = re.compile(r"^(down_revision\b[^=\n]*=\s*)(\([^)]*\)|.+)$", re.MULTILINE)
 REVISES: Final = re.compile(r"^(Revises:[ \t]*)(\S*)[ \t]*$", re.MULTILINE)
 NAME: Final = re.compile(r"[\"']([^\"']+)[\"']")
 
