@@ -114,11 +114,16 @@ def test_project_may_stand_before_or_after_the_command(fake: FakeProject) -> Non
     fake.answer("manage seed", [])
     before = authkit("--project", str(fake.root), "seed", "--json")
     after = authkit("seed", "--project", str(fake.root), "--json")
-    nested = authkit("--project", str(fake.root), "keys", "list", "--json")
+    named = ("--project", str(fake.root))
+    nested = [
+        authkit(*named, "keys", "list", "--json"),
+        authkit("keys", *named, "list", "--json"),
+        authkit("keys", "list", *named, "--json"),
+    ]
 
     assert (before.code, before.out) == (after.code, after.out) == (0, "[]\n")
-    assert nested.code == 0
-    assert [call["args"][0] for call in fake.calls] == ["seed", "seed", "keys"]
+    assert [result.code for result in nested] == [0, 0, 0]
+    assert [call["args"][0] for call in fake.calls] == ["seed", "seed", "keys", "keys", "keys"]
 
 
 def test_a_project_is_found_from_below(fake: FakeProject) -> None:

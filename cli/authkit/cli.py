@@ -54,6 +54,10 @@ def root(
     """
 
 
+def group(project: ProjectOption = None) -> None:
+    """What `user`, `token` and `keys` take before the name of their command."""
+
+
 class Root(Group):
     """The commands of `COMMANDS`, each imported when it is called, or when all are listed."""
 
@@ -74,6 +78,7 @@ def load(name: str) -> TyperCommand | TyperGroup:
     if hasattr(module, "app"):
         for command in module.app.registered_commands:
             command.cls = Command
+        module.app.callback()(group)
         holder.add_typer(module.app, name=name, cls=Group, rich_help_panel=panel)
     else:
         epilog = getattr(module, "EPILOG", None)

@@ -11,7 +11,7 @@ from authkit.errors import AuthkitError
 
 def _inherit_project(ctx: typer.Context, value: Path | None) -> Path | None:
     """`authkit --project DIR info` means what `authkit info --project DIR` means."""
-    return value or ctx.find_root().params.get("project")
+    return value or (ctx.parent.params.get("project") if ctx.parent else None)
 
 
 ProjectOption = Annotated[
