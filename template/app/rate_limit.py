@@ -12,7 +12,8 @@ event loop on each Redis round trip. The counting is done by limits, on which sl
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import structlog
@@ -267,8 +268,9 @@ class RedisOrMemoryStorage(Storage):
         # Redis reads its own URLs: the library refuses one without a port.
         pool: ConnectionPool = ConnectionPool.from_url(
             url,
-            socket_timeout=REDIS_TIMEOUT_SECONDS,
-            socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+            # Only should `_in_time` fail: the client's own clock goes on while this process rests.
+            socket_timeout=REDIS_RETRY_SECONDS,
+            socket_connect_timeout=REDIS_RETRY_SECONDS,
         )
         self._redis = MillisecondRedisStorage(
             "async+redis://",
@@ -296,7 +298,7 @@ class RedisOrMemoryStorage(Storage):
 
     async def check(self) -> bool:
         try:
-            async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
+            async with _in_time():
                 return await self._redis.check()
         except (RedisError, OSError, TimeoutError):
             return False
@@ -323,7 +325,7 @@ class RedisOrMemoryStorage(Storage):
         if was_away:  # only this request tries; the next ones stay with the memory meanwhile
             self._away_until = time.monotonic() + REDIS_RETRY_SECONDS
         try:
-            async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
+            async with _in_time():
                 answer = await question(self._redis)
         except (RedisError, OSError, TimeoutError) as error:
             if not was_away:
@@ -334,3 +336,25 @@ class RedisOrMemoryStorage(Storage):
             logger.info("rate_limit.redis_back")
             self._away_until = 0.0
         return answer
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    """Raise TimeoutError when Redis takes longer than `REDIS_TIMEOUT_SECONDS`.
+
+    What this process itself stood still, collecting garbage say, is given back once: its own pause
+    is no outage of Redis, and would let more requests pass than the limit says.
+    """
+    loop = asyncio.get_running_loop()
+    due = loop.time() + REDIS_TIMEOUT_SECONDS
+
+    def expire() -> None:
+        late = loop.time() - due
+        timeout.reschedule(loop.time() + min(late, REDIS_TIMEOUT_SECONDS))
+
+    async with asyncio.timeout(None) as timeout:
+        timer = loop.call_at(due, expire)
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -13,7 +13,13 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from app import rate_limit
-from app.rate_limit import POLICY, UNLIMITED, MemoryStorage
+from app.rate_limit import (
+    POLICY,
+    REDIS_TIMEOUT_SECONDS,
+    UNLIMITED,
+    MemoryStorage,
+    RedisOrMemoryStorage,
+)
 from tests.helpers import (
     PASSWORD,
     bearer,
@@ -437,3 +443,22 @@ async def test_the_store_can_be_emptied(app: FastAPI) -> None:
 
     assert await storage.get("key") == 0
     assert await services_of(app).limiter.is_up()
+
+
+@needs_redis
+async def test_a_pause_of_this_process_is_no_outage_of_redis(
+    redis_prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    storage = RedisOrMemoryStorage(TEST_REDIS_URL, prefix=redis_prefix)
+    await storage.incr("pause", 60)  # connects
+    for steps in (6, 8, 10, 12):  # wherever it stands between question and answer
+        counting = asyncio.ensure_future(storage.incr("pause", 60))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        time.sleep(1.5 * REDIS_TIMEOUT_SECONDS)  # noqa: ASYNC251 - like a garbage collection
+        await counting
+
+    assert await storage.get("pause") == 5
+    assert "redis_away" not in capsys.readouterr().out
+    await storage.close()
