@@ -9,7 +9,7 @@ milliseconds, and ends in 503 after `DEADLINE_SECONDS` however the database beha
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
@@ -351,24 +351,28 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "synchronous = NORMAL",  # safe against a crash of the process; no fsync a commit
         "foreign_keys = ON",
     ):
-        connection.execute(f"PRAGMA {pragma}")
+        _once_unlocked(connection.execute, f"PRAGMA {pragma}")
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at the start, so that two writers queue instead of failing midway.
-
-    Waits for another process on the event loop's clock: no other request is held up.
-    """
+    """Take the write lock at the start, so that two writers queue instead of failing midway."""
     driver: Any = connection.connection.driver_connection
-    if driver.isolation_level is None:  # autocommit
-        return
+    if driver.isolation_level is not None:  # None is autocommit
+        _once_unlocked(connection.exec_driver_sql, "BEGIN IMMEDIATE")
+
+
+def _once_unlocked(execute: Callable[[str], object], statement: str) -> None:
+    """Wait for another process on the event loop's clock: no other request is held up.
+
+    SQLite's own busy timeout would stop the loop, and the first change to WAL does not heed it.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + DEADLINE_SECONDS
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            execute(statement)
             return
-        except OperationalError as error:
+        except (OperationalError, sqlite3.OperationalError) as error:
             if "locked" not in str(error) or loop.time() > deadline:
                 raise
         await_(asyncio.sleep(0.005))

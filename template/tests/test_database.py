@@ -207,6 +207,21 @@ async def test_a_writer_waits_for_the_lock_of_another_process(
     assert await sign_in(client)
 
 
+async def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    """Several workers that start at once all turn it into WAL, which takes the file for itself."""
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    database = Database(f"sqlite:///{tmp_path}/new.db")
+    reading = asyncio.create_task(database.fetch_one(text("PRAGMA journal_mode")))
+    done, _ = await asyncio.wait([reading], timeout=0.1)
+    assert not done
+    other.execute("COMMIT")
+
+    assert await reading == ("wal",)
+    other.close()
+    await database.close()
+
+
 async def test_a_lock_that_is_not_let_go_is_a_503(
     start: Callable[..., Any], locked_file: Path, impatient: None
 ) -> None:
