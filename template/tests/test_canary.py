@@ -76,7 +76,9 @@ class Canaries:
         admin = self.note(await register(client, "admin@example.com", self.password()))
         await database.promote(admin)
         change = {"role": "admin", "isActive": False}
-        await client.patch(f"/api/users/{account.id}", json=change, headers=admin.headers)
+        path = f"/api/users/{account.id}"
+        changed = await client.patch(path, json=change, headers=admin.headers)
+        assert changed.status_code == 200
         return admin
 
     async def fail(self, route: str, account: Account, **body: str) -> None:

@@ -6,7 +6,6 @@ TEST_DATABASE_URL the same races are run on PostgreSQL.
 
 import asyncio
 import re
-import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.helpers import (
     Account,
     Tables,
     is_signed_in,
+    migrate,
     refresh,
     register,
     reset_password,
@@ -42,9 +42,9 @@ CROWD = 20
 def racing_database(migrated_database: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     if not migrated_database.startswith("sqlite"):
         return migrated_database
-    copy = tmp_path_factory.mktemp("race") / "race.db"
-    shutil.copyfile(migrated_database.removeprefix("sqlite:///"), copy)
-    return f"sqlite:///{copy}"
+    url = f"sqlite:///{tmp_path_factory.mktemp('race')}/race.db"
+    migrate(url)
+    return url
 
 
 @pytest.fixture(scope="module")
