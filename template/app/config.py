@@ -340,6 +340,10 @@ def production_warnings(settings: Settings) -> list[tuple[str, str]]:
         warnings.append(
             ("ALLOWED_HOSTS", "is *, any Host header is accepted; list your host names")
         )
+    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+        warnings.append(
+            ("TRUSTED_PROXIES", "is everybody, who then choose their address; list your proxies")
+        )
     return warnings
 
 

@@ -490,6 +490,14 @@ DEFENCES: Final = (
     ),
     Defence(
         35,
+        "hosts that start at once on a new SQLite file",
+        "app/database.py",
+        '_once_unlocked(connection.execute, f"PRAGMA {pragma}")',
+        'connection.execute(f"PRAGMA {pragma}")',
+        "tests/test_database.py",
+    ),
+    Defence(
+        35,
         "mail is sent before stopping",
         "app/accounts/services.py",
         "await services.outbox.close()",
@@ -511,7 +519,8 @@ def is_noticed(defence: Defence) -> bool:
     with tempfile.TemporaryDirectory() as scratch:
         project = copy_of_project(Path(scratch))
         take_out(defence, project)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-cov", *defence.tests.split()]
+        options = ["-q", "-x", "--no-cov", "--numprocesses=0"]
+        command = [sys.executable, "-m", "pytest", *options, *defence.tests.split()]
         run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)  # noqa: S603
     failed = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     noticed = run.returncode == TESTS_FAILED

@@ -489,6 +489,14 @@ def test_production_warns_of_what_it_allows(load: Load, production: dict[str, st
     assert "RATE_LIMIT_ENABLED" in [name for name, _ in warnings]
 
 
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "10.0.0.0/8,::/0"])
+def test_to_trust_everybody_s_address_is_warned_of(load: Load, everybody: str) -> None:
+    warnings = production_warnings(load(TRUSTED_PROXIES=everybody))
+    assert "TRUSTED_PROXIES" in [name for name, _ in warnings]
+    warnings = production_warnings(load(TRUSTED_PROXIES="10.0.0.0/8"))
+    assert "TRUSTED_PROXIES" not in [name for name, _ in warnings]
+
+
 # ---- No text crashes a parser ---------------------------------------------------------------
 
 
