@@ -149,6 +149,21 @@ async def test_who_is_signed_out_meanwhile_does_not_change_the_password(
     assert {user.password_hash for user in await database.users()} <= hashes
 
 
+async def test_another_device_that_is_signed_in_makes_no_difference(
+    client: httpx.AsyncClient, ada: Account, database: Tables, meanwhile: Meanwhile
+) -> None:
+    [session] = await database.sessions()
+    end = update(Session).where(Session.id == session.id).values(revoked_at=utc_now())
+    phone = await sign_in(client)
+    meanwhile("hash", lambda: database.execute(end))
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+
+    response = await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
+
+    assert (response.status_code, error_code(response)) == (401, "invalid_token")
+    assert await is_signed_in(client, phone)
+
+
 @pytest.fixture
 async def signed_in(ada: Account, database: Tables) -> SignedInUser:
     """Ada as her request knew her when it came in."""

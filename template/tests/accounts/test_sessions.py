@@ -70,13 +70,15 @@ async def test_a_replayed_token_ends_its_family_and_no_other(
 async def test_a_replay_within_ten_seconds_is_a_lost_race(
     client: httpx.AsyncClient, ada: Account, database: Tables
 ) -> None:
-    renewed = await refresh(client, ada)
+    phone = await sign_in(client)
+    renewed = await refresh(client, phone)
     await database.travel(seconds=8)
 
-    replayed = await try_refresh(client, ada.refresh_token)
+    replayed = await try_refresh(client, phone.refresh_token)
 
     assert (replayed.status_code, error_code(replayed)) == (401, "invalid_token")
     assert not await is_ended(client, renewed)
+    assert not await is_ended(client, ada)
 
 
 async def test_the_parent_of_a_parent_is_stolen_however_fresh(
@@ -243,7 +245,7 @@ async def test_the_last_access_token_ends_with_its_session(start: Callable[..., 
 
 
 async def test_changing_the_password_ends_every_other_session(
-    client: httpx.AsyncClient, ada: Account
+    client: httpx.AsyncClient, ada: Account, database: Tables
 ) -> None:
     phone, eve = await sign_in(client), await register(client, "eve@example.com")
 
@@ -256,6 +258,8 @@ async def test_changing_the_password_ends_every_other_session(
     assert await is_ended(client, phone)
     assert not await is_ended(client, ada)
     assert not await is_ended(client, eve)
+    reasons = [row.revoked_reason for row in await database.sessions()]
+    assert reasons == [None, "password_changed", None]
 
 
 async def test_resetting_the_password_ends_every_session(

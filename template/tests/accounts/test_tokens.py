@@ -279,6 +279,13 @@ async def test_a_token_expires_with_little_leeway(forger: Forger, typ: str) -> N
     assert await forger.is_refused(typ, forger.sign(header, {**claims, **ages}))
 
 
+async def test_hosts_whose_clocks_differ_by_a_little_agree(forger: Forger) -> None:
+    header, claims = forger.parts("at+jwt")
+    now = int(time.time())
+    for ages in ({"iat": now - 60, "exp": now - 1}, {"iat": now + 2}, {"iat": now, "exp": now}):
+        assert not await forger.is_refused("at+jwt", forger.sign(header, {**claims, **ages})), ages
+
+
 @both
 async def test_a_token_far_in_the_future_does_not_outlive_its_session(
     forger: Forger, typ: str

@@ -359,7 +359,9 @@ async def test_only_live_sessions_of_ones_own_are_listed(
     assert not await is_signed_in(client, eve)
 
 
-async def test_one_session_can_be_ended(client: httpx.AsyncClient, ada: Account) -> None:
+async def test_one_session_can_be_ended(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
     phone = await sign_in(client)
     [other] = [session for session in await sessions_of(client, ada) if not session["current"]]
     path = f"/api/users/me/sessions/{other['id']}"
@@ -371,6 +373,19 @@ async def test_one_session_can_be_ended(client: httpx.AsyncClient, ada: Account)
     assert (await try_refresh(client, phone.refresh_token)).status_code == 401
     assert await is_signed_in(client, await refresh(client, ada))
     assert (await client.delete(path, headers=ada.headers)).status_code == 404
+    assert [row.revoked_reason for row in await database.sessions()] == [None, "revoked_by_user"]
+
+
+async def test_a_session_that_has_expired_can_not_be_ended(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    [old] = await sessions_of(client, ada)
+    await database.travel(days=8)
+    phone = await sign_in(client)
+
+    response = await client.delete(f"/api/users/me/sessions/{old['id']}", headers=phone.headers)
+
+    assert (response.status_code, error_code(response)) == (404, "not_found")
 
 
 async def test_ones_current_session_can_be_ended(client: httpx.AsyncClient, ada: Account) -> None:

@@ -203,6 +203,7 @@ def test_an_issued_token_works_until_its_session_ends(
     sessions = manage("user", "sessions", "ada@example.com").data["sessions"]
     assert [session["id"] for session in sessions] == [issued["sessionId"]]
     assert sessions[0]["expiresAt"] == issued["expiresAt"]
+    assert sessions[0]["userAgent"] == "issued by an operator"
     manage("user", "revoke", "ada@example.com")
     assert api("GET", "/api/users/me", headers=headers).status_code == 401
 
