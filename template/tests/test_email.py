@@ -2,19 +2,22 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 import aiosmtplib
 import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from app.email import ConsoleMailer, Mail, MailRefused, Outbox, SmtpMailer
+from tests.helpers import connect, register, services_of
 
 LINK = "https://app.example.com/reset#token=a-canary"
 MAIL = Mail("jane@example.com", "Reset your password", f"Hello\n\n{LINK}\n\nBye\n")
@@ -156,28 +159,54 @@ async def test_there_is_one_recipient_or_none(inbox: Inbox, to: str) -> None:
     assert inbox.envelopes == []
 
 
+def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
+    assert isinstance(data, LoginPassword)
+    known = (data.login, data.password) == (b"api", b"correct")
+    return AuthResult(success=known, handled=False)
+
+
+STRICT: dict[str, Any] = {
+    "require_starttls": True,
+    "auth_required": True,
+    "authenticator": authenticate,
+}
+
+
 async def test_a_mail_goes_over_verified_tls_after_signing_in(
     inbox: Inbox, authority: trustme.CA, server_tls: ssl.SSLContext
 ) -> None:
-    def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
-        assert isinstance(data, LoginPassword)
-        known = (data.login, data.password) == (b"api", b"correct")
-        return AuthResult(success=known, handled=False)
-
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    options: dict[str, Any] = {
-        "tls_context": server_tls,
-        "require_starttls": True,
-        "auth_required": True,
-    }
-    async with smtp_server(inbox, authenticator=authenticate, **options) as port:
+    async with smtp_server(inbox, tls_context=server_tls, **STRICT) as port:
         secure = {"starttls": True, "tls_context": trusting, "username": "api"}
         await smtp_mailer(port, **secure, password="correct").deliver(MAIL)
         with pytest.raises(MailRefused):
             await smtp_mailer(port, **secure, password="wrong").deliver(MAIL)
 
     assert len(inbox.mails) == 1
+
+
+async def test_the_settings_say_how_a_mail_goes(
+    start: Callable[..., Awaitable[FastAPI]],
+    inbox: Inbox,
+    authority: trustme.CA,
+    server_tls: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with smtp_server(inbox, tls_context=server_tls, **STRICT) as port:
+        account = {"smtp_username": "api", "smtp_password": "correct"}
+        sender = {"email_from": "Shop <shop@example.com>"}
+        app = await start(smtp_host="localhost", smtp_port=port, **account, **sender)
+        async with connect(app) as client:
+            ada = await register(client)
+            await client.post("/api/auth/forgot-password", json={"email": ada.email})
+        await services_of(app).outbox.close()
+
+    [mail] = inbox.mails
+    assert (mail["From"], mail["To"]) == ("Shop <shop@example.com>", ada.email)
 
 
 async def test_on_the_port_for_it_tls_comes_first(
