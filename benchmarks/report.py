@@ -31,6 +31,16 @@ def cases_table(rounds: Sequence[Round]) -> str:
     return "\n".join(lines)
 
 
+def commands_table(rounds: Sequence[Round]) -> str:
+    """One line a command, in seconds; nothing when none was measured."""
+    lines = ["| command | s (range) |", "| --- | ---: |"]
+    for case in dict.fromkeys(case for a_round in rounds for case in a_round):
+        seconds = [a_round[case]["s"] for a_round in rounds if "s" in a_round.get(case, {})]
+        if seconds:
+            lines.append(f"| {case} | {_spread(seconds)} |")
+    return "\n".join(lines) if len(lines) > 2 else ""
+
+
 def goals_table(outcomes: Sequence[Outcome]) -> str:
     """One line a goal: what was aimed at, what was measured, and whether it was met."""
     lines = ["| | goal | measured (range) | |", "| --- | ---: | ---: | --- |"]
@@ -43,14 +53,15 @@ def goals_table(outcomes: Sequence[Outcome]) -> str:
 
 
 def summary(rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float, bulk: int) -> str:
-    """Both tables, below one line on where and when."""
+    """The tables, below one line on where and when."""
     here = machine()
     about = (
         f"{datetime.now(UTC).date().isoformat()}, {here['cores']} cores ({here['architecture']}), "
         f"Python {here['python']}; rounds: {len(rounds)}, of {seconds:g} s a case; the large "
         f"database holds {bulk:,} users and sessions more than the small one."
     )
-    return "\n\n".join((about, goals_table(outcomes), cases_table(rounds)))
+    tables = (goals_table(outcomes), cases_table(rounds), commands_table(rounds))
+    return "\n\n".join((about, *filter(None, tables)))
 
 
 def replace_results(document: Path, text: str) -> None:
