@@ -19,7 +19,10 @@ AUTHKIT = [sys.executable, "-m", "authkit"]
 ESCAPE = "\x1b"
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])")
 # What the machine that runs the tests may have set, and what a test must decide for itself.
-FOREIGN = ("NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "DATABASE_URL", "REDIS_URL", "JWT_SECRET")
+FOREIGN = (
+    *("NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "DATABASE_URL", "REDIS_URL", "JWT_SECRET"),
+    "PYTHONDONTWRITEBYTECODE",  # every start in a project's environment would compile it anew
+)
 
 
 @dataclass(frozen=True)
