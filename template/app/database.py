@@ -364,7 +364,7 @@ def _begin_immediate(connection: Connection) -> None:
 def _once_unlocked(execute: Callable[[str], object], statement: str) -> None:
     """Wait for another process on the event loop's clock: no other request is held up.
 
-    SQLite's own busy timeout would stop the loop, and the first change to WAL does not heed it.
+    SQLite's own busy timeout stops the loop, so it is kept to some milliseconds.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + DEADLINE_SECONDS
