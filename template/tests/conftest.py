@@ -25,6 +25,7 @@ import structlog
 from fastapi import FastAPI
 
 from app.config import Settings, load_settings
+from app.log import configure_logging
 from tests.helpers import (
     Account,
     Mailbox,
@@ -68,9 +69,10 @@ def _only_settings_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(autouse=True)
-def _restore_structlog() -> Iterator[None]:
+def _logging_of_servers() -> Iterator[None]:
+    """Log as servers do, and let no test's context reach the next one."""
+    configure_logging("info", "json")
     yield
-    structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import Any
 
 import httpx
@@ -16,7 +17,6 @@ from starlette.types import Message, Scope
 from app.application import create_app
 from app.config import load_settings
 from app.errors import AppError, ErrorCode
-from app.log import configure_logging
 from app.middleware.crash_guard import CRASH_MESSAGE, CrashGuardMiddleware
 from app.middleware.request_body import declared_length, is_json
 from app.middleware.request_context import RequestContextMiddleware, loggable_path
@@ -37,8 +37,12 @@ SECURITY_HEADERS = {
 Log = Callable[[], list[dict[str, Any]]]
 
 
+@cache
 def make_app(**values: Any) -> FastAPI:
-    """Add endpoints that show what the envelope does to the application that ships."""
+    """Add endpoints that show what the envelope does to the application that ships.
+
+    Made once for the same values, since it remembers nothing from one request to the next.
+    """
     settings = load_settings(
         **{
             "_env_file": None,
@@ -85,7 +89,6 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def log(capsys: pytest.CaptureFixture[str]) -> Log:
-    configure_logging("info", "json")
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,28 @@ import pytest
 
 from app.accounts.passwords import password_problem
 from app.config import load_settings
-from tests.helpers import PASSWORD, Tables, bearer, connect, running_app
+from tests.helpers import PASSWORD, Tables, bearer, connect, running_app, services_of
 from tests.manage.conftest import Manage
 
 
 @pytest.fixture
-def api(project: Path) -> Callable[..., httpx.Response]:
-    """One request to the API of the same project."""
+def api(project: Path) -> Iterator[Callable[..., httpx.Response]]:
+    """Requests to the API of the same project, which runs between the commands."""
+
+    async def ask(method: str, path: str, **options: Any) -> httpx.Response:
+        response = await connect(app).request(method, path, **options)
+        # The loop stands still until the next request: what goes on behind an answer ends here.
+        await services_of(app).outbox.close()
+        return response
 
     def request(method: str, path: str, **options: Any) -> httpx.Response:
-        async def ask() -> httpx.Response:
-            async with running_app(load_settings()) as app:
-                return await connect(app).request(method, path, **options)
+        return loop.run(ask(method, path, **options))
 
-        return asyncio.run(ask())
-
-    return request
+    with asyncio.Runner() as loop:
+        stack = AsyncExitStack()
+        app = loop.run(stack.enter_async_context(running_app(load_settings())))
+        yield request
+        loop.run(stack.aclose())
 
 
 def login(api: Callable[..., httpx.Response], email: str, password: str) -> httpx.Response:
