@@ -9,12 +9,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from app.accounts import administration, sessions
 from app.accounts.emails import canonical_email
 from app.accounts.models import RevokedReason, Role, Session, User
 from app.accounts.passwords import password_problem
-from app.accounts.registration import new_user
+from app.accounts.registration import email_taken, new_user
 from app.accounts.services import Services
 from app.config import Environment
 from app.manage.errors import CommandError
@@ -201,8 +202,11 @@ async def _store(
     services: Services, email: str, password: str, name: str | None, role: Role
 ) -> User:
     user = await new_user(services, email, password, name, role)
-    async with services.database.transaction() as db:
-        db.add(user)
+    try:
+        async with services.database.transaction() as db:
+            db.add(user)
+    except IntegrityError:  # somebody else was faster
+        raise email_taken() from None
     return user
 
 

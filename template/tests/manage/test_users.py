@@ -10,7 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.accounts.models import User
 from app.accounts.passwords import password_problem
+from app.accounts.registration import new_user
+from app.accounts.services import Services
 from app.config import load_settings
 from tests.helpers import PASSWORD, Tables, bearer, connect, running_app, services_of
 from tests.manage.conftest import Manage
@@ -109,6 +112,21 @@ def test_create_refuses_what_is_wrong_and_stores_nothing(
     assert outcome.out == ""
     assert message in outcome.err
     assert manage("user", "list").data["total"] == 1
+
+
+def test_of_two_who_create_one_account_at_once_one_is_told(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def overtaken(services: Services, *account: Any) -> User:
+        slower, faster = [await new_user(services, *account) for _ in range(2)]
+        async with services.database.transaction() as db:
+            db.add(faster)
+        return slower
+
+    monkeypatch.setattr("app.manage.users.new_user", overtaken)
+    outcome = manage("user", "create", "ada@example.com")
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert "an account with this e-mail address exists" in outcome.err
 
 
 def test_list_pages_in_order_of_registration(manage: Manage) -> None:
