@@ -2,6 +2,7 @@
 
 `requirements.txt` is what a deployment installs, `requirements-dev.txt` adds the development group.
 Universal (every platform and Python >= 3.11), exact, hashed, and without the address of an index.
+Extras are named: pip before 23.3 does not take the pin of `coverage` for one of `coverage[toml]`.
 Without `--upgrade` only what pyproject.toml demands changes.
 """
 
@@ -16,7 +17,7 @@ from uv import find_uv_bin
 TEMPLATE = Path(__file__).parent.parent / "template"
 COMPILE = [
     *("pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"),
-    *("--generate-hashes", "--no-annotate"),
+    *("--generate-hashes", "--no-annotate", "--no-strip-extras"),
 ]
 COMMANDS = {
     "requirements.txt": COMPILE,

@@ -4,9 +4,12 @@ import re
 import subprocess
 import tomllib
 import zipfile
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from authkit import __version__, bundle
 from authkit.environment import find_uv
@@ -79,6 +82,28 @@ def test_the_lock_pins_what_the_template_names() -> None:
     assert names(set(pyproject["dependency-groups"]["dev"])) <= names(everything)
     assert runtime <= everything, "the development environment has the deployment's versions"
     assert all("==" in line for line in everything)
+
+
+def test_the_lock_names_the_extras_that_its_packages_ask_for() -> None:
+    """pip before 23.3 takes `coverage==1` for no pin of `coverage[toml]`, and gives up."""
+    pins = [Requirement(line) for line in requirements("requirements-dev.txt")]
+    locked = {str(canonicalize_name(pin.name)): pin.extras for pin in pins}
+    asked = {
+        (wanted.name, extra)
+        for package in distributions()
+        for name in [str(canonicalize_name(package.metadata["Name"]))]
+        if name in locked
+        for wanted in map(Requirement, package.requires or [])
+        for extra in wanted.extras
+        if any(applies(wanted, own) for own in {"", *locked[name]})
+    }
+
+    assert ("coverage", "toml") in asked
+    assert {(name, extra) for name, extra in asked if extra not in locked[name]} == set()
+
+
+def applies(requirement: Requirement, extra: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def test_no_committed_file_names_the_host_of_a_package_registry() -> None:
