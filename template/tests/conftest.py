@@ -27,11 +27,12 @@ from fastapi import FastAPI
 from app.config import Settings, load_settings
 from app.log import configure_logging
 from tests.helpers import (
+    RUN,
     Account,
     Mailbox,
     Tables,
     connect,
-    drop_scratch_database,
+    drop_scratch_databases,
     empty_database,
     make_scratch_database,
     migrate,
@@ -48,8 +49,23 @@ TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL", "")
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
 hypothesis.settings.load_profile("suite")
 
+REDIS_PREFIX = f"test-{RUN}-"
+
 PLENTY = "100000/hour"
 """A limit that no test reaches by accident; tests of limits set their own."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove what was made on servers. Here, because Ctrl-C ends workers amid their fixtures."""
+    if hasattr(session.config, "workerinput"):
+        return
+    if TEST_DATABASE_URL:
+        asyncio.run(drop_scratch_databases(TEST_DATABASE_URL))
+    if TEST_REDIS_URL:
+        with redis.Redis.from_url(TEST_REDIS_URL) as connection:
+            for key in connection.scan_iter(f"{REDIS_PREFIX}*"):
+                connection.delete(key)
 
 
 @pytest.fixture(scope="session")
@@ -80,19 +96,15 @@ def _logging_of_servers() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a database at the newest revision, emptied before each test that uses it."""
     if not TEST_DATABASE_URL:
         url = f"sqlite:///{tmp_path_factory.mktemp('database')}/migrated.db"
         migrate(url)
-        yield url
-        return
+        return url
     url = asyncio.run(make_scratch_database(TEST_DATABASE_URL))
-    try:
-        migrate(url)
-        yield url
-    finally:
-        asyncio.run(drop_scratch_database(TEST_DATABASE_URL, url))
+    migrate(url)
+    return url
 
 
 @pytest.fixture
@@ -114,20 +126,10 @@ async def database(database_url: str) -> AsyncIterator[Tables]:
 
 
 @pytest.fixture(scope="session")
-def redis_prefix() -> Iterator[str]:
-    prefix = f"test-{secrets.token_hex(6)}"
-    yield prefix
-    if TEST_REDIS_URL:
-        with redis.Redis.from_url(TEST_REDIS_URL) as connection:
-            for key in connection.scan_iter(f"{prefix}*"):
-                connection.delete(key)
-
-
-@pytest.fixture(scope="session")
-def settings_of_tests(redis_prefix: str) -> dict[str, str]:
+def settings_of_tests() -> dict[str, str]:
     """The settings as texts, by the names of the fields, all but the database."""
     return {
-        "app_name": redis_prefix,
+        "app_name": f"{REDIS_PREFIX}{secrets.token_hex(6)}",
         "environment": "test",
         "redis_url": TEST_REDIS_URL,
         "jwt_secret": secrets.token_urlsafe(48),

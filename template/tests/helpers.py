@@ -1,6 +1,7 @@
 """What tests do again and again: start, connect, register, sign in, look, travel, read mail."""
 
 import asyncio
+import os
 import re
 import secrets
 import sqlite3
@@ -27,6 +28,9 @@ from app.config import Settings
 from app.database import AnyRow, Base, Database, driver_url
 
 ROOT = Path(__file__).parents[1]
+
+RUN = os.environ.setdefault("TEST_RUN_ID", secrets.token_hex(6))
+"""In the name of what this run makes on servers; the processes it is shared out to inherit it."""
 
 PASSWORD = "Correct-Horse-7"
 OTHER_PASSWORD = "Battery-Staple-8"
@@ -199,22 +203,25 @@ def alembic_config(url: str) -> Config:
 
 async def make_scratch_database(neighbour: str) -> str:
     """Create a database on the server of another one; returns its URL."""
-    name = f"scratch_{secrets.token_hex(6)}"
-    await _on_postgresql(neighbour, f"CREATE DATABASE {name}")
+    name = f"scratch_{RUN}_{secrets.token_hex(6)}"
+    async with _postgresql(neighbour) as connection:
+        await connection.execute(f"CREATE DATABASE {name}")
     return urlsplit(neighbour)._replace(scheme="postgresql", path=f"/{name}").geturl()
 
 
-async def drop_scratch_database(neighbour: str, url: str) -> None:
-    name = urlsplit(url).path.removeprefix("/")
-    assert name.startswith("scratch_")
-    await _on_postgresql(neighbour, f"DROP DATABASE {name} WITH (FORCE)")
+async def drop_scratch_databases(neighbour: str) -> None:
+    """Drop those that this run has made."""
+    ours = f"SELECT datname FROM pg_database WHERE datname LIKE 'scratch\\_{RUN}\\_%'"  # noqa: S608
+    async with _postgresql(neighbour) as connection:
+        for (name,) in await connection.fetch(ours):
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def empty_database(url: str) -> None:
     statement = "DELETE FROM users"  # the other tables cascade
     if url.startswith("postgresql"):
         assert "/scratch_" in url
-        asyncio.run(_on_postgresql(url, statement))
+        asyncio.run(_execute(url, statement))
         return
     with closing(
         sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
@@ -223,11 +230,17 @@ def empty_database(url: str) -> None:
         connection.execute(statement)
 
 
-async def _on_postgresql(url: str, statement: str) -> None:
+async def _execute(url: str, statement: str) -> None:
+    async with _postgresql(url) as connection:
+        await connection.execute(statement)
+
+
+@asynccontextmanager
+async def _postgresql(url: str) -> AsyncIterator[Any]:
     dsn = urlsplit(url)._replace(scheme="postgresql").geturl()
     connection = await asyncpg.connect(driver_url(dsn), timeout=5)
     try:
-        await connection.execute(statement)
+        yield connection
     finally:
         await connection.close()
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.helpers import ROOT, drop_scratch_database, make_scratch_database, migrate
+from tests.helpers import ROOT, drop_scratch_databases, make_scratch_database, migrate
 from tests.live import environment, server_process
 
 PLENTY = "1000000/second"
@@ -79,7 +79,7 @@ def database(neighbour: str, directory: Path) -> Iterator[str]:
         migrate(url)
         yield url
     finally:
-        asyncio.run(drop_scratch_database(neighbour, url))
+        asyncio.run(drop_scratch_databases(neighbour))
 
 
 def run(

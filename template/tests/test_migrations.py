@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from tests.conftest import TEST_DATABASE_URL
 from tests.helpers import (
     ROOT,
     alembic_config,
-    drop_scratch_database,
     make_scratch_database,
     migrate,
 )
@@ -21,14 +19,11 @@ from tests.live import environment
 
 
 @pytest.fixture
-def empty_url(tmp_path: Path) -> Iterator[str]:
+def empty_url(tmp_path: Path) -> str:
     """A database without a single table."""
     if not TEST_DATABASE_URL:
-        yield f"sqlite:///{tmp_path}/empty.db"
-        return
-    url = asyncio.run(make_scratch_database(TEST_DATABASE_URL))
-    yield url
-    asyncio.run(drop_scratch_database(TEST_DATABASE_URL, url))
+        return f"sqlite:///{tmp_path}/empty.db"
+    return asyncio.run(make_scratch_database(TEST_DATABASE_URL))
 
 
 def test_migrating_says_what_it_did(empty_url: str, capsys: pytest.CaptureFixture[str]) -> None:
