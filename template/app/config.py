@@ -340,11 +340,20 @@ def production_warnings(settings: Settings) -> list[tuple[str, str]]:
         warnings.append(
             ("ALLOWED_HOSTS", "is *, any Host header is accepted; list your host names")
         )
-    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+    if _are_everybody(settings.trusted_proxies):
         warnings.append(
             ("TRUSTED_PROXIES", "is everybody, who then choose their address; list your proxies")
         )
     return warnings
+
+
+def _are_everybody(networks: list[Network]) -> bool:
+    """Tell whether they make up all of IPv4 or of IPv6, in one piece or in several."""
+    ipv4 = [network for network in networks if isinstance(network, ipaddress.IPv4Network)]
+    ipv6 = [network for network in networks if isinstance(network, ipaddress.IPv6Network)]
+    return any(network.prefixlen == 0 for network in ipaddress.collapse_addresses(ipv4)) or any(
+        network.prefixlen == 0 for network in ipaddress.collapse_addresses(ipv6)
+    )
 
 
 def load_settings(**values: Any) -> Settings:

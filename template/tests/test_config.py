@@ -489,7 +489,7 @@ def test_production_warns_of_what_it_allows(load: Load, production: dict[str, st
     assert "RATE_LIMIT_ENABLED" in [name for name, _ in warnings]
 
 
-@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "10.0.0.0/8,::/0"])
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "10.0.0.0/8,::/0", "0.0.0.0/1,128.0.0.0/1"])
 def test_to_trust_everybody_s_address_is_warned_of(load: Load, everybody: str) -> None:
     warnings = production_warnings(load(TRUSTED_PROXIES=everybody))
     assert "TRUSTED_PROXIES" in [name for name, _ in warnings]
