@@ -28,6 +28,9 @@ OPTIONS: Final = ("--no-cov", "-n0", "-p", "no:cacheprovider")
 
 
 def main(names: Sequence[str]) -> None:
+    accounts = TEMPLATE / "app" / "accounts"
+    if missing := [name for name in names if not list(accounts.glob(name))]:
+        sys.exit(f"there is no {', '.join(missing)} in {accounts}")
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch) / "project"
         shutil.copytree(TEMPLATE, project, ignore=shutil.ignore_patterns(".*", "__pycache__"))

@@ -15,7 +15,9 @@ from coverage.types import TConfigurable
 class GreenletsOnPostgresql(CoveragePlugin):
     def configure(self, config: TConfigurable) -> None:
         if os.environ.get("TEST_DATABASE_URL"):
-            config.set_option("run:concurrency", ["thread", "greenlet"])
+            chosen = config.get_option("run:concurrency")
+            others = chosen if isinstance(chosen, list) else []
+            config.set_option("run:concurrency", [*others, "thread", "greenlet"])
 
 
 def coverage_init(registry: Plugins, _options: object) -> None:

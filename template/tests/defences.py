@@ -508,10 +508,18 @@ DEFENCES: Final = (
 
 
 def main(names: Sequence[str]) -> int:
+    known = {defence.name for defence in DEFENCES}
+    if unknown := set(names) - known:
+        print(
+            f"no defence is called {', '.join(sorted(unknown))}; there are:",
+            *sorted(known),
+            sep="\n",
+        )
+        return 2
     chosen = [defence for defence in DEFENCES if not names or defence.name in names]
     unnoticed = [defence for defence in chosen if not is_noticed(defence)]
     print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} defences can not go unnoticed")
-    return 1 if unnoticed or not chosen else 0
+    return 1 if unnoticed else 0
 
 
 def is_noticed(defence: Defence) -> bool:
