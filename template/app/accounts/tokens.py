@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import jwt
+from jwt.algorithms import HMACAlgorithm
 
 ALGORITHM: Final = "HS256"
 
@@ -46,6 +47,25 @@ class Claims:
     user_id: UUID
     session_id: UUID
     expires_at: datetime
+
+
+class _HS256(HMACAlgorithm):
+    """HS256 that looks at each secret once.
+
+    PyJWT asks at every signature whether the secret is a PEM, SSH, DER or JWK key by mistake. That
+    is half of the time to sign, and a refresh signs twice and verifies once: 60 µs of it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(self.SHA256)
+        self._prepared = lru_cache(super().prepare_key)
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return self._prepared(key)
+
+
+jwt.unregister_algorithm(ALGORITHM)
+jwt.register_algorithm(ALGORITHM, _HS256())
 
 
 def key_id(secret: str) -> str:
@@ -133,7 +153,8 @@ class TokenSigner:
 
         So `jwk`, `jku`, `x5u` and `crit` are refused unread (RFC 8725 §3.10).
         """
-        header = jwt.get_unverified_header(token)
+        # Of the header alone: PyJWT would decode the claims and the signature too, to drop them.
+        header = jwt.get_unverified_header(f"{token.partition('.')[0]}..")
         if header.keys() != {"alg", "typ", "kid"} or header["typ"] != typ:
             raise InvalidToken
         key = self._keys.get(header["kid"]) if isinstance(header["kid"], str) else None
