@@ -3,6 +3,9 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
+from fastapi.openapi.constants import REF_TEMPLATE
+from pydantic.json_schema import models_json_schema
 
 from app.api.schemas import Error
 
@@ -49,19 +52,27 @@ request may also be answered 400 (a wrong `Host`, a rejected CORS preflight), 40
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an endpoint, in the one error format."""
+    """The `responses` of an endpoint, in the one error format.
+
+    With `"model": Error`, FastAPI would build a validator for each status of each route, and use
+    none: two thirds of the time that it takes to build the routes.
+    """
+    schema = {"$ref": REF_TEMPLATE.format(model=Error.__name__)}
     return {
         status: {
-            "model": Error,
             "description": _DESCRIPTIONS[status],
             "headers": _HEADERS.get(status, {}),
+            "content": {"application/json": {"schema": schema}},
         }
         for status in statuses
     }
 
 
 def document_real_errors(app: FastAPI) -> None:
-    """Leave out the 422 that FastAPI documents everywhere: here, validation is 400."""
+    """Add the schema that `errors` refers to.
+
+    Leave out the 422 that FastAPI documents everywhere: here, validation is 400.
+    """
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -69,8 +80,17 @@ def document_real_errors(app: FastAPI) -> None:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
+        schemas = document["components"]["schemas"] | _error_schemas()
         for schema in ("HTTPValidationError", "ValidationError"):
-            document["components"]["schemas"].pop(schema, None)
+            schemas.pop(schema, None)
+        document["components"]["schemas"] = dict(sorted(schemas.items()))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _error_schemas() -> dict[str, Any]:
+    """`Error` and what it is made of, as FastAPI writes the others: without `"default": null`."""
+    _, made = models_json_schema([(Error, "serialization")], ref_template=REF_TEMPLATE)
+    schemas: dict[str, Any] = jsonable_encoder(made["$defs"], exclude_none=True)
+    return schemas
