@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -31,6 +32,10 @@ START_OPTIONS = (
 )
 """As in the README's start command."""
 
+_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""These servers speak plain HTTP; for each client httpx would read the certificates of all the
+authorities, 20 ms."""
+
 Serve = Callable[..., AbstractAsyncContextManager["Server"]]
 
 
@@ -57,6 +62,7 @@ class Server:
             limits=limits,
             timeout=timeout,
             trust_env=False,
+            verify=_NO_CERTIFICATES,
             **options,  # type: ignore[arg-type]
         )
 
