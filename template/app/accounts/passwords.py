@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sys
 import threading
 import unicodedata
@@ -99,9 +100,20 @@ class PasswordHasher:
         """Tell whether a hash was made with another cost than today's."""
         return not password_hash.startswith(f"$2b${self._cost:02}$")
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    def refuse_if_full(self) -> None:
+        """
+        Raises:
+            Unavailable: too many hashes are waiting.
+        """
         if self._queued >= MAX_QUEUED:
-            raise Unavailable("Too many people are signing in. Try again.", retry_after=2)
+            # Not the same for all, or a crowd that was refused together would return together.
+            wait_seconds = 2 + secrets.randbelow(3)
+            raise Unavailable(
+                "Too many people are signing in. Try again.", retry_after=wait_seconds
+            )
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        self.refuse_if_full()
         self._queued += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from app.accounts.models import User
 from app.accounts.passwords import (
@@ -244,6 +244,28 @@ async def test_a_storm_of_logins_ends_in_503_and_not_in_a_queue(
     statuses = [(await login).status_code for login in logins]
     assert sorted(statuses) == [200] * MAX_QUEUED + [503] * 3
     assert await sign_in(client)  # the queue is empty again
+
+
+async def test_who_is_refused_for_a_full_queue_costs_no_query(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch, "checkpw")
+    hasher = services_of(app).passwords
+    queue = [asyncio.create_task(hasher.verify(PASSWORD, None)) for _ in range(MAX_QUEUED)]
+    await gate.someone_hashes()
+    statements: list[object] = []
+    engine = services_of(app).database.engine.sync_engine
+    listener = (engine, "before_cursor_execute", lambda *call: statements.append(call))
+    event.listen(*listener)
+
+    refused = await client.post("/api/auth/login", json=ada.credentials)
+
+    event.remove(*listener)
+    gate.open()
+    await asyncio.gather(*queue)
+    assert (refused.status_code, error_code(refused)) == (503, "unavailable")
+    assert statements == []
+    assert await sign_in(client)
 
 
 async def test_a_hash_that_fails_leaves_the_queue(
