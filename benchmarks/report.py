@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.goals import Outcome, Round
+from benchmarks.goals import Outcome, Round, speed
 from benchmarks.timeline import Timeline
 
 START: Final = "<!-- results -->"
@@ -43,13 +43,41 @@ def commands_table(rounds: Sequence[Round]) -> str:
 
 def goals_table(outcomes: Sequence[Outcome]) -> str:
     """One line a goal: what was aimed at, what was measured, and whether it was met."""
-    lines = ["| | goal | measured (range) | |", "| --- | ---: | ---: | --- |"]
+    lines = [
+        "| | goal | measured (range) | | at the speed of the goals |",
+        "| --- | ---: | ---: | --- | ---: |",
+    ]
     for outcome in outcomes:
         goal = outcome.goal
         aim = f"{'≤' if goal.at_most else '≥'} {goal.bound:g} {goal.unit}"
         verdict = "met" if outcome.met else "**missed**"
-        lines.append(f"| {goal.name} | {aim} | {_spread(outcome.values)} {goal.unit} | {verdict} |")
+        scaled = ""
+        if outcome.scaled:
+            scaled = f"{_spread(outcome.scaled)} {goal.unit}"
+            scaled += ", met" if outcome.met_at_its_speed else ", **missed**"
+        measured = f"{_spread(outcome.values)} {goal.unit}"
+        lines.append(f"| {goal.name} | {aim} | {measured} | {verdict} | {scaled} |")
     return "\n".join(lines)
+
+
+def speed_of_this_machine(rounds: Sequence[Round]) -> str:
+    """One sentence, for what was measured of the limits; nothing when none was."""
+    names = {
+        "limit_raw_asyncpg": "raw asyncpg",
+        "limit_bare_fastapi": "bare FastAPI",
+        "limit_bcrypt": "bcrypt",
+    }
+    parts = [
+        f"{_spread([speed(a_round, limit) for a_round in rounds])} × for {name}"
+        for limit, name in names.items()
+        if limit in rounds[0]
+    ]
+    if not parts:
+        return ""
+    return (
+        "The speed of this machine, beside the one that the goals were set on: "
+        f"{', '.join(parts)}. What is no ratio is also given at that one's speed."
+    )
 
 
 def summary(rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float, bulk: int) -> str:
@@ -60,8 +88,14 @@ def summary(rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float
         f"Python {here['python']}; rounds: {len(rounds)}, of {seconds:g} s a case; the large "
         f"database holds {bulk:,} users and sessions more than the small one."
     )
-    tables = (goals_table(outcomes), cases_table(rounds), commands_table(rounds))
-    return "\n\n".join((about, *filter(None, tables)))
+    parts = (
+        about,
+        speed_of_this_machine(rounds),
+        goals_table(outcomes),
+        cases_table(rounds),
+        commands_table(rounds),
+    )
+    return "\n\n".join(filter(None, parts))
 
 
 def replace_results(document: Path, text: str) -> None:
@@ -111,6 +145,7 @@ def write_json(
                 "values": outcome.values,
                 "median": outcome.median,
                 "met": outcome.met,
+                "at_the_speed_of_the_goals": outcome.scaled,
             }
             for outcome in outcomes
         ],
