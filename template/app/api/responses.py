@@ -1,5 +1,6 @@
 """What the OpenAPI document says of errors: each endpoint lists the statuses it really gives."""
 
+from functools import cache
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -52,7 +53,7 @@ request may also be answered 400 (a wrong `Host`, a rejected CORS preflight), 40
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an endpoint, in the one error format.
+    """The `responses` of an endpoint, in the one error format; for `document_real_errors`.
 
     With `"model": Error`, FastAPI would build a validator for each status of each route, and use
     none: two thirds of the time that it takes to build the routes.
@@ -72,6 +73,9 @@ def document_real_errors(app: FastAPI) -> None:
     """Add the schema that `errors` refers to.
 
     Leave out the 422 that FastAPI documents everywhere: here, validation is 400.
+
+    Raises:
+        ValueError: from `app.openapi`; a model of an endpoint has the name of one of the errors'.
     """
     generate = app.openapi
 
@@ -80,15 +84,20 @@ def document_real_errors(app: FastAPI) -> None:
         for path in document["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
-        schemas = document["components"]["schemas"] | _error_schemas()
+        components = document.setdefault("components", {})
+        schemas = components.get("schemas", {})
         for schema in ("HTTPValidationError", "ValidationError"):
             schemas.pop(schema, None)
-        document["components"]["schemas"] = dict(sorted(schemas.items()))
+        for name, schema in _error_schemas().items():
+            if schemas.setdefault(name, schema) != schema:
+                raise ValueError(f"the errors have a model {name}: rename the other one")
+        components["schemas"] = dict(sorted(schemas.items()))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+@cache
 def _error_schemas() -> dict[str, Any]:
     """`Error` and what it is made of, as FastAPI writes the others: without `"default": null`."""
     _, made = models_json_schema([(Error, "serialization")], ref_template=REF_TEMPLATE)

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from pydantic import create_model
 
+from app.api.responses import document_real_errors, errors
 from app.application import create_app
 from app.config import Settings
 from app.errors import ErrorCode
@@ -44,6 +47,21 @@ def test_every_error_is_in_the_one_format(document: dict[str, Any]) -> None:
                 schema = response["content"]["application/json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/Error"}, (path, status)
     assert document["components"]["schemas"]["ErrorCode"]["enum"] == list(ErrorCode)
+
+
+def test_errors_are_described_where_nothing_else_is() -> None:
+    app = FastAPI()
+    app.add_api_route("/nothing", lambda: None, responses=errors(404))
+    document_real_errors(app)
+    assert app.openapi()["components"]["schemas"].keys() >= {"Error", "ErrorBody", "ErrorCode"}
+
+
+def test_no_other_model_takes_the_name_of_an_error(settings: Settings) -> None:
+    another = create_model("FieldProblem", column=int)
+    app = create_app(settings)
+    app.add_api_route("/another", lambda: None, response_model=another)
+    with pytest.raises(ValueError, match="FieldProblem: rename"):
+        app.openapi()
 
 
 def test_validation_is_400_as_documented(document: dict[str, Any]) -> None:
