@@ -247,6 +247,14 @@ DEFENCES: Final = (
         "tests/accounts/test_passwords.py",
     ),
     Defence(
+        15,
+        "refusing before any query",
+        SIGN_IN,
+        "services.passwords.refuse_if_full()",
+        "pass",
+        "tests/accounts/test_passwords.py",
+    ),
+    Defence(
         16,
         "work for nobody",
         PASSWORDS,
