@@ -65,8 +65,8 @@ def number(case: str, name: str) -> Callable[[Round], float]:
 
 
 MINIMAL_RECORDED: Final = {
-    "minimal_read": 1123 / 9047,
-    "minimal_refresh": 487 / 9047,
+    "minimal_read": 1123 / REFERENCE["limit_raw_asyncpg"],
+    "minimal_refresh": 487 / REFERENCE["limit_raw_asyncpg"],
 }
 """minimal-fastapi-postgres-template as a part of the raw asyncpg limit, measured in one run on a
 machine with two cores. Used when no checkout of it is given."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from benchmarks.goals import Outcome, Round, speed
+from benchmarks.goals import REFERENCE, Outcome, Round, speed
 from benchmarks.timeline import Timeline
 
 START: Final = "<!-- results -->"
@@ -62,14 +62,9 @@ def goals_table(outcomes: Sequence[Outcome]) -> str:
 
 def speed_of_this_machine(rounds: Sequence[Round]) -> str:
     """One sentence, for what was measured of the limits; nothing when none was."""
-    names = {
-        "limit_raw_asyncpg": "raw asyncpg",
-        "limit_bare_fastapi": "bare FastAPI",
-        "limit_bcrypt": "bcrypt",
-    }
     parts = [
-        f"{_spread([speed(a_round, limit) for a_round in rounds])} × for {name}"
-        for limit, name in names.items()
+        f"{_spread([speed(a_round, limit) for a_round in rounds])} × for {limit}"
+        for limit in REFERENCE
         if limit in rounds[0]
     ]
     if not parts:
