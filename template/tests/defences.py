@@ -255,6 +255,14 @@ DEFENCES: Final = (
         "tests/accounts/test_passwords.py",
     ),
     Defence(
+        15,
+        "no try lost to a full queue",
+        LIMITS,
+        "await self._limiter.take_back(name, key)",
+        "pass",
+        "tests/test_rate_limit.py",
+    ),
+    Defence(
         16,
         "work for nobody",
         PASSWORDS,

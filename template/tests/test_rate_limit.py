@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from app import rate_limit
+from app.accounts import passwords
 from app.rate_limit import (
     POLICY,
     REDIS_TIMEOUT_SECONDS,
@@ -132,6 +133,30 @@ async def test_a_request_counts_before_it_is_read(start: Callable[..., Any]) -> 
 
     assert statuses == [400, 400, 413]
     assert passed(await ask(client, "/api/auth/login", 1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "amount"),
+    [("/api/auth/register", 5), ("/api/auth/login", 5), ("/api/auth/reset-password", 3)],
+)
+async def test_who_is_told_to_come_back_has_lost_no_try(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, path: str, amount: int
+) -> None:
+    client = connect(await start(**CONTRACT))
+    body = BODIES[path] | ({"password": PASSWORD} if path.endswith("register") else {})
+
+    async def statuses() -> list[int]:
+        return [(await client.post(path, json=body)).status_code for _ in range(amount + 1)]
+
+    with monkeypatch.context() as full_queue:
+        full_queue.setattr(passwords, "MAX_QUEUED", 0)
+        untried = await statuses()
+    *tried, refused = await statuses()
+
+    assert set(untried) == {503}
+    assert 429 not in tried
+    assert 503 not in tried
+    assert refused == 429
 
 
 # ---- The general limit ----------------------------------------------------------------------

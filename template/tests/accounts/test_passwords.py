@@ -1,9 +1,10 @@
 """Passwords: what bcrypt is given, where it runs, and how much of it at once."""
 
 import asyncio
+import secrets
 import threading
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import bcrypt
 import httpx
@@ -246,26 +247,55 @@ async def test_a_storm_of_logins_ends_in_503_and_not_in_a_queue(
     assert await sign_in(client)  # the queue is empty again
 
 
-async def test_who_is_refused_for_a_full_queue_costs_no_query(
-    app: FastAPI, client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def full_queue(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """As many hashes under way as may be."""
     gate = Gate(monkeypatch, "checkpw")
     hasher = services_of(app).passwords
     queue = [asyncio.create_task(hasher.verify(PASSWORD, None)) for _ in range(MAX_QUEUED)]
     await gate.someone_hashes()
-    statements: list[object] = []
-    engine = services_of(app).database.engine.sync_engine
-    listener = (engine, "before_cursor_execute", lambda *call: statements.append(call))
-    event.listen(*listener)
-
-    refused = await client.post("/api/auth/login", json=ada.credentials)
-
-    event.remove(*listener)
+    yield
     gate.open()
     await asyncio.gather(*queue)
-    assert (refused.status_code, error_code(refused)) == (503, "unavailable")
+
+
+@pytest.fixture
+def statements(app: FastAPI) -> Iterator[list[str]]:
+    """What the database is asked meanwhile."""
+    asked: list[str] = []
+    engine = services_of(app).database.engine.sync_engine
+    listener = (engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    event.listen(*listener)
+    yield asked
+    event.remove(*listener)
+
+
+HASHING = {
+    "/api/auth/register": {"email": "eve@example.com", "password": PASSWORD},
+    "/api/auth/login": {"email": "eve@example.com", "password": PASSWORD},
+    "/api/auth/reset-password": {"token": "x", "newPassword": PASSWORD},
+}
+
+
+@pytest.mark.usefixtures("full_queue")
+@pytest.mark.parametrize(("path", "body"), HASHING.items())
+async def test_who_is_refused_for_a_full_queue_costs_no_query(
+    client: httpx.AsyncClient,
+    statements: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    body: dict[str, str],
+) -> None:
+    # Not all are told the same: a crowd that was refused together would return together.
+    waits = iter((0, 2, 1))
+    monkeypatch.setattr(secrets, "randbelow", lambda _: next(waits))
+
+    refused = [await client.post(path, json=body) for _ in range(3)]
+
+    for response in refused:
+        assert (response.status_code, error_code(response)) == (503, "unavailable")
+    assert [response.headers["retry-after"] for response in refused] == ["2", "4", "3"]
     assert statements == []
-    assert await sign_in(client)
 
 
 async def test_a_hash_that_fails_leaves_the_queue(
