@@ -16,12 +16,18 @@ from benchmarks.world import BULK, Options, World, build, say
 STORMS = (8, 48)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"not a whole number from 1 on: {text!r}")
+    return int(text)
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each case is measured")
-    parser.add_argument("--seconds", type=int, default=6, help="how long each time")
+    parser.add_argument("--rounds", type=_count, default=3, help="how often each case is measured")
+    parser.add_argument("--seconds", type=_count, default=6, help="how long each time")
     parser.add_argument("--only", nargs="+", metavar="CASE", help=f"of {', '.join(CASES)}")
-    parser.add_argument("--bulk", type=int, default=BULK, help="users in the large database")
+    parser.add_argument("--bulk", type=_count, default=BULK, help="users in the large database")
     parser.add_argument("--minimal", type=Path, metavar="DIR", help="a checkout to compare with")
     parser.add_argument("--no-startup", action="store_true", help="leave out the command line")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")

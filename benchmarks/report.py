@@ -52,26 +52,28 @@ def goals_table(outcomes: Sequence[Outcome]) -> str:
         aim = f"{'≤' if goal.at_most else '≥'} {goal.bound:g} {goal.unit}"
         verdict = "met" if outcome.met else "**missed**"
         scaled = ""
-        if outcome.scaled:
-            scaled = f"{_spread(outcome.scaled)} {goal.unit}"
-            scaled += ", met" if outcome.met_at_its_speed else ", **missed**"
+        if medians := outcome.medians_at_its_speed:
+            verdicts = {True: "met", False: "**missed**", None: "can't be told"}
+            span = "–".join(dict.fromkeys(map(_figure, (medians[0], medians[-1]))))
+            scaled = f"{span} {goal.unit}, {verdicts[outcome.met_at_its_speed]}"
         measured = f"{_spread(outcome.values)} {goal.unit}"
         lines.append(f"| {goal.name} | {aim} | {measured} | {verdict} | {scaled} |")
     return "\n".join(lines)
 
 
-def speed_of_this_machine(rounds: Sequence[Round]) -> str:
-    """One sentence, for what was measured of the limits; nothing when none was."""
+def speed_of_this_machine(rounds: Sequence[Round], outcomes: Sequence[Outcome]) -> str:
+    """Two sentences, when something was scaled by it."""
     parts = [
         f"{_spread([speed(a_round, limit) for a_round in rounds])} × for {limit}"
         for limit in REFERENCE
         if limit in rounds[0]
     ]
-    if not parts:
+    if not any(outcome.scaled for outcome in outcomes):
         return ""
     return (
         "The speed of this machine, beside the one that the goals were set on: "
-        f"{', '.join(parts)}. What is no ratio is also given at that one's speed."
+        f"{', '.join(parts)}. What is no ratio is also given at that one's speed, from the kindest "
+        "of the limits to the least kind."
     )
 
 
@@ -85,7 +87,7 @@ def summary(rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float
     )
     parts = (
         about,
-        speed_of_this_machine(rounds),
+        speed_of_this_machine(rounds, outcomes),
         goals_table(outcomes),
         cases_table(rounds),
         commands_table(rounds),
@@ -141,9 +143,11 @@ def write_json(
                 "median": outcome.median,
                 "met": outcome.met,
                 "at_the_speed_of_the_goals": outcome.scaled,
+                "met_at_that_speed": outcome.met_at_its_speed,
             }
             for outcome in outcomes
         ],
+        "limits_where_the_goals_were_set": REFERENCE,
         "rounds": rounds,
     }
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
