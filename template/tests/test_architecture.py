@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,7 @@ def test_the_domain_knows_no_http(file: Path) -> None:
     assert not {name.split(".")[0] for name in imports_of(file)} & WEB
 
 
+@cache
 def source() -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in modules())
 

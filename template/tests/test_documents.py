@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,7 @@ def test_security_names_code_and_tests_that_exist(row: list[str]) -> None:
             assert symbol in names_in(path), reference
 
 
+@cache
 def names_in(path: Path) -> set[str]:
     """Functions, classes, methods as `Class.method`, and constants of a module."""
     names = set()

@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -80,6 +81,7 @@ def _is_missing_table(error: DBAPIError) -> bool:
 # ---- The commands ---------------------------------------------------------------------------
 
 
+@cache
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app.manage", description="Operate this API's accounts, keys and data."
