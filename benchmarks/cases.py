@@ -53,7 +53,7 @@ def login(server: str) -> Case:
     """Eight clients keep both cores at bcrypt.
 
     Four times as long as others: what is under way at the end is not counted, on average half a
-    login a core, which would be 2 % of twice the time.
+    login a core, and there are few in a second.
     """
 
     def measure(world: World, seconds: float) -> Numbers:

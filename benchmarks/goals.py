@@ -51,11 +51,14 @@ class Outcome:
 
     @property
     def medians_at_its_speed(self) -> list[float]:
-        return sorted(median(values) for values in self.scaled.values())
+        """From the kindest limit's to the least kind one's."""
+        medians = (median(values) for values in self.scaled.values())
+        return sorted(medians, reverse=not self.goal.at_most)
 
     @property
     def met_at_its_speed(self) -> bool | None:
-        """None when the limits disagree: machines differ by more than one factor."""
+        """None when the limits disagree, since machines differ by more than one factor, or when
+        nothing was scaled."""
         verdicts = {self._is_met_by(values) for values in self.scaled.values()}
         return verdicts.pop() if len(verdicts) == 1 else None
 
@@ -138,7 +141,7 @@ def judge(rounds: Sequence[Round]) -> list[Outcome]:
             except KeyError:  # left out of this run
                 continue
             values.append(value)
-            for limit in () if goal.is_ratio else REFERENCE.keys() & a_round.keys():
+            for limit in () if goal.is_ratio else [name for name in REFERENCE if name in a_round]:
                 factor = speed(a_round, limit)
                 at_its_speed = value * factor if goal.at_most else value / factor
                 scaled.setdefault(limit, []).append(at_its_speed)

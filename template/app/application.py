@@ -70,7 +70,11 @@ def _middleware(services: Services) -> list[Middleware]:
         Middleware(CrashGuardMiddleware),
         Middleware(AllowedHostsMiddleware, allowed_hosts=settings.allowed_hosts),
         Middleware(
-            RateLimitMiddleware, limiter=services.limiter, address_of=address_of, user_of=user_of
+            RateLimitMiddleware,
+            limiter=services.limiter,
+            address_of=address_of,
+            user_of=user_of,
+            refuse_if_full=services.passwords.refuse_if_full,
         ),
         Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes),
     ]

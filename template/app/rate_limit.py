@@ -2,7 +2,7 @@
 
 The policy is the table `POLICY`. What it does not name counts as a general request, so no route
 can be forgotten and no spelling of a path finds a way round. Requests are counted before their body
-is read; those with a limit of their own are uncounted when they are answered 503, untried.
+is read.
 
 slowapi gives the declared `Limit` and `RateLimitExceeded`, which every refusal is. Its decorator
 and its middleware are not used: they check after validation, skip included routes, and block the
@@ -23,10 +23,10 @@ from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 from slowapi.errors import RateLimitExceeded
 from slowapi.wrappers import Limit, LimitGroup
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config import Settings
-from app.errors import AppError, ErrorCode, error_response
+from app.errors import AppError, ErrorCode, Unavailable, error_response
 from app.log import SecurityEvent
 
 POLICY: Final = {
@@ -36,6 +36,10 @@ POLICY: Final = {
     ("POST", "/api/auth/reset-password"): "reset-password",
 }
 """Requests with a limit of their own, counted by address."""
+
+HASHING: Final = frozenset({"register", "login", "reset-password"})
+"""While the queue for hashing is full, these are refused before they are counted and before any
+query: who obeys `Retry-After` during a flood must not be out of tries without having had one."""
 
 UNLIMITED: Final = frozenset({"/health", "/health/ready"})
 
@@ -102,10 +106,6 @@ class RateLimiter:
         if self.enabled and not await self._windows.hit(limit.limit, name, key):
             raise await self._exceeded(limit, key)
 
-    async def take_back(self, name: str, key: str) -> None:
-        """Uncount one request."""
-        await self._windows.hit(self._limits[name].limit, name, key, cost=-1)
-
     async def refuse_if_used_up(self, name: str, key: str) -> None:
         """Count nothing; refuse when the limit is used up.
 
@@ -153,6 +153,7 @@ class RateLimitMiddleware:
     Args:
         address_of: the client's address, as a key.
         user_of: the user whom a verified access token names, or None.
+        refuse_if_full: raises `Unavailable` while no more passwords can be hashed.
     """
 
     def __init__(
@@ -161,39 +162,37 @@ class RateLimitMiddleware:
         limiter: RateLimiter,
         address_of: Callable[[Scope], str],
         user_of: Callable[[Scope], str | None],
+        refuse_if_full: Callable[[], None],
     ) -> None:
         self.app = app
         self._limiter = limiter
         self._address_of = address_of
         self._user_of = user_of
+        self._refuse_if_full = refuse_if_full
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self._limiter.enabled or _path(scope) in UNLIMITED:
-            await self.app(scope, receive, send)
+        if scope["type"] == "http":
+            try:
+                await self._admit(scope)
+            except TooManyRequests as refusal:
+                await error_response(refusal.as_app_error())(scope, receive, send)
+                return
+            except Unavailable as refusal:
+                await error_response(refusal)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> None:
+        # As the router reads it: its patterns end in `$`, which matches before a line break too.
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removesuffix("\n")
+        if path in UNLIMITED:
             return
-        name = POLICY.get((scope["method"], _path(scope)), GENERAL)
-        user = self._user_of(scope) if name == GENERAL else None
-        key = f"user:{user}" if user else self._address_of(scope)
-        try:
-            await self._limiter.count(name, key)
-        except TooManyRequests as refusal:
-            await error_response(refusal.as_app_error())(scope, receive, send)
-            return
-
-        async def send_and_judge(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 503:
-                await self._limiter.take_back(name, key)
-            await send(message)
-
-        # Who is told 503 comes back when told to, and would soon be out of tries without having had
-        # one. Among the many of a general limit a few don't matter.
-        await self.app(scope, receive, send if name == GENERAL else send_and_judge)
-
-
-def _path(scope: Scope) -> str:
-    """As the router reads it: its patterns end in `$`, which matches before a line break too."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")).removesuffix("\n")
+        name = POLICY.get((scope["method"], path), GENERAL)
+        if name in HASHING:
+            self._refuse_if_full()
+        if self._limiter.enabled:
+            user = self._user_of(scope) if name == GENERAL else None
+            await self._limiter.count(name, f"user:{user}" if user else self._address_of(scope))
 
 
 class MemoryStorage(Storage):

@@ -249,17 +249,27 @@ DEFENCES: Final = (
     Defence(
         15,
         "refusing before any query",
-        SIGN_IN,
-        "services.passwords.refuse_if_full()",
-        "pass",
+        LIMITS,
+        "if name in HASHING:",
+        "if False:",
         "tests/accounts/test_passwords.py",
     ),
     Defence(
         15,
         "no try lost to a full queue",
         LIMITS,
-        "await self._limiter.take_back(name, key)",
-        "pass",
+        """        if name in HASHING:
+            self._refuse_if_full()
+        if self._limiter.enabled:
+            user = self._user_of(scope) if name == GENERAL else None
+            await self._limiter.count(name, f"user:{user}" if user else self._address_of(scope))
+""",
+        """        if self._limiter.enabled:
+            user = self._user_of(scope) if name == GENERAL else None
+            await self._limiter.count(name, f"user:{user}" if user else self._address_of(scope))
+        if name in HASHING:
+            self._refuse_if_full()
+""",
         "tests/test_rate_limit.py",
     ),
     Defence(

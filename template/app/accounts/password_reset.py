@@ -75,7 +75,6 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
         AppError: 400 invalid_reset_token, it is unknown, used, voided or too old.
         Unavailable: too many people are signing in; the token is still good.
     """
-    services.passwords.refuse_if_full()  # before anything that a flood could wear out
     user_id = await _find_owner(services, token)
     password_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:

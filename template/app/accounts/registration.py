@@ -22,7 +22,6 @@ async def register(
         AppError: 409 email_taken.
         Unavailable: too many people are signing in.
     """
-    services.passwords.refuse_if_full()  # before anything that a flood could wear out
     user = await new_user(services, email, password, name, Role.USER)
     try:
         async with services.database.transaction() as db:

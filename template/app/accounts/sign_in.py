@@ -30,7 +30,6 @@ async def sign_in(
         TooManyRequests: too many wrong passwords for this account.
         Unavailable: too many people are signing in.
     """
-    services.passwords.refuse_if_full()  # before anything that a flood could wear out
     user = await _find(services, email)
     await _refuse_guessing(services, email, user.id if user else None, device)
     correct = await services.passwords.verify(password, user.password_hash if user else None)

@@ -63,7 +63,8 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
-    responses[statuses[-1]] |= {"model": Error, "content": {}}
+    for last in statuses[-1:]:
+        responses[last]["model"] = Error
     return responses
 
 
@@ -71,15 +72,15 @@ def document_real_errors(app: FastAPI) -> None:
     """Let the OpenAPI document tell what `errors` says, and no more.
 
     Raises:
-        ValueError: from `app.openapi`; another model is called `Error` too.
+        ValueError: from `app.openapi`; another model is called `Error` too, and FastAPI has
+            renamed both.
     """
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         schemas = document.get("components", {}).get("schemas", {})
-        # FastAPI tells two of one name apart by their modules, and what refers to neither is lost.
-        if any(name.endswith(f"__{Error.__name__}") for name in schemas):
+        if Error.__name__ not in schemas and _refers_to(Error.__name__, document):
             raise ValueError(f"another model is called {Error.__name__} too: rename it")
         _leave_out_422(document, schemas)
         return document
@@ -91,9 +92,8 @@ def _leave_out_422(document: dict[str, Any], schemas: dict[str, Any]) -> None:
     """FastAPI documents its own everywhere; here, validation is 400."""
     for path in document["paths"].values():
         for operation in path.values():
-            responses = operation.get("responses", {}) if isinstance(operation, dict) else {}
-            if _refers_to("HTTPValidationError", responses.get("422")):
-                del responses["422"]
+            if _refers_to("HTTPValidationError", operation["responses"].get("422")):
+                del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         if not _refers_to(name, document):
             schemas.pop(name, None)

@@ -86,6 +86,15 @@ def test_no_other_model_is_called_as_the_error(settings: Settings) -> None:
     with pytest.raises(ValueError, match="called Error too: rename"):
         app_with("Error", settings).openapi()
 
+    app = create_app(settings)
+    model: type[BaseModel] = create_model("Error", column=(int, ...))
+
+    @app.post("/own")
+    async def _(body: model) -> None: ...
+
+    with pytest.raises(ValueError, match="called Error too: rename"):
+        app.openapi()
+
 
 def test_validation_is_400_as_documented(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
