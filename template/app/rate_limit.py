@@ -148,7 +148,7 @@ def _limit(scope: str, rate: str) -> Limit:
 
 
 class RateLimitMiddleware:
-    """Counts every request before anything else is done for it.
+    """Counts every request before anything else is done for it, if it can be served at all.
 
     Args:
         address_of: the client's address, as a key.
