@@ -9,20 +9,20 @@ from starlette.middleware import Middleware
 from starlette.types import Scope
 
 from app import __version__
-from app.accounts.services import Services, close_services, open_services
 from app.api import auth, health, users
 from app.api.dependencies import access_claims
-from app.api.error_handlers import add_error_handlers
-from app.api.responses import ANYWHERE, document_real_errors
-from app.client_address import rate_limit_key
 from app.config import Settings
-from app.middleware.cors import CorsMiddleware
-from app.middleware.crash_guard import CrashGuardMiddleware
-from app.middleware.hosts import AllowedHostsMiddleware
-from app.middleware.request_body import RequestBodyMiddleware
-from app.middleware.request_context import RequestContextMiddleware
-from app.middleware.security_headers import SecurityHeadersMiddleware
-from app.rate_limit import RateLimitMiddleware
+from app.foundation.http.client_address import rate_limit_key
+from app.foundation.http.cors import CorsMiddleware
+from app.foundation.http.crash_guard import CrashGuardMiddleware
+from app.foundation.http.error_handlers import add_error_handlers
+from app.foundation.http.hosts import AllowedHostsMiddleware
+from app.foundation.http.openapi import ANYWHERE, document_real_errors
+from app.foundation.http.request_body import RequestBodyMiddleware
+from app.foundation.http.request_context import RequestContextMiddleware
+from app.foundation.http.security_headers import SecurityHeadersMiddleware
+from app.foundation.limits import RateLimitMiddleware
+from app.services import Services, close_services, open_services
 
 DOCS_PATHS = ("/docs", "/redoc")
 

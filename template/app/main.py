@@ -6,7 +6,7 @@ import structlog
 
 from app.application import create_app
 from app.config import Environment, SettingsError, load_settings, production_warnings
-from app.log import configure_logging
+from app.foundation.log import configure_logging
 
 try:
     settings = load_settings()

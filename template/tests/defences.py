@@ -43,13 +43,13 @@ class Defence:
 
 
 TOKENS: Final = "app/accounts/tokens.py"
-SESSIONS: Final = "app/accounts/sessions.py"
+SESSIONS: Final = "app/accounts/sessions/__init__.py"
 SIGN_IN: Final = "app/accounts/sign_in.py"
 PASSWORDS: Final = "app/accounts/passwords.py"
 RESET: Final = "app/accounts/password_reset.py"
-HANDLERS: Final = "app/api/error_handlers.py"
+HANDLERS: Final = "app/foundation/http/error_handlers.py"
 APPLICATION: Final = "app/application.py"
-LIMITS: Final = "app/rate_limit.py"
+LIMITS: Final = "app/foundation/limits/__init__.py"
 
 DEFENCES: Final = (
     Defence(
@@ -97,7 +97,7 @@ DEFENCES: Final = (
     Defence(
         5,
         "the challenge",
-        "app/api/dependencies.py",
+        TOKENS,
         'headers={"WWW-Authenticate": \'Bearer error="invalid_token"\'}',
         'headers={"WWW-Authenticate": "Bearer"}',
         "tests/api/test_users.py",
@@ -270,7 +270,7 @@ DEFENCES: Final = (
         if name in HASHING:
             self._refuse_if_full()
 """,
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         16,
@@ -349,7 +349,7 @@ DEFENCES: Final = (
     Defence(
         20,
         "unknown fields",
-        "app/api/schemas.py",
+        "app/api/schemas/__init__.py",
         'extra="forbid"',
         'extra="ignore"',
         "tests/api",
@@ -365,7 +365,7 @@ DEFENCES: Final = (
     Defence(
         22,
         "the encoding of a body",
-        "app/middleware/request_body.py",
+        "app/foundation/http/request_body.py",
         "if _NUL in body:",
         "if False:",
         "tests/test_hostile_input.py",
@@ -373,26 +373,26 @@ DEFENCES: Final = (
     Defence(
         23,
         "the type of a body",
-        "app/middleware/request_body.py",
+        "app/foundation/http/request_body.py",
         "if has_body and not is_json(",
         "if False and not is_json(",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         23,
         "the size of a body",
-        "app/middleware/request_body.py",
+        "app/foundation/http/request_body.py",
         "if received > self.max_bytes:",
         "if False:",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         24,
         "a crash says nothing",
-        "app/middleware/crash_guard.py",
+        "app/foundation/http/crash_guard.py",
         "CRASH_MESSAGE,",
         "repr(error),",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         24,
@@ -413,26 +413,26 @@ DEFENCES: Final = (
     Defence(
         25,
         "allowed hosts",
-        "app/middleware/hosts.py",
+        "app/foundation/http/hosts.py",
         "if len(hosts) == 1 and self.is_allowed(hosts[0]):",
         "if hosts:",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         26,
         "security headers",
-        "app/middleware/security_headers.py",
+        "app/foundation/http/security_headers.py",
         '(b"x-content-type-options", b"nosniff"),',
         "",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         27,
         "foreign origins",
-        "app/middleware/cors.py",
+        "app/foundation/http/cors.py",
         "if origin and self.is_allowed_origin(origin):",
         "if origin:",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         28,
@@ -440,23 +440,23 @@ DEFENCES: Final = (
         LIMITS,
         "if self.enabled and not await self._windows.hit(limit.limit, name, key):",
         "if self.enabled and not await self._windows.test(limit.limit, name, key):",
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         29,
         "who is believed about addresses",
-        "app/client_address.py",
+        "app/foundation/http/client_address.py",
         "if trusted_proxies and _is_trusted(address, trusted_proxies):",
         "if True:",
-        "tests/test_client_address.py",
+        "tests/foundation/http/test_client_address.py",
     ),
     Defence(
         29,
         "IPv6 by /64",
-        "app/client_address.py",
+        "app/foundation/http/client_address.py",
         "_IPV6_CUSTOMER_BITS: Final = 64",
         "_IPV6_CUSTOMER_BITS: Final = 128",
-        "tests/test_client_address.py",
+        "tests/foundation/http/test_client_address.py",
     ),
     Defence(
         30,
@@ -464,7 +464,7 @@ DEFENCES: Final = (
         APPLICATION,
         "return str(claims.user_id) if claims else None",
         'return str(scope["headers"])',
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         30,
@@ -472,7 +472,7 @@ DEFENCES: Final = (
         LIMITS,
         '.removesuffix("\\n")',
         "",
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         31,
@@ -480,15 +480,15 @@ DEFENCES: Final = (
         LIMITS,
         "return await question(self._memory)\n        if was_away",
         "raise\n        if was_away",
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         32,
         "an outage is a 503",
-        "app/database.py",
+        "app/foundation/database/__init__.py",
         "if not _is_outage(error):",
         "if error:",
-        "tests/test_outages.py tests/test_database.py",
+        "tests/test_outages.py tests/foundation/database/test_database.py",
     ),
     Defence(
         33,
@@ -501,31 +501,31 @@ DEFENCES: Final = (
     Defence(
         34,
         "secrets in a log line",
-        "app/log.py",
+        "app/foundation/log/__init__.py",
         "event[key] = REDACTED",
         "pass",
-        "tests/test_log.py",
+        "tests/foundation/log/test_log.py",
     ),
     Defence(
         34,
         "forged log lines",
-        "app/log.py",
+        "app/foundation/log/__init__.py",
         "event[key] = escape_control_characters(value)",
         "pass",
-        "tests/test_log.py",
+        "tests/foundation/log/test_log.py",
     ),
     Defence(
         35,
         "hosts that start at once on a new SQLite file",
-        "app/database.py",
+        "app/foundation/database/__init__.py",
         '_once_unlocked(connection.execute, f"PRAGMA {pragma}")',
         'connection.execute(f"PRAGMA {pragma}")',
-        "tests/test_database.py",
+        "tests/foundation/database/test_database.py",
     ),
     Defence(
         35,
         "mail is sent before stopping",
-        "app/accounts/services.py",
+        "app/services.py",
         "await services.outbox.close()",
         "",
         "tests/test_shutdown.py",

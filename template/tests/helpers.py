@@ -22,10 +22,10 @@ from fastapi import FastAPI
 from sqlalchemy import DateTime, select, update
 
 from app.accounts.models import PasswordReset, Role, Session, User
-from app.accounts.services import Services
 from app.application import create_app
 from app.config import Settings
-from app.database import AnyRow, Base, Database, driver_url
+from app.foundation.database import AnyRow, Base, Database, driver_url
+from app.services import Services
 
 ROOT = Path(__file__).parents[1]
 

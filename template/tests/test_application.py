@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from app import __version__
-from app.middleware.security_headers import SECURITY_HEADERS
+from app.foundation.http.security_headers import SECURITY_HEADERS
 from tests.helpers import Account, connect, error_code
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}

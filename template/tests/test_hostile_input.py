@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.accounts.tokens import TokenSigner
 from app.api.dependencies import access_claims
-from app.middleware.hosts import AllowedHostsMiddleware
+from app.foundation.http.hosts import AllowedHostsMiddleware
 from tests.helpers import Account, connect, error_code
 
 CANARY = "Canary-echo-7"

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.database import driver_url
+from app.foundation.database import driver_url
 from tests.helpers import (
     Account,
     Tables,

@@ -5,12 +5,12 @@ from sqlalchemy import delete, select
 
 from app.accounts import messages
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
-from app.accounts.services import Services
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
 from app.accounts.sign_in import count_wrong_password, invalid_credentials
 from app.errors import AppError, ErrorCode
-from app.log import SecurityEvent
-from app.rate_limit import ACCOUNT
+from app.foundation.limits import ACCOUNT
+from app.security_events import SecurityEvent
+from app.services import Services
 
 logger = structlog.get_logger()
 

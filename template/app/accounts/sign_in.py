@@ -6,14 +6,14 @@ import structlog
 from sqlalchemy import select
 
 from app.accounts.models import Session, User
-from app.accounts.services import Services
 from app.accounts.sessions import Device, TokenPair, open_session
 from app.accounts.tokens import token_hash
-from app.client_address import rate_limit_key
-from app.database import AnyRow
 from app.errors import AppError, ErrorCode
-from app.log import SecurityEvent
-from app.rate_limit import ACCOUNT, TooManyRequests
+from app.foundation.database import AnyRow
+from app.foundation.http.client_address import rate_limit_key
+from app.foundation.limits import ACCOUNT, TooManyRequests
+from app.security_events import SecurityEvent
+from app.services import Services
 
 logger = structlog.get_logger()
 

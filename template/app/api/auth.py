@@ -5,7 +5,6 @@ from fastapi import APIRouter
 from app.accounts import password_reset, registration, sessions, sign_in
 from app.accounts.models import RevokedReason, User
 from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep
-from app.api.responses import BODY_ERRORS, errors
 from app.api.schemas import (
     ForgotPasswordInput,
     LoginInput,
@@ -17,6 +16,7 @@ from app.api.schemas import (
     Tokens,
     UserSummary,
 )
+from app.foundation.http.openapi import BODY_ERRORS, errors
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 

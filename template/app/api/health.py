@@ -6,10 +6,10 @@ from fastapi import APIRouter
 
 from app import __version__
 from app.api.dependencies import ServicesDep
-from app.api.responses import errors
 from app.api.schemas import Health, Readiness
-from app.database import utc_now
 from app.errors import Unavailable
+from app.foundation.database import utc_now
+from app.foundation.http.openapi import errors
 
 router = APIRouter(prefix="/health", tags=["health"])
 

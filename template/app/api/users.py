@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query
 from app.accounts import administration, password_change, profile, sessions
 from app.accounts.models import RevokedReason
 from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
-from app.api.responses import BODY_ERRORS, errors
 from app.api.schemas import (
     ChangePasswordInput,
     Message,
@@ -22,6 +21,7 @@ from app.api.schemas import (
     UserPage,
 )
 from app.errors import AppError, ErrorCode
+from app.foundation.http.openapi import BODY_ERRORS, errors
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 

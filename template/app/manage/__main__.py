@@ -18,13 +18,13 @@ from sqlalchemy.exc import DBAPIError
 
 from app.accounts import administration
 from app.accounts.models import Role
-from app.accounts.services import Services, close_services, open_services
 from app.config import SettingsError, load_settings
 from app.errors import AppError, Unavailable
-from app.log import configure_logging
+from app.foundation.log import configure_logging
 from app.manage import check, keys, users
 from app.manage.errors import CommandError, reason_of
 from app.manage.output import print_json, print_text
+from app.services import Services, close_services, open_services
 
 ROLES: Final = [role.value for role in Role]
 

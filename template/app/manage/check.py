@@ -11,7 +11,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from app import __version__
-from app.accounts.services import Services, close_services, open_services
 from app.config import (
     Environment,
     Settings,
@@ -23,6 +22,7 @@ from app.config import (
 )
 from app.errors import Unavailable
 from app.manage.errors import reason_of
+from app.services import Services, close_services, open_services
 
 SMTP_TIMEOUT_SECONDS: Final = 3.0
 

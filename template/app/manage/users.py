@@ -16,9 +16,9 @@ from app.accounts.emails import canonical_email
 from app.accounts.models import RevokedReason, Role, Session, User
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
-from app.accounts.services import Services
 from app.config import Environment
 from app.manage.errors import CommandError
+from app.services import Services
 
 SEEDS: Final = (("admin@example.com", "Admin", Role.ADMIN), ("user@example.com", "User", Role.USER))
 

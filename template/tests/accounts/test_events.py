@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from app.accounts import administration, sessions
 from app.accounts.models import RevokedReason
-from app.log import SecurityEvent
+from app.security_events import SecurityEvent
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,

@@ -17,7 +17,7 @@ from sqlalchemy import delete, update
 
 from app.accounts import administration
 from app.accounts.models import Session, User
-from app.database import Database
+from app.foundation.database import Database
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode, error_response
-from app.middleware.headers import request_header
+from app.foundation.http.headers import request_header
 
 _JSON: Final = b"application/json"
 _LONGEST_NUMBER: Final = 18

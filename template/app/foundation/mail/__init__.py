@@ -17,7 +17,7 @@ from typing import Final, Protocol, TypeVar
 import aiosmtplib
 import structlog
 
-from app.log import escape_control_characters
+from app.foundation.log import escape_control_characters
 
 SMTPS_PORT: Final = 465
 """The port on which TLS comes first (RFC 8314); on any other it starts with STARTTLS."""

@@ -17,9 +17,9 @@ from starlette.types import Message, Scope
 from app.application import create_app
 from app.config import load_settings
 from app.errors import AppError, ErrorCode
-from app.middleware.crash_guard import CRASH_MESSAGE, CrashGuardMiddleware
-from app.middleware.request_body import declared_length, is_json
-from app.middleware.request_context import RequestContextMiddleware, loggable_path
+from app.foundation.http.crash_guard import CRASH_MESSAGE, CrashGuardMiddleware
+from app.foundation.http.request_body import declared_length, is_json
+from app.foundation.http.request_context import RequestContextMiddleware, loggable_path
 
 ORIGIN = "https://app.example.com"
 LIMIT = 1024

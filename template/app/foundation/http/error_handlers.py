@@ -12,10 +12,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
-from app.accounts.tokens import InvalidToken
-from app.api.dependencies import invalid_token
 from app.errors import AppError, ErrorCode, error_response
-from app.rate_limit import TooManyRequests
+from app.foundation.limits import TooManyRequests
 
 _CODES = {
     HTTPStatus.BAD_REQUEST: ErrorCode.INVALID_JSON,
@@ -34,7 +32,6 @@ def add_error_handlers(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_answer_http_exception)
     app.exception_handler(RequestValidationError)(_answer_validation_error)
     app.exception_handler(TooManyRequests)(_answer_too_many_requests)
-    app.exception_handler(InvalidToken)(_answer_invalid_token)
 
 
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
@@ -60,10 +57,6 @@ def _allowed_methods(request: Request) -> list[str]:
 
 async def _answer_too_many_requests(request: Request, error: TooManyRequests) -> Response:
     return error_response(error.as_app_error())
-
-
-async def _answer_invalid_token(request: Request, error: InvalidToken) -> Response:
-    return error_response(invalid_token())
 
 
 async def _answer_validation_error(request: Request, error: RequestValidationError) -> Response:

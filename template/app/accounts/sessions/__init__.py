@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, Update, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import RevokedReason, Session, User
-from app.accounts.services import Services
 from app.accounts.tokens import Claims, InvalidToken, TokenType, token_hash
-from app.database import AnyRow, utc_now
-from app.log import SecurityEvent
+from app.foundation.database import AnyRow, utc_now
+from app.security_events import SecurityEvent
+from app.services import Services
 
 LOST_RACE_SECONDS: Final = 10
 """A refresh token replayed this soon may come from a client that asked twice at once: it gets

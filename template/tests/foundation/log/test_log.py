@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import app
-from app.log import (
+from app.foundation.log import (
     REDACTED,
     LineLogger,
     LogFormat,
-    SecurityEvent,
     configure_logging,
     escape_control_characters,
     redact_secrets,
 )
+from app.security_events import SecurityEvent
 
 FORGERY = 'x\r\n2026-01-01T00:00:00Z [info] auth.login_succeeded\x1b[2J\x1b]0;title\x07\u2028"'
 

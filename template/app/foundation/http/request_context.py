@@ -9,8 +9,8 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.client_address import Network, client_address
-from app.middleware.headers import request_header
+from app.foundation.http.client_address import Network, client_address
+from app.foundation.http.headers import request_header
 
 CLIENT_CLOSED_REQUEST: Final = 499
 """Logged when nothing was answered, because the client (or the server, stopping) hung up.

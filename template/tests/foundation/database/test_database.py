@@ -16,9 +16,10 @@ from fastapi import FastAPI
 from sqlalchemy import insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from app import database as database_module
 from app.accounts.models import PasswordReset, Session, User
-from app.database import (
+from app.errors import Unavailable
+from app.foundation import database as database_module
+from app.foundation.database import (
     POOL_SIZE,
     Base,
     Database,
@@ -27,7 +28,6 @@ from app.database import (
     _unavailable,
     create_engine,
 )
-from app.errors import Unavailable
 from tests.helpers import Account, Tables, alembic_config, connect, migrate, services_of, sign_in
 from tests.services import needs_postgresql
 

@@ -13,12 +13,10 @@ from pydantic import (
     StringConstraints,
 )
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import SkipJsonSchema
 
 from app.accounts.emails import MAX_EMAIL, canonical_email
 from app.accounts.models import Role
 from app.accounts.passwords import MAX_BYTES, MIN_LENGTH, password_problem
-from app.errors import ErrorCode
 
 _NAME = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
 """No line breaks, no terminal escapes, and no overrides of the writing direction. The joiners of
@@ -224,19 +222,3 @@ class Readiness(Output):
     status: str
     database: str
     limits: str
-
-
-class FieldProblem(Output):
-    field: str
-    message: str
-
-
-class ErrorBody(Output):
-    code: ErrorCode
-    message: str
-    details: list[FieldProblem] | dict[str, str] | SkipJsonSchema[None] = None
-    """Which fields are wrong; or facts by name, as `requestId`. Left out when there are none."""
-
-
-class Error(Output):
-    error: ErrorBody

@@ -4,8 +4,27 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.constants import REF_TEMPLATE
+from pydantic import BaseModel
+from pydantic.json_schema import SkipJsonSchema
 
-from app.api.schemas import Error
+from app.errors import ErrorCode
+
+
+class FieldProblem(BaseModel):
+    field: str
+    message: str
+
+
+class ErrorBody(BaseModel):
+    code: ErrorCode
+    message: str
+    details: list[FieldProblem] | dict[str, str] | SkipJsonSchema[None] = None
+    """Which fields are wrong; or facts by name, as `requestId`. Left out when there are none."""
+
+
+class Error(BaseModel):
+    error: ErrorBody
+
 
 _DESCRIPTIONS: Final = {
     400: "The input is wrong; `details` says where.",

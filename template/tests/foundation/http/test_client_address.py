@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Scope
 
-from app.client_address import UNKNOWN, client_address, parse_address, rate_limit_key
+from app.foundation.http.client_address import (
+    UNKNOWN,
+    client_address,
+    parse_address,
+    rate_limit_key,
+)
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48")]
 

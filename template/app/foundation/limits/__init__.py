@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.config import Settings
 from app.errors import AppError, ErrorCode, Unavailable, error_response
-from app.log import SecurityEvent
+from app.security_events import SecurityEvent
 
 POLICY: Final = {
     ("POST", "/api/auth/register"): "register",

@@ -8,7 +8,7 @@ import logging
 import sys
 
 from app.config import SettingsError, load_settings
-from app.log import standard_formatter
+from app.foundation.log import standard_formatter
 
 
 def formatter() -> logging.Formatter:

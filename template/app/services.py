@@ -6,9 +6,9 @@ from datetime import timedelta
 from app.accounts.passwords import PasswordHasher
 from app.accounts.tokens import TokenSigner
 from app.config import Settings
-from app.database import Database
-from app.email import ConsoleMailer, Mailer, Outbox, SmtpMailer
-from app.rate_limit import RateLimiter
+from app.foundation.database import Database
+from app.foundation.limits import RateLimiter
+from app.foundation.mail import ConsoleMailer, Mailer, Outbox, SmtpMailer
 
 
 @dataclass(frozen=True, slots=True)
