@@ -5,7 +5,8 @@ import sys
 import structlog
 
 from app.application import create_app
-from app.config import Environment, SettingsError, load_settings, production_warnings
+from app.config import Environment, SettingsError, load_settings
+from app.foundation.checks.production import production_warnings
 from app.foundation.log import configure_logging
 
 try:

@@ -43,13 +43,11 @@ class Defence:
 
 
 TOKENS: Final = "app/accounts/tokens.py"
-SESSIONS: Final = "app/accounts/sessions/__init__.py"
 SIGN_IN: Final = "app/accounts/sign_in.py"
 PASSWORDS: Final = "app/accounts/passwords.py"
 RESET: Final = "app/accounts/password_reset.py"
 HANDLERS: Final = "app/foundation/http/error_handlers.py"
 APPLICATION: Final = "app/application.py"
-LIMITS: Final = "app/foundation/limits/__init__.py"
 
 DEFENCES: Final = (
     Defence(
@@ -113,7 +111,7 @@ DEFENCES: Final = (
     Defence(
         7,
         "a replay ends the family",
-        SESSIONS,
+        "app/accounts/sessions/refreshing.py",
         "revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.session_id)",
         "revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.user_id)",
         "tests/accounts/test_sessions.py",
@@ -121,7 +119,7 @@ DEFENCES: Final = (
     Defence(
         8,
         "one of many refreshes",
-        SESSIONS,
+        "app/accounts/sessions/refreshing.py",
         'Session.token_hash == bindparam("presented"), ',
         "",
         "tests/accounts/test_sessions.py",
@@ -129,7 +127,7 @@ DEFENCES: Final = (
     Defence(
         8,
         "losers harm nobody",
-        SESSIONS,
+        "app/accounts/sessions/refreshing.py",
         "LOST_RACE_SECONDS: Final = 10",
         "LOST_RACE_SECONDS: Final = 0",
         "tests/accounts/test_sessions.py",
@@ -145,7 +143,7 @@ DEFENCES: Final = (
     Defence(
         9,
         "signed out meanwhile",
-        SESSIONS,
+        "app/accounts/sessions/current.py",
         "if locked is None or not locked.is_active or await db.scalar(live) is None:",
         "if locked is None:",
         "tests/accounts/test_meanwhile.py",
@@ -161,7 +159,7 @@ DEFENCES: Final = (
     Defence(
         10,
         "a family ends",
-        SESSIONS,
+        "app/accounts/sessions/opening.py",
         "expires_at=claims.expires_at,  # the session's: no rotation prolongs it",
         "expires_at=now + services.session_lifetime,",
         "tests/accounts/test_sessions.py",
@@ -169,7 +167,7 @@ DEFENCES: Final = (
     Defence(
         11,
         "an access token dies with its session",
-        SESSIONS,
+        "app/accounts/sessions/current.py",
         '.where(User.is_active, is_live(bindparam("now")))',
         ".where(User.is_active)",
         "tests/api/test_auth.py",
@@ -177,7 +175,7 @@ DEFENCES: Final = (
     Defence(
         11,
         "somebody else's refresh token",
-        SESSIONS,
+        "app/accounts/sessions/ending.py",
         "if claims.user_id == user.id:",
         "if claims:",
         "tests/api/test_auth.py",
@@ -201,7 +199,7 @@ DEFENCES: Final = (
     Defence(
         12,
         "deactivated at once",
-        SESSIONS,
+        "app/accounts/sessions/current.py",
         '.where(User.is_active, is_live(bindparam("now")))',
         '.where(is_live(bindparam("now")))',
         "tests/accounts/test_sessions.py",
@@ -209,7 +207,7 @@ DEFENCES: Final = (
     Defence(
         13,
         "refresh tokens at rest",
-        SESSIONS,
+        "app/accounts/sessions/opening.py",
         "session.token_hash = token_hash(tokens.refresh_token)",
         "session.token_hash = tokens.refresh_token",
         "tests/accounts/test_sessions.py",
@@ -249,7 +247,7 @@ DEFENCES: Final = (
     Defence(
         15,
         "refusing before any query",
-        LIMITS,
+        "app/foundation/limits/middleware.py",
         "if name in HASHING:",
         "if False:",
         "tests/accounts/test_passwords.py",
@@ -257,7 +255,7 @@ DEFENCES: Final = (
     Defence(
         15,
         "no try lost to a full queue",
-        LIMITS,
+        "app/foundation/limits/middleware.py",
         """        if name in HASHING:
             self._refuse_if_full()
         if self._limiter.enabled:
@@ -349,7 +347,7 @@ DEFENCES: Final = (
     Defence(
         20,
         "unknown fields",
-        "app/api/schemas/__init__.py",
+        "app/api/schemas/base.py",
         'extra="forbid"',
         'extra="ignore"',
         "tests/api",
@@ -437,7 +435,7 @@ DEFENCES: Final = (
     Defence(
         28,
         "exactly so many",
-        LIMITS,
+        "app/foundation/limits/limiter.py",
         "if self.enabled and not await self._windows.hit(limit.limit, name, key):",
         "if self.enabled and not await self._windows.test(limit.limit, name, key):",
         "tests/foundation/limits/test_limits.py",
@@ -469,7 +467,7 @@ DEFENCES: Final = (
     Defence(
         30,
         "no spelling of a path dodges a limit",
-        LIMITS,
+        "app/foundation/limits/middleware.py",
         '.removesuffix("\\n")',
         "",
         "tests/foundation/limits/test_limits.py",
@@ -477,7 +475,7 @@ DEFENCES: Final = (
     Defence(
         31,
         "limits without Redis",
-        LIMITS,
+        "app/foundation/limits/redis.py",
         "return await question(self._memory)\n        if was_away",
         "raise\n        if was_away",
         "tests/foundation/limits/test_limits.py",
@@ -485,15 +483,15 @@ DEFENCES: Final = (
     Defence(
         32,
         "an outage is a 503",
-        "app/foundation/database/__init__.py",
-        "if not _is_outage(error):",
+        "app/foundation/database/sections.py",
+        "if not is_outage(error):",
         "if error:",
         "tests/test_outages.py tests/foundation/database/test_database.py",
     ),
     Defence(
         33,
         "weak secrets in production",
-        "app/config.py",
+        "app/foundation/checks/production.py",
         "if is_weak_secret(settings.jwt_secret.get_secret_value()):",
         "if False:",
         "tests/test_config.py",
@@ -501,7 +499,7 @@ DEFENCES: Final = (
     Defence(
         34,
         "secrets in a log line",
-        "app/foundation/log/__init__.py",
+        "app/foundation/log/redaction.py",
         "event[key] = REDACTED",
         "pass",
         "tests/foundation/log/test_log.py",
@@ -509,7 +507,7 @@ DEFENCES: Final = (
     Defence(
         34,
         "forged log lines",
-        "app/foundation/log/__init__.py",
+        "app/foundation/log/escaping.py",
         "event[key] = escape_control_characters(value)",
         "pass",
         "tests/foundation/log/test_log.py",
@@ -517,7 +515,7 @@ DEFENCES: Final = (
     Defence(
         35,
         "hosts that start at once on a new SQLite file",
-        "app/foundation/database/__init__.py",
+        "app/foundation/database/sqlite.py",
         '_once_unlocked(connection.execute, f"PRAGMA {pragma}")',
         'connection.execute(f"PRAGMA {pragma}")',
         "tests/foundation/database/test_database.py",

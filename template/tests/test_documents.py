@@ -12,8 +12,9 @@ from dotenv import dotenv_values
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.config import EXAMPLE_SECRET, Settings
+from app.config import Settings
 from app.errors import ErrorCode
+from app.foundation.checks.production import EXAMPLE_SECRET
 from app.manage.__main__ import build_parser
 from tests.helpers import ROOT
 from tests.live import START_OPTIONS

@@ -5,17 +5,17 @@ from fastapi import APIRouter
 from app.accounts import password_reset, registration, sessions, sign_in
 from app.accounts.models import RevokedReason, User
 from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep
-from app.api.schemas import (
+from app.api.schemas import Message
+from app.api.schemas.auth import (
     ForgotPasswordInput,
     LoginInput,
-    Message,
     RefreshInput,
     RegisterInput,
     ResetPasswordInput,
     SignedIn,
     Tokens,
-    UserSummary,
 )
+from app.api.schemas.users import UserSummary
 from app.foundation.http.openapi import BODY_ERRORS, errors
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])

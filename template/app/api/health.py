@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from app import __version__
 from app.api.dependencies import ServicesDep
-from app.api.schemas import Health, Readiness
+from app.api.schemas.health import Health, Readiness
 from app.errors import Unavailable
 from app.foundation.database import utc_now
 from app.foundation.http.openapi import errors

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Query
 from app.accounts import administration, password_change, profile, sessions
 from app.accounts.models import RevokedReason
 from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
-from app.api.schemas import (
+from app.api.schemas import Message
+from app.api.schemas.sessions import SessionInfo, SessionList
+from app.api.schemas.users import (
     ChangePasswordInput,
-    Message,
     Profile,
-    SessionInfo,
-    SessionList,
     UpdatedProfile,
     UpdateProfileInput,
     UpdateUserInput,

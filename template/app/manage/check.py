@@ -11,16 +11,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from app import __version__
-from app.config import (
-    Environment,
-    Settings,
-    SettingsError,
+from app.config import Environment, Settings, SettingsError, load_settings
+from app.errors import Unavailable
+from app.foundation.checks.production import (
     is_weak_secret,
-    load_settings,
     production_problems,
     production_warnings,
 )
-from app.errors import Unavailable
 from app.manage.errors import reason_of
 from app.services import Services, close_services, open_services
 

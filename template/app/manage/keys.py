@@ -10,7 +10,9 @@ from dotenv import dotenv_values, set_key
 from pydantic import SecretStr
 
 from app.accounts.tokens import key_id
-from app.config import EXAMPLE_SECRET, UNREADABLE_ENV_FILE, check_key
+from app.config import UNREADABLE_ENV_FILE
+from app.foundation.checks.formats import check_key
+from app.foundation.checks.production import EXAMPLE_SECRET
 from app.manage.errors import CommandError
 
 ENV_FILE: Final = ".env"

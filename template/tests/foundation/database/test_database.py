@@ -18,16 +18,15 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Program
 
 from app.accounts.models import PasswordReset, Session, User
 from app.errors import Unavailable
-from app.foundation import database as database_module
 from app.foundation.database import (
     POOL_SIZE,
     Base,
     Database,
     StaleConnection,
-    _is_outage,
-    _unavailable,
     create_engine,
+    sections,
 )
+from app.foundation.database.outages import is_outage, unavailable
 from tests.helpers import Account, Tables, alembic_config, connect, migrate, services_of, sign_in
 from tests.services import needs_postgresql
 
@@ -149,7 +148,7 @@ async def test_parallel_writers_queue(database: Tables, ada: Account) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What would take two seconds takes a fifth of one."""
-    monkeypatch.setattr(database_module, "DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr(sections, "DEADLINE_SECONDS", 0.2)
 
 
 async def test_a_database_that_is_not_there_is_a_503(closed_port: int, tmp_path: Path) -> None:
@@ -287,12 +286,12 @@ def dbapi_error(sqlstate: str | None, *, invalidated: bool = False) -> DBAPIErro
     ids=repr,
 )
 def test_outages_are_told_from_mistakes(error: Exception, outage: bool) -> None:
-    assert _is_outage(error) is outage
+    assert is_outage(error) is outage
 
 
 def test_a_connection_that_died_in_the_pool_is_worth_a_retry() -> None:
-    assert isinstance(_unavailable(dbapi_error("08006", invalidated=True)), StaleConnection)
-    assert not isinstance(_unavailable(dbapi_error("53300")), StaleConnection)
+    assert isinstance(unavailable(dbapi_error("08006", invalidated=True)), StaleConnection)
+    assert not isinstance(unavailable(dbapi_error("53300")), StaleConnection)
 
 
 async def test_a_reader_tries_a_stale_connection_once_more(

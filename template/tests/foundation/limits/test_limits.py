@@ -13,13 +13,13 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from app.accounts import passwords
-from app.foundation import limits
 from app.foundation.limits import (
     POLICY,
     REDIS_TIMEOUT_SECONDS,
     UNLIMITED,
     MemoryStorage,
     RedisOrMemoryStorage,
+    memory,
 )
 from tests.helpers import (
     PASSWORD,
@@ -384,7 +384,7 @@ async def test_memory_forgets_the_windows_that_ended(monkeypatch: pytest.MonkeyP
     await storage.incr("open", 60)
     assert storage._windows.keys() == {"ended", "open"}
 
-    monkeypatch.setattr(limits, "MEMORY_SWEEP_SECONDS", -1.0)
+    monkeypatch.setattr(memory, "MEMORY_SWEEP_SECONDS", -1.0)
     await storage.incr("open", 60)
 
     assert storage._windows.keys() == {"open"}

@@ -218,7 +218,7 @@ async def test_on_the_port_for_it_tls_comes_first(
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     async with smtp_server(inbox, listen_tls=server_tls) as port:
-        monkeypatch.setattr("app.foundation.mail.SMTPS_PORT", port)
+        monkeypatch.setattr("app.foundation.mail.mailers.SMTPS_PORT", port)
         await smtp_mailer(port, starttls=True, tls_context=trusting).deliver(MAIL)
 
     assert len(inbox.mails) == 1
