@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from slowapi.wrappers import Limit
+
 from app.accounts.passwords import PasswordHasher
 from app.accounts.tokens import TokenSigner
 from app.config import Settings
 from app.foundation.database import Database
-from app.foundation.limits import RateLimiter
+from app.foundation.limits import RateLimiter, new_limit
 from app.foundation.mail import ConsoleMailer, Mailer, Outbox, SmtpMailer
 
 
@@ -19,6 +21,8 @@ class Services:
     tokens: TokenSigner
     outbox: Outbox
     limiter: RateLimiter
+    account_limit: Limit
+    """Wrong passwords for one account, from wherever they come."""
 
     @property
     def access_token_lifetime(self) -> timedelta:
@@ -47,6 +51,7 @@ def open_services(settings: Settings) -> Services:
         ),
         outbox=Outbox(_mailer(settings)),
         limiter=RateLimiter(settings),
+        account_limit=new_limit("account", settings.rate_limit_account),
     )
 
 

@@ -332,7 +332,7 @@ DEFENCES: Final = (
         19,
         "guessing at one account",
         SIGN_IN,
-        "await services.limiter.count(ACCOUNT, _account_key(email))",
+        "await services.limiter.count(services.account_limit, _account_key(email))",
         "",
         "tests/accounts/test_sign_in.py",
     ),

@@ -5,11 +5,13 @@ import os
 import re
 import secrets
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,6 +59,14 @@ def connect(app: FastAPI, address: str = ADDRESS, **options: Any) -> httpx.Async
     return httpx.AsyncClient(
         transport=transport, base_url="https://api.example.com", trust_env=False, **options
     )
+
+
+def add_module(patch: pytest.MonkeyPatch, package: ModuleType, file: Path) -> None:
+    """Let a package hold one more module, as if its file were there, until the test ends."""
+    patch.setattr(package, "__path__", [*package.__path__, str(file.parent)])
+    patch.setattr(package, file.stem, None, raising=False)
+    patch.setitem(sys.modules, f"{package.__name__}.{file.stem}", ModuleType("replaced"))
+    patch.delitem(sys.modules, f"{package.__name__}.{file.stem}")
 
 
 def services_of(app: FastAPI) -> Services:

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from app.errors import AppError, ErrorCode, error_response
-from app.foundation.limits import TooManyRequests
 
 _CODES = {
     HTTPStatus.BAD_REQUEST: ErrorCode.INVALID_JSON,
@@ -31,7 +30,6 @@ _MESSAGES = {
 def add_error_handlers(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_answer_http_exception)
     app.exception_handler(RequestValidationError)(_answer_validation_error)
-    app.exception_handler(TooManyRequests)(_answer_too_many_requests)
 
 
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
@@ -53,10 +51,6 @@ def _allowed_methods(request: Request) -> list[str]:
     routes = iter_route_contexts(request.app.routes)
     here = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
     return sorted({method for route in here for method in route.methods or ()})
-
-
-async def _answer_too_many_requests(request: Request, error: TooManyRequests) -> Response:
-    return error_response(error.as_app_error())
 
 
 async def _answer_validation_error(request: Request, error: RequestValidationError) -> Response:

@@ -5,7 +5,5 @@ and its middleware are not used: they check after validation, skip included rout
 event loop on each Redis round trip. The counting is done by limits, on which slowapi stands.
 """
 
-from app.foundation.limits.limiter import ACCOUNT, GENERAL, RateLimiter, TooManyRequests
-from app.foundation.limits.memory import MemoryStorage
-from app.foundation.limits.middleware import HASHING, POLICY, UNLIMITED, RateLimitMiddleware
-from app.foundation.limits.redis import REDIS_TIMEOUT_SECONDS, RedisOrMemoryStorage
+from app.foundation.limits.declaration import hashes_password, rate_limit, unlimited
+from app.foundation.limits.limiter import RateLimiter, TooManyRequests, new_limit

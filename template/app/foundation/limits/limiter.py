@@ -2,88 +2,89 @@
 
 import math
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
-from limits.aio.storage import Storage
+from limits import parse
 from limits.aio.strategies import FixedWindowRateLimiter
 from slowapi.errors import RateLimitExceeded
-from slowapi.wrappers import Limit, LimitGroup
+from slowapi.wrappers import Limit
 
 from app.config import Settings
 from app.errors import AppError, ErrorCode
+from app.foundation.checks.formats import check_rate
 from app.foundation.limits.memory import MemoryStorage
-from app.foundation.limits.redis import RedisOrMemoryStorage
 from app.security_events import SecurityEvent
 
-GENERAL: Final = "general"
-"""Everything else: counted by verified user, without one by address."""
-
-ACCOUNT: Final = "account"
-"""Wrong passwords for one account, from wherever they come."""
+if TYPE_CHECKING:
+    from app.foundation.limits.redis import RedisOrMemoryStorage
 
 logger = structlog.get_logger()
 
 
-class TooManyRequests(RateLimitExceeded):
-    """A limit is used up. `retry_after` is in whole seconds, at least 1 (RFC 9110 §10.2.3)."""
+class TooManyRequests(AppError, RateLimitExceeded):
+    """429: a limit is used up. `Retry-After` is in whole seconds, at least 1 (RFC 9110 §10.2.3)."""
 
     def __init__(self, limit: Limit, retry_after: int) -> None:
-        super().__init__(limit)
-        self.retry_after = retry_after
-
-    def as_app_error(self) -> AppError:
-        return AppError(
+        super().__init__(
             429,
             ErrorCode.RATE_LIMITED,
-            f"Too many requests. Try again in {self.retry_after} s.",
-            headers={"Retry-After": str(self.retry_after)},
+            f"Too many requests. Try again in {retry_after} s.",
+            headers={"Retry-After": str(retry_after)},
         )
+        self.limit = limit
+
+
+def new_limit(name: str, rate: str, key_of: Callable[..., str] = str) -> Limit:
+    """Make a limit: `rate` in the notation of the limits library, counted by `key_of`.
+
+    Raises:
+        ValueError: the rate can't be read.
+    """
+    return Limit(
+        limit=parse(check_rate(rate)),
+        key_func=key_of,
+        scope=name,
+        per_method=False,
+        methods=None,
+        error_message=None,
+        exempt_when=None,
+        cost=1,
+        override_defaults=True,
+    )
 
 
 class RateLimiter:
-    """Counts requests in fixed windows that open with their first request."""
+    """Counts in fixed windows that open with their first request."""
 
     def __init__(self, settings: Settings) -> None:
         self.enabled = settings.rate_limit_enabled
-        self._storage: Storage = MemoryStorage()
-        if settings.redis_url:
-            self._storage = RedisOrMemoryStorage(settings.redis_url, prefix=settings.app_name)
+        self._storage = _open_storage(settings)
         self._windows = FixedWindowRateLimiter(self._storage)
-        auth, reset = settings.rate_limit_auth, settings.rate_limit_password_reset
-        self._limits = {
-            "register": _limit("register", auth),
-            "login": _limit("login", auth),
-            "forgot-password": _limit("forgot-password", reset),
-            "reset-password": _limit("reset-password", reset),
-            GENERAL: _limit(GENERAL, settings.rate_limit_general),
-            ACCOUNT: _limit(ACCOUNT, settings.rate_limit_account),
-        }
 
-    async def count(self, name: str, key: str) -> None:
-        """Count one request.
+    async def count(self, limit: Limit, key: str) -> None:
+        """Count one more.
 
         Raises:
             TooManyRequests: it is one more than the limit.
         """
-        limit = self._limits[name]
-        if self.enabled and not await self._windows.hit(limit.limit, name, key):
+        if self.enabled and not await self._windows.hit(limit.limit, limit.scope, key):
             raise await self._exceeded(limit, key)
 
-    async def refuse_if_used_up(self, name: str, key: str) -> None:
+    async def refuse_if_used_up(self, limit: Limit, key: str) -> None:
         """Count nothing; refuse when the limit is used up.
 
         Raises:
             TooManyRequests: it is.
         """
-        limit = self._limits[name]
-        if self.enabled and not await self._windows.test(limit.limit, name, key):
+        if self.enabled and not await self._windows.test(limit.limit, limit.scope, key):
             raise await self._exceeded(limit, key)
 
-    async def forget(self, name: str, key: str) -> None:
+    async def forget(self, limit: Limit, key: str) -> None:
         """Forget what was counted."""
         if self.enabled:
-            await self._windows.clear(self._limits[name].limit, name, key)
+            await self._windows.clear(limit.limit, limit.scope, key)
 
     async def _exceeded(self, limit: Limit, key: str) -> TooManyRequests:
         stats = await self._windows.get_window_stats(limit.limit, limit.scope, key)
@@ -98,14 +99,16 @@ class RateLimiter:
         await self._storage.reset()
 
     async def close(self) -> None:
-        if isinstance(self._storage, RedisOrMemoryStorage):
-            await self._storage.close()
+        await self._storage.close()
 
     async def is_up(self) -> bool:
         """Tell whether the configured store answers; memory always does."""
         return await self._storage.check()
 
 
-def _limit(scope: str, rate: str) -> Limit:
-    group = LimitGroup(rate, lambda: scope, scope, False, None, None, None, 1, False)
-    return next(iter(group))
+def _open_storage(settings: Settings) -> "MemoryStorage | RedisOrMemoryStorage":
+    if not settings.redis_url:
+        return MemoryStorage()
+    from app.foundation.limits.redis import RedisOrMemoryStorage  # noqa: PLC0415 - slow to import
+
+    return RedisOrMemoryStorage(settings.redis_url, prefix=settings.app_name)

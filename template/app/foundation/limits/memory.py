@@ -51,6 +51,9 @@ class MemoryStorage(Storage):
         self._windows.clear()
         return None
 
+    async def close(self) -> None:
+        self._windows.clear()
+
     async def clear(self, key: str) -> None:
         self._windows.pop(key, None)
 

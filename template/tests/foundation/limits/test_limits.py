@@ -10,17 +10,11 @@ import httpx
 import pytest
 import redis
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 
 from app.accounts import passwords
-from app.foundation.limits import (
-    POLICY,
-    REDIS_TIMEOUT_SECONDS,
-    UNLIMITED,
-    MemoryStorage,
-    RedisOrMemoryStorage,
-    memory,
-)
+from app.foundation.limits import memory
+from app.foundation.limits.memory import MemoryStorage
+from app.foundation.limits.redis import REDIS_TIMEOUT_SECONDS, RedisOrMemoryStorage
 from tests.helpers import (
     PASSWORD,
     bearer,
@@ -58,18 +52,6 @@ def passed(responses: list[httpx.Response]) -> int:
 
 
 # ---- The policy -----------------------------------------------------------------------------
-
-
-async def test_the_policy_names_routes_that_exist(app: FastAPI) -> None:
-    routes = {
-        (method, route.path)
-        for route in iter_route_contexts(app.routes)
-        for method in route.methods or ()
-    }
-
-    assert set(POLICY) <= routes
-    assert {("GET", path) for path in UNLIMITED} <= routes
-    assert set(BODIES) == {path for _, path in POLICY}
 
 
 @pytest.mark.parametrize(
