@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +36,9 @@ RUN = os.environ.setdefault("TEST_RUN_ID", secrets.token_hex(6))
 
 PASSWORD = "Correct-Horse-7"
 OTHER_PASSWORD = "Battery-Staple-8"
+
+NOBODY = "6f1f8c1e-2d0b-4c1e-9a53-0b7a1f2c3d4e"
+"""An id that no row has; a fixed one, for tests that run in several processes need fixed names."""
 
 ADDRESS = "192.0.2.1"
 """Where requests come from unless a test says otherwise."""
@@ -144,6 +147,14 @@ async def is_signed_in(client: httpx.AsyncClient, account: Account) -> bool:
     response = await client.get("/api/users/me", headers=account.headers)
     assert response.status_code in {200, 401}, response.text
     return response.status_code == 200
+
+
+def moment(text: str) -> datetime:
+    """Read a timestamp, which must be in UTC and of the last minute or in the future."""
+    read = datetime.fromisoformat(text)
+    assert read.utcoffset() == timedelta(0)
+    assert read > datetime.now(UTC) - timedelta(minutes=1)
+    return read
 
 
 def error_code(response: httpx.Response) -> str:

@@ -82,9 +82,11 @@ def test_readme_has_every_setting_with_its_default() -> None:
 # ---- The API --------------------------------------------------------------------------------
 
 
-async def test_readme_has_every_endpoint_with_its_answers(app: FastAPI) -> None:
+async def test_the_documents_have_every_endpoint_with_its_answers(app: FastAPI) -> None:
+    """The README those of the base, a page of `docs/` those of its part."""
     documented = {}
-    for endpoint, _, _, success, refusals in table(README, "endpoint"):
+    pages = [page.read_text(encoding="utf-8") for page in sorted(ROOT.glob("docs/*.md"))]
+    for endpoint, _, _, success, refusals in table("\n".join([README, *pages]), "endpoint"):
         documented[in_backticks(endpoint)] = {success[:3], *re.findall(r"\d{3}", refusals)}
     assert documented == dict(endpoints(app))
 
@@ -136,10 +138,10 @@ def test_links_lead_somewhere() -> None:
         re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
     }
-    for name in ("README.md", "SECURITY.md", "AGENTS.md"):
-        text = (ROOT / name).read_text(encoding="utf-8")
+    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        text = document.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]*)(?:#[^)]*)?\)", text):
-            assert (ROOT / target).exists(), f"{name}: {target}"
+            assert not target or (document.parent / target).exists(), f"{document}: {target}"
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.accounts import password_reset, registration, sessions, sign_in
-from app.accounts.models import RevokedReason, User
+from app.accounts.models import User
 from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.auth import (
@@ -60,13 +60,6 @@ async def logout(body: RefreshInput, user: CurrentUser, services: ServicesDep) -
     """End this session, and that of the refresh token."""
     await sessions.sign_out(services, user, body.refresh_token)
     return Message(message="Logged out")
-
-
-@router.post("/logout-all", responses=errors(401, 429, 503))
-async def logout_all(user: CurrentUser, services: ServicesDep) -> Message:
-    """End every session of the signed-in user."""
-    await sessions.revoke_all_sessions(services, user.id, RevokedReason.REVOKED_BY_USER)
-    return Message(message="Logged out everywhere")
 
 
 @router.post("/forgot-password", responses=errors(*BODY_ERRORS, 429, 503))
