@@ -151,21 +151,21 @@ def _none_if_empty(value: object) -> object:
 
 AnyCase = BeforeValidator(_lower)
 EmptyIsUnset = BeforeValidator(_none_if_empty)
-_CommaSeparated = BeforeValidator(_split_commas)
+CommaSeparated = BeforeValidator(_split_commas)
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Networks = Annotated[
-    list[Annotated[Network, BeforeValidator(_parse_network)]], NoDecode, _CommaSeparated
+    list[Annotated[Network, BeforeValidator(_parse_network)]], NoDecode, CommaSeparated
 ]
-Origins = Annotated[list[Annotated[str, AfterValidator(_check_origin)]], NoDecode, _CommaSeparated]
+Origins = Annotated[list[Annotated[str, AfterValidator(_check_origin)]], NoDecode, CommaSeparated]
 Hosts = Annotated[
     list[Annotated[str, AfterValidator(_check_host)]],
     NoDecode,
-    _CommaSeparated,
+    CommaSeparated,
     AfterValidator(_check_allowed_hosts),
 ]
 Secret = Annotated[SecretStr, AfterValidator(check_key)]
-Secrets = Annotated[list[Secret], NoDecode, _CommaSeparated]
+Secrets = Annotated[list[Secret], NoDecode, CommaSeparated]
 Rate = Annotated[str, AfterValidator(check_rate)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
