@@ -93,9 +93,11 @@ async def run_online() -> None:
     engine = create_engine(context.config.attributes.get("url") or load_settings().database_url)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", ignore_foreign_keys)
-    async with engine.begin() as connection:
-        await connection.run_sync(run)
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
     sys.stderr.write("".join(done))
 
 
