@@ -68,9 +68,6 @@ def start_migrating(url: str, *options: str) -> subprocess.Popen[str]:
     )
 
 
-# ---- Rows -----------------------------------------------------------------------------------
-
-
 MIGRATION: Final = """
 import sqlalchemy as sa
 from alembic import op
