@@ -530,6 +530,22 @@ DEFENCES: Final = (
         "",
         "tests/test_shutdown.py",
     ),
+    Defence(
+        46,
+        "no cascade while a table is made anew",
+        "migrations/env.py",
+        'connection.execute("PRAGMA foreign_keys = OFF")',
+        "pass",
+        "tests/test_migrations.py",
+    ),
+    Defence(
+        46,
+        "rows that would refer to nothing",
+        "migrations/env.py",
+        "        refuse_dangling_rows(connection)",
+        "        pass",
+        "tests/test_migrations.py",
+    ),
 )
 
 

@@ -22,7 +22,7 @@ from app.accounts.services import Services, close_services, open_services
 from app.config import SettingsError, load_settings
 from app.errors import AppError, Unavailable
 from app.log import configure_logging
-from app.manage import check, keys, users
+from app.manage import backup, check, keys, users
 from app.manage.errors import CommandError, reason_of
 from app.manage.output import print_json, print_text
 
@@ -92,6 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_token_commands(_add_group(commands, "token", "issue a token, or ask about one"))
     _add_key_commands(_add_group(commands, "keys", "the secrets that sign tokens"))
     _add(commands, "purge", _purge, "delete expired sessions and reset links")
+    _add(commands, "backup", backup.backup, "copy the SQLite file", services=False)
     checks = _add(commands, "check", check.check, "what is unsafe or missing", services=False)
     checks.add_argument("--production", action="store_true", help="as production would judge")
     _add(commands, "info", check.info, "the settings, secrets redacted", services=False)
