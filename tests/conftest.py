@@ -166,6 +166,7 @@ def fake(tmp_path: Path) -> FakeProject:
     project = FakeProject(root)
     project.answer("manage info", {"database": "sqlite", "limits": "memory", "settings": {}})
     project.answer("manage check", [])
+    project.answer("manage backup", {"backup": "/srv/app.db.backup-20261127T204600Z", "deleted": 0})
     return project
 
 

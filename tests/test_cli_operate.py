@@ -222,7 +222,7 @@ DESTRUCTIVE = {
 def changes(project: FakeProject) -> list[str]:
     """What the project was asked for, but for questions about its state."""
     calls = [f"{call['name']} {call['args'][0]}" for call in project.calls]
-    return [call for call in calls if call != "alembic history"]
+    return [call for call in calls if call not in {"alembic history", "manage backup"}]
 
 
 @pytest.mark.parametrize("command", DESTRUCTIVE.values(), ids=" ".join)
@@ -322,7 +322,34 @@ def test_migrate_goes_to_a_revision(
     assert report["from"] == "0002"
     assert report["to"] == {"head": "0003", "base": None}.get(to, to)
     moves = [call["args"] for call in project.calls if call["args"][0] != "history"]
-    assert moves == ([called] if called else [])
+    assert moves == ([["backup", "--json"], called] if called else [])
+    assert report["backup"] == ("/srv/app.db.backup-20261127T204600Z" if called else None)
+
+
+def test_a_database_that_cannot_be_copied_is_not_migrated(project: FakeProject) -> None:
+    project.answer("manage backup", err="error: app.db can't be copied: full\n", code=1)
+    refused = project.run("migrate")
+
+    assert (refused.code, changes(project)) == (1, [])
+    assert "app.db can't be copied: full" in refused.err
+
+
+def test_only_sqlite_is_copied(project: FakeProject) -> None:
+    url = {"DATABASE_URL": "postgresql://127.0.0.1/app"}
+    report = project.run("migrate", "--json", env=url).json
+
+    assert report["backup"] is None
+    assert "manage" not in [call["name"] for call in project.calls]
+
+
+def test_a_project_that_knows_no_backup_is_migrated_with_a_warning(project: FakeProject) -> None:
+    """It was made before 0.6.0."""
+    unknown = "app.manage: error: argument COMMAND: invalid choice: 'backup'\n"
+    project.answer("manage backup", err=unknown, code=2)
+    migrated = project.run("migrate")
+
+    assert (migrated.code, changes(project)) == (0, ["alembic upgrade"])
+    assert "no copy of the database is kept" in migrated.err
 
 
 @pytest.mark.parametrize("to", ["nope", "00"])
@@ -383,6 +410,11 @@ def test_a_migration_that_fails_is_explained_by_the_projects_own_check(
 
     project.answer("manage check", [])
     assert "Alembic failed: ConnectionRefusedError: no" in project.run("migrate").err
+
+    refused = "sqlalchemy.exc.IntegrityError: (sqlite3.IntegrityError) NOT NULL\n[SQL: x]\n"
+    link = "(Background on this error at: https://sqlalche.me/e/21/gkpj)\n"
+    project.answer("alembic upgrade", err=refused + link, code=1)
+    assert "(sqlite3.IntegrityError) NOT NULL\nhint: " in project.run("migrate").err
 
 
 # --- serve and test: the process that is started ---------------------------------------------

@@ -6,6 +6,7 @@ are any in `releases/`, come from what those contained.
 """
 
 import asyncio
+import json
 import os
 import re
 import secrets
@@ -20,6 +21,7 @@ import asyncpg
 import pytest
 from tests import services
 from tests.conftest import Result, authkit, environ
+from tests.rows import count_rows, fill
 from tests.test_recipe import apply, asks_the_server, recipe
 
 from authkit import __version__, bundle
@@ -33,13 +35,15 @@ EARLIER = sorted(ARCHIVES, key=bundle.version_key)
 OLDEST = [*EARLIER, __version__][0]
 COMBINATIONS = [(d, limits) for d in ("sqlite", "postgres") for limits in ("memory", "redis")]
 
+BACKUP = "/srv/app.db.backup-20261127T204600Z"
 ENTRY = f"- A line about {NEXT}, for whoever updates."
-NEW_MIGRATION = """\"\"\"Change nothing, for the sake of the update
+NEW_MIGRATION = """\"\"\"Make users anew on SQLite, and change nothing, for the sake of the update
 
 Revision ID: {revision}
 Revises: {down}
 \"\"\"
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "{revision}"
@@ -49,11 +53,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("SELECT 1")
+    with op.batch_alter_table("users") as batch_op:
+        batch_op.alter_column("name", existing_type=sa.String(100), type_=sa.String(100))
 
 
 def downgrade() -> None:
-    op.execute("SELECT 1")
+    upgrade()
 """
 
 
@@ -481,9 +486,11 @@ class TestFollowUp:
             "check": "*--check-heads*",
             "current": "*alembic?current*",
             "upgrade": "*upgrade?head*",
+            "backup": "*app.manage?backup*",
             "tests": "*pytest*",
         }
-        known = {"check": "exit 1", "current": "echo '0001 (head)'"} | answers
+        backup = f"echo '{json.dumps({'backup': BACKUP})}'"
+        known = {"check": "exit 1", "current": "echo '0001 (head)'", "backup": backup} | answers
         cases = "".join(f"{commands[name]}) {answer};;\n" for name, answer in known.items())
         python = project / ".venv/bin/python"
         python.write_text(f'#!/bin/sh\necho "$*" >> .venv/calls\ncase "$*" in\n{cases}esac\n')
@@ -500,6 +507,19 @@ class TestFollowUp:
         assert "-m alembic upgrade head" in self.calls(scripted)
         undo = "or take it all back: authkit migrate --to 0001 && git reset --hard"
         assert undo in result.err, "without its file a revision of the database has no way back"
+        assert BACKUP in result.err
+        assert self.calls(scripted).index("backup") < self.calls(scripted).index("upgrade head")
+
+    def test_what_alembic_says_on_standard_output_is_passed_on(
+        self, scripted: Path, next_authkit: NextAuthkit
+    ) -> None:
+        self.script(scripted, upgrade="echo 'FAILED: 3 of notes (to users)'; exit 255")
+
+        result = next_authkit("update", "--json", cwd=scripted)
+
+        assert result.code == 1
+        assert "failed: 3 of notes (to users)" in result.err
+        assert result.json["backup"] == BACKUP
 
     @pytest.mark.parametrize("name", ["ENVIRONMENT", "environment"])
     def test_production_is_never_migrated(
@@ -597,6 +617,10 @@ class TestLivingProject:
 
     def test_keeps_what_its_owner_made(self, living: Path, next_authkit: NextAuthkit) -> None:
         secret = (living / ".env").read_bytes()
+        url = database_of(living)
+        assert authkit("migrate", cwd=living).code == 0
+        fill(url)
+        rows = count_rows(url)
         # Each combination runs its whole suite in test_render; here one of them is enough.
         some = {} if b"sqlite" in secret else {"PYTEST_ADDOPTS": "--no-cov -k notes"}
 
@@ -612,8 +636,17 @@ class TestLivingProject:
         assert (living / ".env").read_bytes() == secret
         assert (living / "NEWS.md").is_file()
         assert head_revision(living) == "next_one"
+        assert rows["notes"] > 0
+        assert count_rows(url) == rows
+        assert (result.json["backup"] is not None) == (b"sqlite" in secret)
         migrated = authkit("migrate", "--check", cwd=living)
         assert migrated.code == 0, migrated.err
+
+
+def database_of(project: Path) -> str:
+    url = re.search(r"^DATABASE_URL=(.+)$", (project / ".env").read_text(), re.MULTILINE)
+    assert url is not None
+    return url[1].replace("sqlite:///.", f"sqlite:///{project}")
 
 
 def live_in(project: Path) -> None:

@@ -26,8 +26,9 @@ CONTENTS: Final = ("CHANGELOG.md", "copier.yml", "template")
 
 LEFT_OVERS: Final = (
     *("__pycache__", "*.py[cod]", ".git", ".venv", "venv", ".env", "uv.lock", ".DS_Store"),
-    *("*.db", "*.db-journal", "*.db-shm", "*.db-wal", ".coverage", ".coverage.*", "coverage.xml"),
-    *("htmlcov", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".schemathesis"),
+    *("*.db", "*.db-journal", "*.db-shm", "*.db-wal", "*.backup-*"),
+    *(".coverage", ".coverage.*", "coverage.xml", "htmlcov"),
+    *(".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".schemathesis"),
 )
 """What running the template in place leaves behind; never part of a release."""
 

@@ -158,16 +158,22 @@ def failure_of(result: subprocess.CompletedProcess[str], command: str) -> Authki
     if labelled:
         exit_code = USAGE if result.returncode == USAGE else FAILED
         return AuthkitError(labelled["error"].rstrip(), labelled["hint"] or "", exit_code)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    # SQLAlchemy ends what it says with a link; what the database said stands in the first line.
-    if lines and lines[-1].startswith("(Background on this error"):
-        lines = [line for line in lines if ".exc." in line or ">: " in line] or lines
-    last = lines[-1] if lines else f"exit code {result.returncode}"
+    # Alembic says on standard output what its user did wrong.
+    last = reason_in(said) or reason_in(result.stdout) or f"exit code {result.returncode}"
     if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
         return UsageError(last.rpartition(": error: ")[2])
     return AuthkitError(
         f"`{command}` failed: {last}", f"see all of it, in the project: .venv/bin/{command}"
     )
+
+
+def reason_in(said: str) -> str:
+    """The line of an output, often a traceback, that says why it failed."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    # SQLAlchemy ends what it says with a link; what the database said stands in the first line.
+    if lines and lines[-1].startswith("(Background on this error"):
+        lines = [line for line in lines if ".exc." in line or ">: " in line] or lines
+    return lines[-1].removeprefix("FAILED: ") if lines else ""
 
 
 def in_our_words(advice: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from packaging.version import InvalidVersion, Version
 
-from authkit import __version__, changelog, console, environment, lock, merge
+from authkit import __version__, changelog, console, database_copy, environment, lock, merge
 from authkit.errors import INTERRUPTED, AuthkitError, UsageError
 from authkit.generate import TEMPLATE_SOURCE, Answers, place_template, render
 from authkit.merge import Change, Merge, Scratch
@@ -66,6 +66,8 @@ class Report:
     """Of environment, migrations and tests: what was brought up to date."""
     left_to_do: list[str] = field(default_factory=list)
     undo: str = UNDO
+    backup: str | None = None
+    """The copy of a SQLite database that was kept before it was migrated."""
     problem: AuthkitError | None = None
     """Why a step after the merge failed; the merge stands."""
 
@@ -87,6 +89,7 @@ class Report:
             "done": self.done,
             "leftToDo": self.left_to_do,
             "undo": self.undo,
+            "backup": self.backup,
         }
 
 
@@ -335,6 +338,7 @@ def migrate(project: Project, report: Report) -> bool:
     before = revisions(project)
     if not console.confirm("There are new migrations. Migrate the database now?"):
         return False
+    report.backup = database_copy.keep(project)
     # Resetting alone would leave the database at a revision that has no file any more.
     report.undo = f"{MIGRATE} --to {before} && {UNDO}"
     with console.step("migrate"):

@@ -1,11 +1,13 @@
 """Runs the migrations on DATABASE_URL, one process at a time.
 
 Several workers may start at once and all migrate: the first holds a lock until it has
-committed, the others then find nothing left to do. A migration that fails leaves no trace.
+committed, the others then find nothing left to do. All migrations of a run are one transaction:
+one that fails leaves no trace.
 """
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +16,8 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo
-from sqlalchemy import Connection, text
+from alembic.util import CommandError
+from sqlalchemy import Connection, event, text
 
 from app.config import load_settings
 from app.foundation.database import Base, UtcDateTime, create_engine
@@ -25,6 +28,9 @@ for models in sorted((Path(__file__).parents[1] / "app").glob("*/models.py")):
 
 LOCK = 7_366_121_906_471
 """Any number, the same for everyone who migrates this database."""
+
+done: list[str] = []
+"""What this run did, in the order in which it did it."""
 
 
 def run(connection: Connection) -> None:
@@ -39,14 +45,40 @@ def run(connection: Connection) -> None:
         render_as_batch=True,  # SQLite alters a table by making it anew
     )
     context.run_migrations()
+    if done and connection.dialect.name == "sqlite":
+        refuse_dangling_rows(connection)
 
 
 def report(
     ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
 ) -> None:
-    """Say what was done: Alembic itself is silent unless its logging is configured."""
-    done = "applied" if step.is_upgrade else "took back"
-    sys.stderr.write(f"{done} {step.up_revision_id}\n")
+    """Note what was done: Alembic itself is silent unless its logging is configured."""
+    did = "applied" if step.is_upgrade else "took back"
+    done.append(f"{did} {step.up_revision_id}\n")
+
+
+def ignore_foreign_keys(connection: Any, _record: object) -> None:
+    """Keep SQLite from deleting the rows that refer to a table while that is made anew.
+
+    The old table is dropped, and with foreign keys enforced that deletes its rows first: each
+    ON DELETE CASCADE takes the children along. On connecting, since in a transaction SQLite ignores
+    the pragma.
+    """
+    connection.execute("PRAGMA foreign_keys = OFF")
+
+
+def refuse_dangling_rows(connection: Connection) -> None:
+    """Check what was not enforced meanwhile. The error rolls everything back."""
+    found = connection.exec_driver_sql("PRAGMA foreign_key_check")
+    dangling = Counter((table, parent) for table, _, parent, _ in found)
+    if dangling:
+        rows = ", ".join(
+            f"{count} of {table} (to {parent})" for (table, parent), count in dangling.items()
+        )
+        raise CommandError(
+            f"rows would refer to rows that are missing: {rows}; nothing was changed. "
+            "On SQLite nothing cascades in a migration: delete or correct these rows in it as well"
+        )
 
 
 def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -59,9 +91,14 @@ def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | 
 
 async def run_online() -> None:
     engine = create_engine(context.config.attributes.get("url") or load_settings().database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(run)
-    await engine.dispose()
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", ignore_foreign_keys)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
+    sys.stderr.write("".join(done))
 
 
 if context.is_offline_mode():

@@ -248,7 +248,7 @@ DEFENCES: Final = (
         15,
         "refusing before any query",
         "app/foundation/limits/middleware.py",
-        "if name in HASHING:",
+        "if rule.hashes_password:",
         "if False:",
         "tests/accounts/test_passwords.py",
     ),
@@ -256,16 +256,14 @@ DEFENCES: Final = (
         15,
         "no try lost to a full queue",
         "app/foundation/limits/middleware.py",
-        """        if name in HASHING:
+        """        if rule.hashes_password:
             self._refuse_if_full()
-        if self._limiter.enabled:
-            user = self._user_of(scope) if name == GENERAL else None
-            await self._limiter.count(name, f"user:{user}" if user else self._address_of(scope))
+        if rule.limit is not None and self._limiter.enabled:
+            await self._limiter.count(rule.limit, rule.limit.key_func(scope))
 """,
-        """        if self._limiter.enabled:
-            user = self._user_of(scope) if name == GENERAL else None
-            await self._limiter.count(name, f"user:{user}" if user else self._address_of(scope))
-        if name in HASHING:
+        """        if rule.limit is not None and self._limiter.enabled:
+            await self._limiter.count(rule.limit, rule.limit.key_func(scope))
+        if rule.hashes_password:
             self._refuse_if_full()
 """,
         "tests/foundation/limits/test_limits.py",
@@ -436,8 +434,8 @@ DEFENCES: Final = (
         28,
         "exactly so many",
         "app/foundation/limits/limiter.py",
-        "if self.enabled and not await self._windows.hit(limit.limit, name, key):",
-        "if self.enabled and not await self._windows.test(limit.limit, name, key):",
+        "if self.enabled and not await self._windows.hit(limit.limit, limit.scope, key):",
+        "if self.enabled and not await self._windows.test(limit.limit, limit.scope, key):",
         "tests/foundation/limits/test_limits.py",
     ),
     Defence(
@@ -460,17 +458,25 @@ DEFENCES: Final = (
         30,
         "forged tokens count by address",
         APPLICATION,
-        "return str(claims.user_id) if claims else None",
+        'return f"user:{claims.user_id}" if claims else address(scope)',
         'return str(scope["headers"])',
         "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         30,
         "no spelling of a path dodges a limit",
-        "app/foundation/limits/middleware.py",
+        "app/foundation/limits/routes.py",
         '.removesuffix("\\n")',
         "",
         "tests/foundation/limits/test_limits.py",
+    ),
+    Defence(
+        30,
+        "a path parameter dodges no limit",
+        "app/foundation/limits/routes.py",
+        "if method in methods and pattern.match(path):",
+        "if method in methods and pattern.pattern == path:",
+        "tests/foundation/limits/test_declaration.py",
     ),
     Defence(
         31,
@@ -527,6 +533,22 @@ DEFENCES: Final = (
         "await services.outbox.close()",
         "",
         "tests/test_shutdown.py",
+    ),
+    Defence(
+        46,
+        "no cascade while a table is made anew",
+        "migrations/env.py",
+        'connection.execute("PRAGMA foreign_keys = OFF")',
+        "pass",
+        "tests/test_migrations.py",
+    ),
+    Defence(
+        46,
+        "rows that would refer to nothing",
+        "migrations/env.py",
+        "        refuse_dangling_rows(connection)",
+        "        pass",
+        "tests/test_migrations.py",
     ),
 )
 

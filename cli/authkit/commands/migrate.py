@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from authkit import console
-from authkit.errors import FAILED, AuthkitError, UsageError
+from authkit import console, database_copy
+from authkit.errors import AuthkitError, UsageError
 from authkit.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
-from authkit.project import Project, in_our_words
+from authkit.project import Project, in_our_words, reason_in
 
 # A line of `alembic history --indicate-current`: "0001 -> 0002 (head) (current), add notes".
 HISTORY_LINE = re.compile(
@@ -45,6 +45,9 @@ def migrate(
 ) -> None:
     """Bring the database's schema up to date.
 
+    All of it, or nothing when a migration fails. On SQLite a copy of the file is kept first,
+    beside it: app.db.backup-<time>, the last three of them.
+
     Examples:
 
       authkit migrate
@@ -60,8 +63,8 @@ def migrate(
     if there < here:
         lost = there + 1
         confirm_or_stop(f"Take back {here - lost + 1} migration(s), with their data?", yes=yes)
-    move(target, revisions, here, there)
-    report_move(revisions, here, there, as_json=json)
+    backup = move(target, revisions, here, there)
+    report_move(revisions, here, there, backup, as_json=json)
 
 
 def history(project: Project) -> list[Revision]:
@@ -107,15 +110,20 @@ def index_of(revisions: list[Revision], wanted: str) -> int:
     return found[0]
 
 
-def move(project: Project, revisions: list[Revision], here: int, there: int) -> None:
+def move(project: Project, revisions: list[Revision], here: int, there: int) -> str | None:
+    """Migrate; returns where a copy of the database as it was has been kept."""
     if here == there:
-        return
+        return None
+    backup = database_copy.keep(project)
     goal = revisions[there].id if there >= 0 else "base"
     with console.step(f"Migrate to {goal}"):
         alembic(project, "upgrade" if there > here else "downgrade", goal)
+    return backup
 
 
-def report_move(revisions: list[Revision], here: int, there: int, *, as_json: bool) -> None:
+def report_move(
+    revisions: list[Revision], here: int, there: int, backup: str | None, *, as_json: bool
+) -> None:
     applied = revisions[here + 1 : there + 1]
     reverted = revisions[there + 1 : here + 1][::-1]
     if as_json:
@@ -125,6 +133,7 @@ def report_move(revisions: list[Revision], here: int, there: int, *, as_json: bo
                 "to": id_at(revisions, there),
                 "applied": [revision.as_json() for revision in applied],
                 "reverted": [revision.as_json() for revision in reverted],
+                "backup": backup,
             }
         )
         return
@@ -165,7 +174,7 @@ def report_pending(project: Project, revisions: list[Revision], *, as_json: bool
 def drifted(project: Project) -> bool:
     result = project.run(["-m", "alembic", "check"])
     if result.returncode and DRIFT not in result.stdout + result.stderr:
-        raise explained(project, result)
+        raise explained(project, result, "check")
     return bool(result.returncode)
 
 
@@ -176,19 +185,17 @@ def id_at(revisions: list[Revision], index: int) -> str | None:
 def alembic(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
     result = project.run(["-m", "alembic", *args])
     if result.returncode:
-        raise explained(project, result)
+        raise explained(project, result, " ".join(args))
     return result
 
 
-def explained(project: Project, result: subprocess.CompletedProcess[str]) -> AuthkitError:
+def explained(
+    project: Project, result: subprocess.CompletedProcess[str], command: str
+) -> AuthkitError:
     """Alembic fails with a traceback; the project's own check knows the reason and the mend."""
     for finding in project.manage("check"):
         if finding["severity"] == "error" and finding["id"] != "migrations":
             return AuthkitError(finding["message"], in_our_words(finding["fix"]))
-    lines = (result.stdout + result.stderr).splitlines()
-    reason = next((line for line in reversed(lines) if line.strip()), "no reason was given")
-    return AuthkitError(
-        f"Alembic failed: {reason.removeprefix('FAILED: ').strip()}",
-        "see all of it, in the project: .venv/bin/python -m alembic current",
-        FAILED,
-    )
+    reason = reason_in(result.stdout + result.stderr) or "no reason was given"
+    hint = f"see all of it, in the project: .venv/bin/python -m alembic {command}"
+    return AuthkitError(f"Alembic failed: {reason}", hint)

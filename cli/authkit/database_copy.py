@@ -1,0 +1,23 @@
+"""The copy of a SQLite file that is kept before its schema changes."""
+
+from authkit import console
+from authkit.errors import UsageError
+from authkit.project import Project
+
+
+def keep(project: Project) -> str | None:
+    """Keep a copy and say where; None on PostgreSQL, and where there is nothing to keep.
+
+    It is the project that makes it, `python -m app.manage backup`: it knows its own database.
+    """
+    url = project.settings().get("DATABASE_URL", "sqlite")  # the template's default
+    if not url.strip().lower().startswith("sqlite"):
+        return None
+    try:
+        path: str | None = project.manage("backup")["backup"]
+    except UsageError:  # before 0.6.0 there was no such command
+        console.warning("no copy of the database is kept: run `authkit update` for that")
+        return None
+    if path is not None:
+        console.success(f"Kept a copy of the database: {path}")
+    return path

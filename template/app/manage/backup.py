@@ -1,0 +1,111 @@
+"""A copy of the SQLite file, while the API runs: `python -m app.manage backup`.
+
+`authkit migrate` and `authkit update` keep one before they change the schema. PostgreSQL has
+`pg_dump`.
+"""
+
+import os
+import re
+import sqlite3
+from argparse import Namespace
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import make_url
+
+from app.config import load_settings
+from app.manage.commands import add_command
+from app.manage.errors import CommandError
+
+KEPT: Final = 3
+"""A new copy takes the place of the oldest of these."""
+
+LOCKED_SECONDS: Final = 5.0
+"""How long another process may keep the file locked, as one that turns it into WAL."""
+
+
+def backup(args: Namespace) -> dict[str, str | int | None]:
+    """Copy the database beside itself; an empty one is not worth it."""
+    settings = load_settings()
+    if settings.uses_postgresql:
+        raise CommandError(
+            "the database is PostgreSQL, which has a command of its own for this",
+            "README.md, “Back up and restore”, has it",
+        )
+    database = _file_of(settings.database_url)
+    try:
+        copy = _copy(database)
+        deleted = _prune(database) if copy else 0
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CommandError(
+            f"{database} can't be copied: {reason}",
+            "make room on its disk, and its directory writable for this user",
+        ) from error
+    return {"backup": str(copy) if copy else None, "deleted": deleted}
+
+
+def _file_of(url: str) -> Path:
+    """The file that `sqlite:///…` names, which may itself be a URI (`sqlite:///file:…`)."""
+    name = make_url(url).database or ""
+    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name).absolute()
+
+
+def _copy(database: Path) -> Path | None:
+    """Copy what is committed at this moment, by SQLite's online backup.
+
+    A copy of the file alone would lack what is in the `-wal` beside it, and could be torn.
+    """
+    if not database.is_file():
+        return None
+    with closing(sqlite3.connect(database, timeout=LOCKED_SECONDS)) as source:
+        if _is_empty(source):
+            return None
+        copy = _new_file(database)
+        try:
+            with closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")  # one file, until it is used
+        except BaseException:
+            copy.unlink()
+            raise
+    return copy
+
+
+def _is_empty(source: sqlite3.Connection) -> bool:
+    tables = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'"
+    return source.execute(tables).fetchone() is None
+
+
+def _new_file(database: Path) -> Path:
+    """Make an empty file that only its owner can read: it will hold password hashes."""
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = database.with_name(f"{database.name}.backup-{now}")
+    for number in count(2):
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            break
+        except FileExistsError:  # of the same second
+            path = database.with_name(f"{database.name}.backup-{now}-{number}")
+    return path
+
+
+def _prune(database: Path) -> int:
+    """Delete all copies but the last ones; returns how many."""
+    name = re.compile(re.escape(database.name) + r"\.backup-(\d{8}T\d{6}Z)(?:-(\d+))?")
+    copies = sorted(
+        (match[1], int(match[2] or 1), path)
+        for path in database.parent.iterdir()
+        if (match := name.fullmatch(path.name)) and path.is_file()
+    )
+    for _, _, path in copies[:-KEPT]:
+        path.unlink()
+    return len(copies[:-KEPT])
+
+
+def add_commands(commands: Any) -> None:
+    add_command(commands, "backup", backup, "copy the SQLite file", services=False)
