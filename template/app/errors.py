@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     INVALID_JSON = "invalid_json"
     INVALID_HOST = "invalid_host"
     CORS_REJECTED = "cors_rejected"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105  # nosec B105
     INVALID_RESET_TOKEN = "invalid_reset_token"  # noqa: S105  # nosec B105
     UNAUTHENTICATED = "unauthenticated"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  # nosec B105

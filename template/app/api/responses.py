@@ -8,7 +8,7 @@ from fastapi.openapi.constants import REF_TEMPLATE
 from app.api.schemas import Error
 
 _DESCRIPTIONS: Final = {
-    400: "The input is wrong; `details` says where.",
+    400: "The input is wrong: `code` says how, and `details` where.",
     401: "Not signed in, or the credentials are wrong.",
     403: "Signed in, but not allowed.",
     404: "There is no such thing.",
