@@ -31,8 +31,10 @@ class ErrorCode(StrEnum):
     EMAIL_TAKEN = "email_taken"
     OWN_ACCOUNT = "own_account"
     BODY_TOO_LARGE = "body_too_large"
+    ADDRESS_TOO_LONG = "address_too_long"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RATE_LIMITED = "rate_limited"
+    HEADERS_TOO_LARGE = "headers_too_large"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
 

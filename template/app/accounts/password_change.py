@@ -61,5 +61,5 @@ async def _check_current(services: Services, user: SignedInUser, password: str) 
 
 
 def _wrong_password() -> AppError:
-    """Not a 401: the access token is good, and clients answer a 401 by refreshing or signing out."""
+    """Not a 401: the access token is good, and on 401 clients refresh it or sign their user out."""
     return AppError(400, ErrorCode.WRONG_PASSWORD, "The current password is wrong.")
