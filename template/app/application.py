@@ -21,6 +21,7 @@ from app.middleware.crash_guard import CrashGuardMiddleware
 from app.middleware.hosts import AllowedHostsMiddleware
 from app.middleware.request_body import RequestBodyMiddleware
 from app.middleware.request_context import RequestContextMiddleware
+from app.middleware.request_head import RequestHeadMiddleware
 from app.middleware.security_headers import SecurityHeadersMiddleware
 from app.rate_limit import RateLimitMiddleware
 
@@ -66,6 +67,7 @@ def _middleware(services: Services) -> list[Middleware]:
         Middleware(
             SecurityHeadersMiddleware, docs_paths=DOCS_PATHS if settings.serves_docs else ()
         ),
+        Middleware(RequestHeadMiddleware),
         Middleware(CorsMiddleware, allow_origins=settings.cors_origins),
         Middleware(CrashGuardMiddleware),
         Middleware(AllowedHostsMiddleware, allowed_hosts=settings.allowed_hosts),

@@ -24,6 +24,10 @@ LogFormat = Literal["console", "json"]
 StreamName = Literal["stdout", "stderr"]
 
 REDACTED: Final = "[redacted]"
+
+LONGEST_VALUE: Final = 4096
+"""Characters of a value, or of a traceback's line, that are escaped one by one. The rest is cut."""
+
 _SECRET_KEY: Final = re.compile(r"passw|token|secret|authorization|cookie|api_?key", re.IGNORECASE)
 
 
@@ -185,6 +189,8 @@ def escape_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def escape_control_characters(text: str) -> str:
     """Make line breaks, terminal escapes and lone surrogates visible instead of effective."""
+    if len(text) > LONGEST_VALUE:
+        text = text[:LONGEST_VALUE] + "[cut]"
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

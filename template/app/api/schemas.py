@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import (
@@ -11,13 +11,19 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
 from app.accounts.emails import MAX_EMAIL, canonical_email
 from app.accounts.models import Role
-from app.accounts.passwords import MAX_BYTES, MIN_LENGTH, password_problem
+from app.accounts.passwords import (
+    MAX_BYTES,
+    MAX_CODE_POINTS,
+    MIN_LENGTH,
+    password_problem,
+)
 from app.errors import ErrorCode
 
 _NAME = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
@@ -39,9 +45,12 @@ def _harmless(name: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    r"""Refuse lone surrogates, which JSON can spell ("\ud800") and no encoding can hold."""
+    r"""Refuse lone surrogates, which JSON can spell ("\ud800") and no encoding can hold.
+
+    Only the start of a long text is looked at: none is ever stored, or hashed.
+    """
     try:
-        text.encode()
+        text[: MAX_CODE_POINTS + 1].encode()
     except UnicodeEncodeError:
         raise ValueError("must be valid Unicode") from None
     return text
@@ -102,6 +111,21 @@ class Input(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_one_unknown_field(cls, body: Any) -> Any:
+        """One is enough to refuse the body; for each of thousands there would be an error."""
+        if not isinstance(body, dict) or len(body) <= len(cls.model_fields):
+            return body
+        if cls.model_config.get("extra") != "forbid":
+            return body
+        aliases = [field.validation_alias for field in cls.model_fields.values()]
+        names = {*cls.model_fields, *(alias for alias in aliases if isinstance(alias, str))}
+        unknown = body.keys() - names
+        if len(unknown) < 2 or not all(isinstance(alias, str) for alias in aliases):
+            return body
+        return {name: body[name] for name in (*(names & body.keys()), unknown.pop())}
 
 
 class Output(BaseModel):

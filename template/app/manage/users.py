@@ -18,6 +18,7 @@ from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
 from app.accounts.services import Services
 from app.config import Environment
+from app.database import AnyRow
 from app.manage.errors import CommandError
 
 SEEDS: Final = (("admin@example.com", "Admin", Role.ADMIN), ("user@example.com", "User", Role.USER))
@@ -148,9 +149,9 @@ async def token_status(services: Services, args: Namespace) -> dict[str, Any]:
         user_id, session_id = UUID(claims["sub"]), UUID(claims["sid"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise CommandError('write {"sub": "...", "sid": "..."} to stdin', exit_code=2) from None
-    async with services.database.transaction() as db:
-        user = await db.get(User, user_id)
-        session = await db.get(Session, session_id)
+    database = services.database
+    user = await database.fetch_one(select(User.__table__).where(User.id == user_id))
+    session = await database.fetch_one(select(Session.__table__).where(Session.id == session_id))
     return {
         "user": _shown(user) if user else None,
         "session": _shown_session(session) if session and session.user_id == user_id else None,
@@ -194,7 +195,7 @@ def _checked_name(name: str | None) -> str | None:
     return name.strip()
 
 
-async def _find(services: Services, email: str) -> User:
+async def _find(services: Services, email: str) -> AnyRow:
     return await administration.find_user_by_email(services, _canonical(email))
 
 
@@ -210,7 +211,7 @@ async def _store(
     return user
 
 
-def _shown(user: User) -> dict[str, Any]:
+def _shown(user: User | AnyRow) -> dict[str, Any]:
     return {
         "id": str(user.id),
         "email": user.email,
@@ -221,7 +222,7 @@ def _shown(user: User) -> dict[str, Any]:
     }
 
 
-def _shown_session(session: Session) -> dict[str, Any]:
+def _shown_session(session: AnyRow) -> dict[str, Any]:
     return {
         "id": str(session.id),
         "createdAt": _iso(session.created_at),
