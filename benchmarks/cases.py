@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from benchmarks.load import Load, Result, drain
-from benchmarks.project import PASSWORD
+from benchmarks.project import PASSWORD, run_inside
 from benchmarks.world import World
 
 Numbers: TypeAlias = dict[str, float]
@@ -15,6 +15,9 @@ Case: TypeAlias = Callable[[World, float], Numbers]
 
 CLIENTS: Final = 32
 STORM_READERS: Final = 8
+PAUSE_TRIES: Final = 3
+LARGE_REQUESTS: Final = 200
+"""More than `pauses.py` has."""
 HEAD_START: Final = 1.0
 """A storm has filled the queue before its readers are measured."""
 
@@ -107,6 +110,16 @@ def bcrypt_all_cores(world: World, seconds: float) -> Numbers:
     return {"rps": float(done.stdout)}
 
 
+def pauses(world: World, seconds: float) -> Numbers:
+    """Of each endpoint with each kind of a large request, how long it keeps the event loop."""
+    settings = {**world.settings["sqlite"], "RATE_LIMIT_PASSWORD_RESET": "1000000000/hour"}
+    script = Path(__file__).with_name("pauses.py").read_text(encoding="utf-8")
+    tokens = world.fresh_access_tokens("sqlite", PAUSE_TRIES * LARGE_REQUESTS).read_text().split()
+    job = json.dumps({"access": tokens, "tries": PAUSE_TRIES})
+    measured: Numbers = json.loads(run_inside(world.project, ["-c", script], settings, job))
+    return {"longest_ms": max(measured.values()), **measured}
+
+
 CASES: Final[dict[str, Case]] = {
     "limit_raw_asyncpg": limit("raw_asyncpg"),
     "limit_bare_fastapi": limit("bare_fastapi"),
@@ -123,4 +136,5 @@ CASES: Final[dict[str, Case]] = {
     "read_two_workers": read("two_workers"),
     "read_redis": read("redis"),
     "read_redis_1ms": read("redis_1ms"),
+    "pauses": pauses,
 }

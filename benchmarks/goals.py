@@ -120,6 +120,7 @@ GOALS: Final = (
     Goal("refreshes, large database / small", ratio("refresh_large", "refresh"), 0.9),
     Goal("logins, large database / small", ratio("login_large", "login"), 0.9),
     Goal("reads, Redis at 1 ms / at 0 ms", ratio("read_redis_1ms", "read_redis"), 0.85),
+    Goal("longest pause, largest requests", number("pauses", "longest_ms"), 20, True, "ms"),
     Goal("authkit --help / empty Typer", ratio("authkit_help", "empty_typer", "s"), 1.5, True),
     Goal(
         "token decode / empty Typer", ratio("authkit_token_decode", "empty_typer", "s"), 1.5, True

@@ -41,6 +41,21 @@ def commands_table(rounds: Sequence[Round]) -> str:
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
+def pauses_table(rounds: Sequence[Round]) -> str:
+    """One line an endpoint: the kind of large request that keeps the loop longest."""
+    lines = ["| endpoint | its longest pause, ms (range) | with |", "| --- | ---: | --- |"]
+    worst: dict[str, tuple[float, str]] = {}
+    for case in rounds[0].get("pauses", {}):
+        endpoint, _, kind = case.partition(", ")
+        value = median(a_round["pauses"][case] for a_round in rounds)
+        if kind and value > worst.get(endpoint, (0.0, ""))[0]:
+            worst[endpoint] = value, kind
+    for endpoint, (_, kind) in worst.items():
+        values = [a_round["pauses"][f"{endpoint}, {kind}"] for a_round in rounds]
+        lines.append(f"| {endpoint} | {_spread(values)} | {kind} |")
+    return "\n".join(lines) if worst else ""
+
+
 def goals_table(outcomes: Sequence[Outcome]) -> str:
     """One line a goal: what was aimed at, what was measured, and whether it was met."""
     lines = [
@@ -90,6 +105,7 @@ def summary(rounds: Sequence[Round], outcomes: Sequence[Outcome], seconds: float
         speed_of_this_machine(rounds, outcomes),
         goals_table(outcomes),
         cases_table(rounds),
+        pauses_table(rounds),
         commands_table(rounds),
     )
     return "\n\n".join(filter(None, parts))

@@ -42,8 +42,15 @@ class World:
 
     def fresh_refresh_tokens(self, database: str, count: int) -> Path:
         """Refresh tokens work once, so each run needs its own."""
+        return self._fresh_people(database, count).refresh
+
+    def fresh_access_tokens(self, database: str, count: int) -> Path:
+        """For what signs out, or makes admins of those who ask."""
+        return self._fresh_people(database, count).access
+
+    def _fresh_people(self, database: str, count: int) -> People:
         directory = self.options.scratch / "people"
-        return made.add_people(self.project, self.settings[database], directory, count).refresh
+        return made.add_people(self.project, self.settings[database], directory, count)
 
 
 @contextmanager

@@ -343,7 +343,7 @@ def test_only_sqlite_is_copied(project: FakeProject) -> None:
 
 
 def test_a_project_that_knows_no_backup_is_migrated_with_a_warning(project: FakeProject) -> None:
-    """It was made before 0.6.0."""
+    """It was made before 0.5.1."""
     unknown = "app.manage: error: argument COMMAND: invalid choice: 'backup'\n"
     project.answer("manage backup", err=unknown, code=2)
     migrated = project.run("migrate")

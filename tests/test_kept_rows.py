@@ -43,7 +43,7 @@ class Inhabited:
         return authkit("migrate", *args, cwd=self.root, env={"DATABASE_URL": self.url})
 
     def alembic(self, *args: str) -> None:
-        command = [self.root / ".venv/bin/python", "-m", "alembic", *args]
+        command = [str(self.root / ".venv/bin/python"), "-m", "alembic", *args]
         subprocess.run(command, check=True, cwd=self.root, env=environ({"DATABASE_URL": self.url}))
 
     def add(self, statement: str) -> Path:

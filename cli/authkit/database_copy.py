@@ -15,7 +15,7 @@ def keep(project: Project) -> str | None:
         return None
     try:
         path: str | None = project.manage("backup")["backup"]
-    except UsageError:  # before 0.6.0 there was no such command
+    except UsageError:  # before 0.5.1 there was no such command
         console.warning("no copy of the database is kept: run `authkit update` for that")
         return None
     if path is not None:

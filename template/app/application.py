@@ -21,6 +21,7 @@ from app.foundation.http.hosts import AllowedHostsMiddleware
 from app.foundation.http.openapi import ANYWHERE, document_real_errors
 from app.foundation.http.request_body import RequestBodyMiddleware
 from app.foundation.http.request_context import RequestContextMiddleware
+from app.foundation.http.request_head import RequestHeadMiddleware
 from app.foundation.http.security_headers import SecurityHeadersMiddleware
 from app.foundation.limits.middleware import RateLimitMiddleware
 from app.foundation.limits.routes import RouteRules, check_declarations
@@ -80,6 +81,7 @@ def _layers(services: Services, rules: RouteRules) -> list[Middleware]:
         Middleware(
             SecurityHeadersMiddleware, docs_paths=DOCS_PATHS if settings.serves_docs else ()
         ),
+        Middleware(RequestHeadMiddleware),
         Middleware(CorsMiddleware, allow_origins=settings.cors_origins),
         Middleware(CrashGuardMiddleware),
         Middleware(AllowedHostsMiddleware, allowed_hosts=settings.allowed_hosts),

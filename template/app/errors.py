@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     INVALID_JSON = "invalid_json"
     INVALID_HOST = "invalid_host"
     CORS_REJECTED = "cors_rejected"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105  # nosec B105
     INVALID_RESET_TOKEN = "invalid_reset_token"  # noqa: S105  # nosec B105
     UNAUTHENTICATED = "unauthenticated"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  # nosec B105
@@ -30,8 +31,10 @@ class ErrorCode(StrEnum):
     EMAIL_TAKEN = "email_taken"
     OWN_ACCOUNT = "own_account"
     BODY_TOO_LARGE = "body_too_large"
+    ADDRESS_TOO_LONG = "address_too_long"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     RATE_LIMITED = "rate_limited"
+    HEADERS_TOO_LARGE = "headers_too_large"
     INTERNAL_ERROR = "internal_error"
     UNAVAILABLE = "unavailable"
 

@@ -16,7 +16,9 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
+from app.accounts.models import Role, User
 from app.foundation.database import driver_url
 from tests.helpers import (
     Account,
@@ -28,6 +30,7 @@ from tests.helpers import (
     migrate,
     refresh,
     register,
+    services_of,
     sign_in,
 )
 from tests.live import Serve, Server
@@ -288,12 +291,19 @@ async def test_a_locked_sqlite_file_stops_writers_only(
     app = await start(database_url=f"sqlite:///{sqlite_file}")
     async with connect(app) as client:
         account = await register(client)
+        await services_of(app).database.execute(update(User).values(role=Role.ADMIN))
+        reads = (
+            *("/api/users/me", "/api/users"),
+            *(f"/api/users/{account.id}", "/health/ready"),
+        )
         writes = {"/api/auth/register", "/api/auth/refresh", "/api/auth/logout"}
         requests = [request for request in everything(account) if request[1] in writes]
 
         with closing(sqlite3.connect(sqlite_file, isolation_level=None)) as other_process:
             other_process.execute("BEGIN IMMEDIATE")
-            assert await is_signed_in(client, account)
+            for path in reads:
+                response = await client.get(path, headers=account.headers)
+                assert response.status_code == 200, path
             in_time = await asyncio.gather(
                 *(is_refused_in_time(client, account, *request) for request in requests)
             )

@@ -1,7 +1,7 @@
 """What admins and operators do with the accounts of others."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts.models import PasswordReset, RevokedReason, Role, Session, User
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, lock_user, revoke
 from app.errors import AppError, ErrorCode
-from app.foundation.database import utc_now
+from app.foundation.database import AnyRow, utc_now
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -19,35 +19,44 @@ PURGED_AT_ONCE: Final = 1000
 """Rows a transaction. A million at once would end at the database's deadline, and keep everybody
 else from writing to SQLite until then."""
 
+_USERS: Final = select(
+    User.id,
+    User.email,
+    User.name,
+    User.role,
+    User.is_active,
+    User.created_at,
+    User.updated_at,
+)
+"""What is shown of users. Read without a transaction, which would take SQLite's write lock."""
+
+UserOrRow = TypeVar("UserOrRow", User, AnyRow)
+
 logger = structlog.get_logger()
 
 
-async def list_users(services: Services, limit: int, offset: int) -> tuple[Sequence[User], int]:
+async def list_users(services: Services, limit: int, offset: int) -> tuple[Sequence[AnyRow], int]:
     """One page of users in order of registration, and how many there are in all."""
-    async with services.database.transaction() as db:
-        users = await db.scalars(
-            select(User).order_by(User.created_at, User.id).limit(limit).offset(offset)
-        )
-        total = await db.scalar(select(func.count()).select_from(User))
-        return users.all(), total or 0
+    page = _USERS.order_by(User.created_at, User.id).limit(limit).offset(offset)
+    users = await services.database.fetch_all(page)
+    [(total,)] = await services.database.fetch_all(select(func.count()).select_from(User))
+    return users, total
 
 
-async def find_user(services: Services, user_id: UUID) -> User:
+async def find_user(services: Services, user_id: UUID) -> AnyRow:
     """
     Raises:
         AppError: 404 not_found.
     """
-    async with services.database.transaction() as db:
-        return _found(await db.get(User, user_id))
+    return _found(await services.database.fetch_one(_USERS.where(User.id == user_id)))
 
 
-async def find_user_by_email(services: Services, email: str) -> User:
+async def find_user_by_email(services: Services, email: str) -> AnyRow:
     """
     Raises:
         AppError: 404 not_found.
     """
-    async with services.database.transaction() as db:
-        return _found(await db.scalar(select(User).where(User.email == email)))
+    return _found(await services.database.fetch_one(_USERS.where(User.email == email)))
 
 
 async def update_user(
@@ -134,7 +143,7 @@ async def _delete_expired(services: Services, table: type[Session | PasswordRese
     return count
 
 
-def _found(user: User | None) -> User:
+def _found(user: UserOrRow | None) -> UserOrRow:
     if user is None:
         raise AppError(404, ErrorCode.NOT_FOUND, "There is no such user.")
     return user

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from app.accounts import messages
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
-from app.accounts.sign_in import count_wrong_password, invalid_credentials
+from app.accounts.sign_in import count_wrong_password
 from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
 from app.services import Services
@@ -20,7 +20,7 @@ async def change_password(
     """Set a new password; every other session ends (ASVS 5.0 7.4.3), open reset links too.
 
     Raises:
-        AppError: 401 invalid_credentials, the current password is wrong.
+        AppError: 400 wrong_password, the current password is wrong, or was changed meanwhile.
         InvalidToken: the session has ended meanwhile.
         TooManyRequests: too many wrong passwords for this account.
     """
@@ -29,7 +29,7 @@ async def change_password(
     async with services.database.transaction() as db:
         locked = await lock_signed_in_user(db, user)
         if locked.password_hash != old_hash:  # changed while we hashed
-            raise invalid_credentials()
+            raise _wrong_password()
         locked.password_hash = new_hash
         await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
         await db.execute(
@@ -56,9 +56,9 @@ async def _check_current(services: Services, user: SignedInUser, password: str) 
     logger.warning(SecurityEvent.PASSWORD_CHANGE_FAILED, user_id=str(user.id))
     await services.limiter.count(services.account_limit, own_tries)
     await count_wrong_password(services, user.email)
-    raise AppError(
-        401,
-        ErrorCode.INVALID_CREDENTIALS,
-        "The current password is wrong.",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
+    raise _wrong_password()
+
+
+def _wrong_password() -> AppError:
+    """Not a 401: the access token is good, and on 401 clients refresh it or sign their user out."""
+    return AppError(400, ErrorCode.WRONG_PASSWORD, "The current password is wrong.")

@@ -21,6 +21,9 @@ from app.services import Services
 
 TOKEN_BYTES: Final = 32
 
+MAX_TOKEN: Final = 64
+"""Ours have 43 characters."""
+
 logger = structlog.get_logger()
 
 
@@ -96,6 +99,8 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
 
 async def _find_owner(services: Services, token: str) -> UUID:
     """Whose token it is, before a hash is spent on it."""
+    if len(token) > MAX_TOKEN:
+        raise _invalid_reset_token()
     owner = await services.database.fetch_one(
         select(User.id)
         .join(PasswordReset, PasswordReset.user_id == User.id)

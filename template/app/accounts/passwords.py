@@ -20,6 +20,10 @@ MIN_LENGTH: Final = 8
 MAX_BYTES: Final = 72
 """bcrypt reads no further. A longer password is refused, never cut."""
 
+MAX_CODE_POINTS: Final = MAX_BYTES * 3 // 2
+"""NFKC puts at most three code points into two bytes, so no longer text comes down to MAX_BYTES. It
+is not normalised: the time for that may grow with the square of its length (ASVS 5.0 15.1.3)."""
+
 MAX_QUEUED: Final = 32
 """Hashes in flight, waiting ones included: at cost 12 about 3 s on two cores. More get a 503."""
 
@@ -32,7 +36,10 @@ T = TypeVar("T")
 
 
 def normalise(password: str) -> bytes:
-    """The bytes that are hashed, when setting and when checking (NFKC, NIST SP 800-63B-4)."""
+    """The bytes that are hashed, when setting and when checking (NFKC, NIST SP 800-63B-4).
+
+    The caller has made sure that there are at most MAX_CODE_POINTS.
+    """
     return unicodedata.normalize("NFKC", password).encode()
 
 
@@ -40,7 +47,7 @@ def password_problem(password: str) -> str | None:
     """Say what a new password lacks, or None when it is good."""
     if len(password) < MIN_LENGTH:
         return f"must have at least {MIN_LENGTH} characters"
-    if len(normalise(password)) > MAX_BYTES:
+    if len(password) > MAX_CODE_POINTS or len(normalise(password)) > MAX_BYTES:
         return f"must have at most {MAX_BYTES} bytes in UTF-8"
     if "\x00" in password:
         return "must not contain the NUL character"
@@ -90,11 +97,10 @@ class PasswordHasher:
         Raises:
             Unavailable: too many hashes are waiting.
         """
-        data = normalise(password)
-        possible = len(data) <= MAX_BYTES and b"\x00" not in data
+        data = _possible(password)
         stored = (password_hash or self._nobody).encode()
-        matches = await self._run(lambda: _matches(data if possible else b"", stored))
-        return matches and possible and password_hash is not None
+        matches = await self._run(lambda: _matches(data or b"", stored))
+        return matches and data is not None and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
         """Tell whether a hash was made with another cost than today's."""
@@ -122,6 +128,14 @@ class PasswordHasher:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _possible(password: str) -> bytes | None:
+    """The bytes to compare; None when no hash was ever made of such a password."""
+    if len(password) > MAX_CODE_POINTS:
+        return None
+    data = normalise(password)
+    return data if len(data) <= MAX_BYTES and b"\x00" not in data else None
 
 
 def _matches(data: bytes, stored: bytes) -> bool:

@@ -74,8 +74,20 @@ class _HS256(HMACAlgorithm):
         return self._prepared(key)
 
 
-jwt.unregister_algorithm(ALGORITHM)
-jwt.register_algorithm(ALGORITHM, _HS256())
+class _JWT(jwt.PyJWT):
+    """PyJWT with our HS256 and no other algorithm.
+
+    An own instance: what is registered with the functions of `jwt`, other libraries would meet.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jws = jwt.PyJWS(algorithms=[])
+        self._jws.register_algorithm(ALGORITHM, _HS256())
+        self.header_of = self._jws.get_unverified_header
+
+
+_jwt = _JWT()
 
 
 def key_id(secret: str) -> str:
@@ -126,7 +138,7 @@ class TokenSigner:
             "exp": int(expires_at.timestamp()),
         }
         headers = {"typ": typ.value, "kid": self._kid}
-        return jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers=headers)
+        return _jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers=headers)
 
     def read(self, token: str, typ: TokenType) -> Claims:
         """Verify a token of the given type and return its claims.
@@ -145,7 +157,7 @@ class TokenSigner:
 
     def _verify(self, token: str, typ: TokenType) -> Claims:
         try:
-            claims = jwt.decode(
+            claims = _jwt.decode(
                 token,
                 self._key_for(token, typ),
                 algorithms=[ALGORITHM],
@@ -164,7 +176,7 @@ class TokenSigner:
         So `jwk`, `jku`, `x5u` and `crit` are refused unread (RFC 8725 §3.10).
         """
         # Of the header alone: PyJWT would decode the claims and the signature too, to drop them.
-        header = jwt.get_unverified_header(f"{token.partition('.')[0]}..")
+        header = _jwt.header_of(f"{token.partition('.')[0]}..")
         if header.keys() != {"alg", "typ", "kid"} or header["typ"] != typ:
             raise InvalidToken
         key = self._keys.get(header["kid"]) if isinstance(header["kid"], str) else None

@@ -42,7 +42,7 @@ async def update_profile(
 async def change_password(
     body: ChangePasswordInput, user: CurrentUser, services: ServicesDep
 ) -> Message:
-    """Set a new password. Every other session ends."""
+    """Set a new password. Every other session ends. A wrong current password is a 400."""
     await password_change.change_password(services, user, body.current_password, body.new_password)
     return Message(message="Password changed")
 

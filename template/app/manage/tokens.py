@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+
 from app.accounts import sessions
 from app.accounts.models import Session, User
 from app.manage.commands import add_command, add_group, whole_number
@@ -49,9 +51,9 @@ async def token_status(services: Services, args: Namespace) -> dict[str, Any]:
         user_id, session_id = UUID(claims["sub"]), UUID(claims["sid"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise CommandError('write {"sub": "...", "sid": "..."} to stdin', exit_code=2) from None
-    async with services.database.transaction() as db:
-        user = await db.get(User, user_id)
-        session = await db.get(Session, session_id)
+    database = services.database
+    user = await database.fetch_one(select(User.__table__).where(User.id == user_id))
+    session = await database.fetch_one(select(Session.__table__).where(Session.id == session_id))
     return {
         "user": shown(user) if user else None,
         "session": facts(session, "id", "created_at", "expires_at", "revoked_at", "revoked_reason")

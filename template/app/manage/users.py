@@ -13,6 +13,7 @@ from app.accounts.emails import canonical_email
 from app.accounts.models import RevokedReason, Role, User
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
+from app.foundation.database import AnyRow
 from app.manage.commands import add_command, add_group, whole_number
 from app.manage.errors import CommandError
 from app.manage.output import facts
@@ -121,7 +122,7 @@ def _checked_name(name: str | None) -> str | None:
     return name.strip()
 
 
-async def find(services: Services, email: str) -> User:
+async def find(services: Services, email: str) -> AnyRow:
     return await administration.find_user_by_email(services, _canonical(email))
 
 
@@ -137,7 +138,7 @@ async def store(
     return user
 
 
-def shown(user: User) -> dict[str, Any]:
+def shown(user: User | AnyRow) -> dict[str, Any]:
     return facts(user, "id", "email", "name", "role", "is_active", "created_at")
 
 

@@ -1,10 +1,22 @@
 """E-mail addresses: one spelling a mailbox."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.accounts.emails import canonical_email
+from app.accounts.emails import MAX_EMAIL, canonical_email
+
+
+def test_what_is_too_long_to_be_an_address_is_not_normalised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Operators' commands come here too, without the schema of the API in front."""
+    with monkeypatch.context() as patched:
+        patched.setattr(unicodedata, "normalize", None)  # a call would be a TypeError
+        with pytest.raises(ValueError, match="must be an e-mail address"):
+            canonical_email("a" * MAX_EMAIL + "@example.com")
 
 
 @pytest.mark.parametrize(

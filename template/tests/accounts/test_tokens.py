@@ -4,6 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -14,10 +17,12 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from jwt.algorithms import HMACAlgorithm
 
 from app.accounts.tokens import InvalidToken, TokenSigner, TokenType, key_id
 from app.config import Settings
 from tests.helpers import (
+    ROOT,
     Account,
     bearer,
     connect,
@@ -401,6 +406,35 @@ async def test_two_logins_in_one_second_give_different_tokens(client: httpx.Asyn
     devices = [await register(client), *[await sign_in(client) for _ in range(3)]]
 
     assert len({d.access_token for d in devices} | {d.refresh_token for d in devices}) == 8
+
+
+def test_the_algorithms_of_others_are_left_alone() -> None:
+    """PyJWT's functions share one registry: what is replaced there, other libraries meet too."""
+    script = (
+        "from jwt.api_jws import _jws_global_obj as shared; before = dict(shared._algorithms); "
+        "import app.main; assert shared._algorithms == before"
+    )
+    environment = {**os.environ, "ENVIRONMENT": "test", "JWT_SECRET": "a-secret-that-no-test-uses"}
+    command = [sys.executable, "-c", script]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603
+
+
+async def test_a_secret_is_prepared_once(
+    client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyJWT would look at it again at each signature."""
+    prepared: list[object] = []
+    prepare = HMACAlgorithm.prepare_key
+
+    def spy(self: HMACAlgorithm, key: str | bytes) -> bytes:
+        prepared.append(key)
+        return prepare(self, key)
+
+    monkeypatch.setattr(HMACAlgorithm, "prepare_key", spy)
+
+    await refresh(client, await refresh(client, ada))
+
+    assert prepared == []
 
 
 def test_a_key_id_tells_nothing_of_its_secret() -> None:

@@ -118,6 +118,14 @@ def test_who_must_sign_in_and_who_may_be_refused(document: dict[str, Any]) -> No
             assert {429, 503} <= statuses(operation), path
 
 
+def test_a_wrong_current_password_is_documented_as_400(document: dict[str, Any]) -> None:
+    """A 401 makes clients refresh, or sign out; its challenge is for the access token alone."""
+    operation = document["paths"]["/api/users/me/change-password"]["post"]
+
+    assert "current password is a 400" in operation["description"]
+    assert "wrong_password" in document["components"]["schemas"]["ErrorCode"]["enum"]
+
+
 def test_who_is_told_to_wait_is_told_how_long(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
         for status in {429, 503} & statuses(operation):

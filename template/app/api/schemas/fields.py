@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from app.accounts.emails import MAX_EMAIL, canonical_email
-from app.accounts.passwords import MAX_BYTES, MIN_LENGTH, password_problem
+from app.accounts.passwords import MAX_BYTES, MAX_CODE_POINTS, MIN_LENGTH, password_problem
 
 _NAME = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
 """No line breaks, no terminal escapes, and no overrides of the writing direction. The joiners of
@@ -32,9 +32,12 @@ def _harmless(name: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    r"""Refuse lone surrogates, which JSON can spell ("\ud800") and no encoding can hold."""
+    r"""Refuse lone surrogates, which JSON can spell ("\ud800") and no encoding can hold.
+
+    Only the start of a long text is looked at: none is ever stored, or hashed.
+    """
     try:
-        text.encode()
+        text[: MAX_CODE_POINTS + 1].encode()
     except UnicodeEncodeError:
         raise ValueError("must be valid Unicode") from None
     return text

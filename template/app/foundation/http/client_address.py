@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from starlette.types import Scope
@@ -20,6 +21,8 @@ UNKNOWN: Final = "unknown"
 
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[\d.]+):\d+")
 _LONGEST_ADDRESS: Final = 64
+MAX_HOPS: Final = 32
+"""How many proxies a request is followed through."""
 _IPV6_CUSTOMER_BITS: Final = 64
 
 
@@ -43,11 +46,15 @@ def rate_limit_key(address: str) -> str:
     return address
 
 
-@lru_cache(maxsize=8192)
 def parse_address(text: str) -> Address | None:
     """Read an address, with or without a port. An IPv4-mapped IPv6 address is the IPv4 one."""
-    if len(text) > _LONGEST_ADDRESS:
+    if len(text) > _LONGEST_ADDRESS:  # before it is matched, or remembered
         return None
+    return _parse(text)
+
+
+@lru_cache(maxsize=8192)
+def _parse(text: str) -> Address | None:
     if match := _WITH_PORT.fullmatch(text):
         text = match["v6"] or match["v4"]
     try:
@@ -70,7 +77,7 @@ def _forwarded_for(scope: Scope) -> Iterator[str]:
     """Go through the hops of every X-Forwarded-For header, the nearest to us first."""
     for name, value in reversed(scope["headers"]):
         if name == b"x-forwarded-for":
-            hops = value.decode("latin-1").split(",")
+            hops = value.decode("latin-1").rsplit(",", MAX_HOPS)
             yield from (hop for part in reversed(hops) if (hop := part.strip()))
 
 
@@ -79,9 +86,10 @@ def _first_untrusted(
 ) -> Address:
     """Follow the chain while who vouches for the next hop is trusted and names an address.
 
-    Junk ends the chain: what stands before it was never vouched for.
+    Junk ends the chain: what stands before it was never vouched for. So does its length:
+    a client may name trusted proxies by the thousand.
     """
-    for hop in hops:
+    for hop in islice(hops, MAX_HOPS):
         next_address = parse_address(hop)
         if next_address is None:
             break

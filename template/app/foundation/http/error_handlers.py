@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from app.errors import AppError, ErrorCode, error_response
+
+MAX_DETAILS: Final = 20
+"""What a client of ours can cause is a few; an owner's list of objects may cause any number."""
+
+MAX_FIELD: Final = 100
+"""Characters of a field's name: where an owner takes a mapping, its keys are the client's."""
 
 _CODES = {
     HTTPStatus.BAD_REQUEST: ErrorCode.INVALID_JSON,
@@ -55,13 +61,30 @@ def _allowed_methods(request: Request) -> list[str]:
 
 async def _answer_validation_error(request: Request, error: RequestValidationError) -> Response:
     problems = error.errors()
-    if any(problem["type"] == "json_invalid" for problem in problems):
+    if problems[0]["type"] == "json_invalid":
         message = _MESSAGES[ErrorCode.INVALID_JSON]
         return error_response(AppError(400, ErrorCode.INVALID_JSON, message))
-    details = [_describe(problem) for problem in problems]
     return error_response(
-        AppError(400, ErrorCode.VALIDATION_FAILED, "The input is not valid.", details)
+        AppError(400, ErrorCode.VALIDATION_FAILED, "The input is not valid.", _details(problems))
     )
+
+
+def _details(problems: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """At most MAX_DETAILS, the last of which tells how many are left out (ASVS 5.0 15.1.3)."""
+    if len(problems) <= MAX_DETAILS:
+        return _without_repeats(problems)
+    shown = _without_repeats(problems[: MAX_DETAILS - 1])
+    left_out = len(problems) - (MAX_DETAILS - 1)
+    return [*shown, {"field": "body", "message": f"has {left_out} more problems"}]
+
+
+def _without_repeats(problems: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """All unknown fields are one line, since none is named."""
+    details: list[dict[str, str]] = []
+    for detail in map(_describe, problems):
+        if detail not in details:
+            details.append(detail)
+    return details
 
 
 def _describe(problem: dict[str, Any]) -> dict[str, str]:
@@ -69,7 +92,7 @@ def _describe(problem: dict[str, Any]) -> dict[str, str]:
     location: Sequence[int | str] = problem["loc"]
     if problem["type"] == "extra_forbidden":
         return {"field": str(location[0]), "message": "has a field that is not known here"}
-    field = ".".join(str(part) for part in location[1:]) or str(location[0])
+    field = ".".join(str(part)[:MAX_FIELD] for part in location[1:]) or str(location[0])
     if problem["type"] == "uuid_parsing":  # its text quotes the character that is wrong
         return {"field": field, "message": "must be a UUID"}
     return {"field": field, "message": problem["msg"].removeprefix("Value error, ")}

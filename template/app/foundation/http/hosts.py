@@ -13,6 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode, error_response
 
+_LONGEST: Final = 264
+"""Of a name with its port. What is longer is neither matched nor remembered."""
+
 _HOST: Final = re.compile(rb"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
 
 
@@ -33,7 +36,7 @@ class AllowedHostsMiddleware:
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         # RFC 9112 §3.2: none, several or a malformed one is a bad request.
-        if len(hosts) == 1 and self.is_allowed(hosts[0]):
+        if len(hosts) == 1 and len(hosts[0]) <= _LONGEST and self.is_allowed(hosts[0]):
             await self.app(scope, receive, send)
         else:
             error = AppError(

@@ -27,7 +27,7 @@ class Error(BaseModel):
 
 
 _DESCRIPTIONS: Final = {
-    400: "The input is wrong; `details` says where.",
+    400: "The input is wrong: `code` says how, and `details` where.",
     401: "Not signed in, or the credentials are wrong.",
     403: "Signed in, but not allowed.",
     404: "There is no such thing.",
@@ -63,7 +63,7 @@ BODY_ERRORS: Final = (400, 413, 415)
 ANYWHERE: Final = """
 Every error has one format: `{"error": {"code", "message", "details"?}}`. Whatever the address, a
 request may also be answered 400 (a wrong `Host`, a rejected CORS preflight), 404, 405 with `Allow`,
-413, 415, 429 with `Retry-After`, or 500 with the request's id in `details`.
+413, 414, 415, 429 with `Retry-After`, 431, or 500 with the request's id in `details`.
 """
 """The description of the whole API: what the layers around the endpoints answer."""
 

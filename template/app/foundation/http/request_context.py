@@ -19,6 +19,7 @@ Not an HTTP status, but the one nginx made customary in access logs."""
 _WELL_FORMED_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _LONG_SEGMENT: Final = re.compile(r"[^/]{41,}")
 _LONGEST_PATH: Final = 256
+_LONGEST_READ: Final = 1024
 
 logger = structlog.get_logger()
 
@@ -90,4 +91,6 @@ def loggable_path(path: str) -> str:
     """
     if len(path) <= 40:
         return path
+    if len(path) > _LONGEST_READ:  # to the end of a segment: half a token would not be redacted
+        path = path[:_LONGEST_READ].rpartition("/")[0] + "/[redacted]"
     return _LONG_SEGMENT.sub("[redacted]", path)[:_LONGEST_PATH]

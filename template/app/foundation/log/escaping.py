@@ -1,10 +1,13 @@
 """What reaches a line is untrusted text: no value can break out of its line (CWE-117)."""
 
 import textwrap
-from typing import TextIO
+from typing import Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, WrappedLogger
+
+LONGEST_VALUE: Final = 4096
+"""Characters of a value, or of a traceback's line, that are escaped one by one. The rest is cut."""
 
 
 def escape_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -17,6 +20,8 @@ def escape_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def escape_control_characters(text: str) -> str:
     """Make line breaks, terminal escapes and lone surrogates visible instead of effective."""
+    if len(text) > LONGEST_VALUE:
+        text = text[:LONGEST_VALUE] + "[cut]"
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from starlette.types import Scope
 
 from app.foundation.http.client_address import (
+    MAX_HOPS,
     UNKNOWN,
     client_address,
     parse_address,
@@ -105,6 +106,16 @@ def test_an_address_is_read_with_and_without_a_port(address: object, port: int) 
     text = f"[{address}]:{port}" if ":" in str(address) else f"{address}:{port}"
 
     assert parse_address(text) == parse_address(str(address)) is not None
+
+
+def test_a_chain_is_followed_through_so_many_proxies() -> None:
+    hops = ["198.51.100.7", *["10.0.0.2"] * (MAX_HOPS - 1)]
+    assert client_address(scope("10.0.0.1", ", ".join(hops)), PROXIES) == "198.51.100.7"
+    assert client_address(scope("10.0.0.1", *hops), PROXIES) == "198.51.100.7"
+
+    longer = [*hops, "10.0.0.3"]
+    assert client_address(scope("10.0.0.1", ", ".join(longer)), PROXIES) == "10.0.0.2"
+    assert client_address(scope("10.0.0.1", *longer), PROXIES) == "10.0.0.2"
 
 
 def test_an_overlong_address_is_junk() -> None:

@@ -156,6 +156,9 @@ def test_a_path_is_logged_without_what_may_be_a_token() -> None:
     )
     assert loggable_path(f"/reset/{'t' * 43}/x") == "/reset/[redacted]/x"
     assert len(loggable_path("/a" * 5000)) == 256
+    assert loggable_path("/" + "t" * 5000) == "/[redacted]"
+    # Its end is beyond what is read, so nobody knows how long it is.
+    assert loggable_path(f"/{'x' * 1000}/{'t' * 43}") == "/[redacted]/[redacted]"
 
 
 async def test_a_client_that_hangs_up_is_no_error(

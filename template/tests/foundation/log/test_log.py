@@ -23,6 +23,7 @@ from app.foundation.log import (
     escape_control_characters,
     redact_secrets,
 )
+from app.foundation.log.escaping import LONGEST_VALUE
 from app.security_events import SecurityEvent
 
 FORGERY = 'x\r\n2026-01-01T00:00:00Z [info] auth.login_succeeded\x1b[2J\x1b]0;title\x07\u2028"'
@@ -104,7 +105,13 @@ def test_no_line_of_a_console_traceback_looks_like_an_event(
     assert all(line.startswith("    ") and line.isprintable() for line in traceback)
 
 
-@given(st.text())
+def test_a_long_value_is_cut_before_it_is_escaped() -> None:
+    escaped = escape_control_characters("a" * LONGEST_VALUE + "\n" * 60_000)
+
+    assert escaped == "a" * LONGEST_VALUE + "[cut]"
+
+
+@given(st.text(max_size=LONGEST_VALUE))
 def test_escaped_text_is_printable_and_tells_what_it_was(text: str) -> None:
     escaped = escape_control_characters(text)
 
