@@ -38,9 +38,6 @@ def in_backticks(cell: str) -> str:
     return cell.strip("` ")
 
 
-# ---- Settings -------------------------------------------------------------------------------
-
-
 def default_of(name: str) -> str:
     """A setting's default as `.env` spells it; the example secret for the one without default."""
     field = Settings.model_fields[name.lower()]
@@ -79,9 +76,6 @@ def test_readme_has_every_setting_with_its_default() -> None:
     assert documented == DEFAULTS | {"JWT_SECRET": "required"}
 
 
-# ---- The API --------------------------------------------------------------------------------
-
-
 async def test_the_documents_have_every_endpoint_with_its_answers(app: FastAPI) -> None:
     """The README those of the base, a page of `docs/` those of its part."""
     documented = {}
@@ -104,9 +98,6 @@ def endpoints(app: FastAPI) -> Iterator[tuple[str, set[str]]]:
 
 def test_readme_explains_every_error_code() -> None:
     assert [in_backticks(row[0]) for row in table(README, "code")] == [*ErrorCode]
-
-
-# ---- Commands -------------------------------------------------------------------------------
 
 
 def test_readme_names_only_commands_that_exist() -> None:
@@ -143,9 +134,6 @@ def test_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#:]*)(?:#[^)]*)?\)", text):
             assert not target or (document.parent / target).exists(), f"{document}: {target}"
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
-
-
-# ---- SECURITY.md ----------------------------------------------------------------------------
 
 
 def references(cell: str) -> list[str]:

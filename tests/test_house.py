@@ -1,0 +1,84 @@
+"""The house keeps its bounds, and owners can be told where each thing has gone."""
+
+import ast
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "template"
+APP = TEMPLATE / "app"
+
+sys.path.insert(0, str(ROOT / "scripts"))
+import house  # noqa: E402
+
+FILES = house.python_files(APP)
+
+MOVED = tomllib.loads((TEMPLATE / "moved.toml").read_text(encoding="utf-8"))
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(TEMPLATE).as_posix()
+
+
+def test_what_stands_on_top_can_be_taken_in_at_a_glance() -> None:
+    assert len(house.entries(APP)) <= 10
+
+
+def test_the_machinery_says_that_it_need_not_be_read() -> None:
+    docstring = ast.get_docstring(ast.parse((APP / "foundation/__init__.py").read_text())) or ""
+    first = docstring.partition("\n")[0]
+
+    assert "need not be read" in first.lower()
+    assert "`authkit update`" in first
+
+
+def test_the_app_is_not_larger_than_it_has_to_be() -> None:
+    assert sum(map(house.lines_of_code, FILES)) <= MOST_LINES_OF_CODE
+
+
+MOST_LINES_OF_CODE = 4000
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_of)
+def test_a_file_and_its_functions_fit_into_the_head(file: Path) -> None:
+    assert house.length(file) <= 220
+    assert {name: size for name, size in house.functions(file) if size > 35} == {}
+
+
+@pytest.mark.parametrize(
+    "file", [*FILES, *house.python_files(TEMPLATE / "tests")], ids=name_of
+)
+def test_no_file_is_divided_by_rulers(file: Path) -> None:
+    assert house.rulers(file) == []
+
+
+def names_in(module: str) -> set[str]:
+    """What a module offers: what it makes, and what it imports."""
+    path = TEMPLATE.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    names: set[str] = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case ast.ImportFrom(names=imported):
+                names |= {alias.asname or alias.name for alias in imported}
+    return names
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED["modules"].items())
+def test_a_module_that_moved_is_where_the_list_says(old: str, new: str) -> None:
+    assert not TEMPLATE.joinpath(*old.split(".")).with_suffix(".py").exists()
+    assert names_in(new) or TEMPLATE.joinpath(*new.split(".")).is_dir()
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED["names"].items())
+def test_a_name_that_moved_is_where_the_list_says(old: str, new: str) -> None:
+    module, _, name = new.rpartition(".")
+
+    assert name in names_in(module)
