@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from authkit import merge
-from authkit.errors import AuthkitError
-from authkit.lock_merge import merge_locks
-from authkit.merge import Merge, scratch_for
-from authkit.migration_line import in_one_line
-from authkit.repository import Repository
+from authkit.project.repository import Repository
+from authkit.terminal.errors import AuthkitError
+from authkit.update import merge
+from authkit.update.locks import merge_locks
+from authkit.update.merge import Merge, scratch_for
+from authkit.update.migration_line import in_one_line
 
 LINES = "".join(f"line {number}\n" for number in range(1, 31))
 THEN = {

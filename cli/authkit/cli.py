@@ -2,9 +2,9 @@
 
 A command is a file in `authkit/commands/` named like it. It holds a function of the same name, or
 `app`, a `typer.Typer` with subcommands (and `EPILOG`, if its help is long); its name in `COMMANDS`
-registers it. It takes the shared options from `authkit.options`, prints through `authkit.console`,
-raises `AuthkitError`, and imports anything heavy inside the function, so that `authkit --help`
-stays fast.
+registers it. It takes the shared options from `authkit.terminal.options`, prints through
+`authkit.terminal.console`, raises `AuthkitError`, and imports anything heavy inside the function,
+so that `authkit --help` stays fast.
 """
 
 import os
@@ -17,10 +17,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from authkit import __version__, console
-from authkit.errors import FAILED, INTERRUPTED, USAGE, AuthkitError
-from authkit.help import Command, Group, did_you_mean
-from authkit.options import ProjectOption
+from authkit import __version__
+from authkit.terminal import console
+from authkit.terminal.errors import FAILED, INTERRUPTED, USAGE, AuthkitError
+from authkit.terminal.help import Command, Group, did_you_mean
+from authkit.terminal.options import ProjectOption
 
 COMMANDS = {
     "Make": ("new", "update"),

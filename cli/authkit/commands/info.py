@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from authkit import __version__, console
-from authkit.errors import AuthkitError
-from authkit.options import JsonOption, ProjectOption
-from authkit.project import Project
+from authkit import __version__
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.errors import AuthkitError
+from authkit.terminal.options import JsonOption, ProjectOption
 
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN$|PRIVATE|KEY|CREDENTIAL|DSN", re.IGNORECASE)
 # From the first colon of the user part to the last @: a password may hold either.

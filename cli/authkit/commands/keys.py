@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from authkit import console
-from authkit.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from authkit import console
-from authkit.errors import FAILED, AuthkitError, UsageError
-from authkit.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
-from authkit.project import Project, in_our_words
+from authkit.project.project import Project, in_our_words
+from authkit.terminal import console
+from authkit.terminal.errors import FAILED, AuthkitError, UsageError
+from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 
 # A line of `alembic history --indicate-current`: "0001 -> 0002 (head) (current), add notes".
 HISTORY_LINE = re.compile(

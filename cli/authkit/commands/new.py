@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from authkit import console
-from authkit.errors import UsageError
-from authkit.options import JsonOption
+from authkit.terminal import console
+from authkit.terminal.errors import UsageError
+from authkit.terminal.options import JsonOption
 
 if TYPE_CHECKING:
-    from authkit.scaffold import Made, Plan
+    from authkit.new.build import Made, Plan
 
 
 class Database(StrEnum):
@@ -77,7 +77,7 @@ def new(
       authkit new myapi --database postgres --limits redis
       authkit new myapi --dry-run        the files that would be written
     """
-    from authkit import scaffold
+    from authkit.new import build
 
     ask = not (defaults or json or dry_run) and console.is_interactive()
     plan = plan_from(
@@ -88,9 +88,9 @@ def new(
         ask=ask,
     )
     if dry_run:
-        show_files(plan, scaffold.list_files(plan), json=json)
+        show_files(plan, build.list_files(plan), json=json)
         return
-    made = scaffold.make(plan)
+    made = build.make(plan)
     if json:
         console.print_json(summary(plan, made))
     else:
@@ -106,11 +106,11 @@ def plan_from(
     ask: bool,
 ) -> "Plan":
     """Turn the options into a plan, asking for what was left open when somebody can answer."""
-    from authkit import choices
-    from authkit.generate import Answers
-    from authkit.naming import project_name
-    from authkit.project import from_here
-    from authkit.scaffold import Plan
+    from authkit.new import choices
+    from authkit.new.build import Plan
+    from authkit.new.naming import project_name
+    from authkit.project.project import from_here
+    from authkit.template.render import Answers
 
     # Not `resolve`: a link's own name is the project's.
     target = Path(os.path.normpath(from_here(path)))
@@ -181,7 +181,7 @@ def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
 
 def next_commands(plan: "Plan") -> list[str]:
     """What to type now."""
-    from authkit.project import MAKE_ENVIRONMENT
+    from authkit.project.project import MAKE_ENVIRONMENT
 
     authkit = this_program()
     commands = [f"cd {shlex.quote(os.path.relpath(plan.target))}"]
@@ -215,8 +215,8 @@ def show(plan: "Plan", made: "Made") -> None:
 
 def tell_surprises(plan: "Plan", made: "Made") -> None:
     """What the owner would otherwise find out later."""
-    from authkit.choices import answers
-    from authkit.repository import Repository
+    from authkit.new.choices import answers
+    from authkit.project.repository import Repository
 
     if made.replaced:
         console.warning(f"replaced and kept: {', '.join(made.replaced)}")

@@ -1,8 +1,8 @@
 """`authkit seed`: users to develop with."""
 
-from authkit import console
-from authkit.options import JsonOption, ProjectOption
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.options import JsonOption, ProjectOption
 
 
 def seed(project: ProjectOption = None, json: JsonOption = False) -> None:

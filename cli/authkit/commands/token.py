@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from authkit import console
-from authkit.errors import FAILED, TOKEN_NOT_VALID, AuthkitError, UsageError
-from authkit.options import JsonOption, ProjectOption
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.errors import FAILED, TOKEN_NOT_VALID, AuthkitError, UsageError
+from authkit.terminal.options import JsonOption, ProjectOption
 from authkit.tokens.claims import session_problems
 from authkit.tokens.findings import Finding, Rules
 from authkit.tokens.keys import load_keys, project_keys
@@ -157,7 +157,7 @@ def _find_project(named: Path | None) -> Project | None:
 
 
 def _read(words: list[str] | None, *, as_json: bool) -> Token:
-    from authkit import token_view
+    from authkit.terminal import token_view
 
     try:
         return read_token(_text(words))
@@ -241,7 +241,7 @@ def _print(
     claim: str | None,
     as_json: bool,
 ) -> None:
-    from authkit import token_view
+    from authkit.terminal import token_view
 
     warnings = lint(token, report.key, how.rules)
     view = token_view.View(token, report, now, warnings, status)
@@ -269,7 +269,7 @@ def _advice(report: Report, how: Verification, status: dict[str, Any]) -> str:
 
 
 def _print_claim(view: Any, name: str, *, as_json: bool) -> None:
-    from authkit import token_view
+    from authkit.terminal import token_view
 
     claims = view.token.claims
     if name not in claims:

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authkit import console
-from authkit.errors import CONFLICTS, UPDATE_AVAILABLE, AuthkitError
-from authkit.options import JsonOption, ProjectOption
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.errors import CONFLICTS, UPDATE_AVAILABLE, AuthkitError
+from authkit.terminal.options import JsonOption, ProjectOption
 
 if TYPE_CHECKING:
-    from authkit.upgrade import Report, Versions
+    from authkit.update.upgrade import Report, Versions
 
 
 def update(
@@ -39,7 +39,7 @@ def update(
       authkit update --dry-run        what would change, and why
       authkit update
     """
-    from authkit import upgrade
+    from authkit.update import upgrade
 
     target = Project.find(project)
     versions = upgrade.versions_of(target, to)
@@ -73,7 +73,7 @@ def show_check(versions: "Versions", *, as_json: bool) -> None:
 
 
 def show_up_to_date(versions: "Versions", *, as_json: bool) -> None:
-    from authkit.upgrade import Report
+    from authkit.update.upgrade import Report
 
     if as_json:
         console.print_json(Report(versions).as_json())

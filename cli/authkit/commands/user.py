@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from authkit import console
-from authkit.errors import UsageError
-from authkit.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.errors import UsageError
+from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 
 app = typer.Typer(
     no_args_is_help=True,

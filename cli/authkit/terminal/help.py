@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from typer import Context
 from typer.core import TyperCommand, TyperGroup
 
-from authkit import console
-from authkit.errors import UsageError
+from authkit.terminal import console
+from authkit.terminal.errors import UsageError
 
 WIDTH = 100
 EXAMPLES = re.compile(r"Examples?:\s*")

@@ -17,12 +17,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from authkit.bundle import git as pristine_git
-from authkit.errors import AuthkitError
-from authkit.lock_merge import LOCKS, merge_locks
-from authkit.migration_line import in_one_line
-from authkit.project import MARKER
-from authkit.repository import Repository
+from authkit.project.project import MARKER
+from authkit.project.repository import Repository
+from authkit.template.bundle import git as pristine_git
+from authkit.terminal.errors import AuthkitError
+from authkit.update.locks import LOCKS, merge_locks
+from authkit.update.migration_line import in_one_line
 
 OLDEST_GIT: Final = (2, 38)
 """The first one with `git merge-tree --write-tree`."""

@@ -14,14 +14,17 @@ from typing import Any, Final
 
 from packaging.version import InvalidVersion, Version
 
-from authkit import __version__, changelog, console, environment, lock, merge
-from authkit.errors import INTERRUPTED, AuthkitError, UsageError
-from authkit.generate import TEMPLATE_SOURCE, Answers, place_template, render
-from authkit.merge import Change, Merge, Scratch
-from authkit.project import MARKER, Project, failure_of
-from authkit.repository import Repository
-from authkit.scaffold import stop_signals_raised
-from authkit.suite import test_services
+from authkit import __version__
+from authkit.new.build import stop_signals_raised
+from authkit.project import environment, lockfile
+from authkit.project.project import MARKER, Project, failure_of
+from authkit.project.repository import Repository
+from authkit.project.suite import test_services
+from authkit.template.render import TEMPLATE_SOURCE, Answers, place_template, render
+from authkit.terminal import console
+from authkit.terminal.errors import INTERRUPTED, AuthkitError, UsageError
+from authkit.update import changelog, merge
+from authkit.update.merge import Change, Merge, Scratch
 
 SETTING_LINE: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 MIGRATE: Final = "authkit migrate"
@@ -285,7 +288,7 @@ def stop_signals_put_off() -> Iterator[None]:
 def install_command(project: Project) -> str:
     """What brings the environment up to date; an owner without our lock has a way of their own."""
     if (project.root / environment.REQUIREMENTS).is_file():
-        return lock.install_command(Path(environment.REQUIREMENTS))
+        return lockfile.install_command(Path(environment.REQUIREMENTS))
     return "install what pyproject.toml names, in your own way: you deleted its lock"
 
 
@@ -320,7 +323,7 @@ def bring_environment_up_to_date(project: Project, report: Report) -> bool:
     if not path.is_file():
         return False
     with console.step("environment"):
-        if lock.differences(project, path, with_extras=False):
+        if lockfile.differences(project, path, with_extras=False):
             environment.install(project.root)
     return True
 

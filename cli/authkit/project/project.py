@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from authkit.errors import FAILED, USAGE, AuthkitError, UsageError
+from authkit.terminal.errors import FAILED, USAGE, AuthkitError, UsageError
 
 MARKER = ".copier-answers.yml"
 MAKE_ENVIRONMENT = (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from authkit import console
+from authkit.terminal import console
 from authkit.tokens.claims import KINDS
 from authkit.tokens.findings import Finding
 from authkit.tokens.keys import Key

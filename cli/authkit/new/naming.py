@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from authkit.errors import UsageError
+from authkit.terminal.errors import UsageError
 
 LONGEST_NAME: Final = 63
 """PostgreSQL cuts longer names off, and two projects would share a database."""

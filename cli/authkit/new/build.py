@@ -16,11 +16,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from authkit import __version__, choices, console, env_file, environment
-from authkit.errors import AuthkitError
-from authkit.generate import Answers, place_template, render
-from authkit.project import Project, failure_of
-from authkit.repository import Repository
+from authkit import __version__
+from authkit.new import choices, env_file
+from authkit.project import environment
+from authkit.project.project import Project, failure_of
+from authkit.project.repository import Repository
+from authkit.template.render import Answers, place_template, render
+from authkit.terminal import console
+from authkit.terminal.errors import AuthkitError
 
 REPLACED: Final = ".before-authkit"
 """Where `--force` puts the owner's files that the project's own take the place of."""

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from authkit.errors import UsageError
+from authkit.terminal.errors import UsageError
 
 SECRET_BYTES: Final = 48
 """384 bits of chance; HS256 wants at least 256 (RFC 7518 §3.2)."""

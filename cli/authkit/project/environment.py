@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from authkit.errors import AuthkitError
+from authkit.terminal.errors import AuthkitError
 
 REQUIREMENTS: Final = "requirements-dev.txt"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
-from authkit.project import Project
+from authkit.project.project import Project
 
 # Tools that environments are made with; no lock names them.
 TOOLS = {"pip", "setuptools", "wheel"}

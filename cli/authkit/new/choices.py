@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from authkit.errors import AuthkitError, UsageError
+from authkit.terminal.errors import AuthkitError, UsageError
 
 CONNECT_SECONDS: Final = 3.0
 

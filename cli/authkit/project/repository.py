@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from authkit.errors import AuthkitError
+from authkit.terminal.errors import AuthkitError
 
 FALLBACK_IDENTITY: Final = ("-c", "user.name=authkit", "-c", "user.email=authkit@localhost")
 

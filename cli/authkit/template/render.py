@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from authkit import __version__, bundle
-from authkit.errors import AuthkitError
-from authkit.project import MARKER
+from authkit import __version__
+from authkit.project.project import MARKER
+from authkit.template import bundle
+from authkit.terminal.errors import AuthkitError
 
 TEMPLATE_SOURCE: Final = f"~/.local/share/authkit/{bundle.BUNDLE_NAME}"
 """What `_src_path` says in the answers file. Not XDG_DATA_HOME: it differs between colleagues."""
@@ -82,7 +83,7 @@ def place_template() -> Path:
 
 def packaged_template() -> bytes:
     """The bundle inside the wheel; in a checkout, one made of the files as they are now."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     packaged = package / bundle.BUNDLE_NAME
     if packaged.is_file():
         return packaged.read_bytes()

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from authkit import console
-from authkit.errors import AuthkitError
+from authkit.terminal import console
+from authkit.terminal.errors import AuthkitError
 
 
 def _inherit_project(ctx: typer.Context, value: Path | None) -> Path | None:
