@@ -22,6 +22,7 @@ from authkit.terminal import console
 from authkit.terminal.errors import FAILED, INTERRUPTED, USAGE, AuthkitError
 from authkit.terminal.help import Command, Group, did_you_mean
 from authkit.terminal.options import ProjectOption
+from authkit.terminal.safe_text import safe
 
 COMMANDS = {
     "Make": ("new", "update"),
@@ -136,7 +137,7 @@ def report_os_error(failure: OSError) -> int:
     """A full disk, a missing permission: what the system says, and about which file."""
     # What could not be written must not be tried again, and fail again, on the way out.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    where = f"{console.safe(failure.filename)}: " if failure.filename else ""
+    where = f"{safe(failure.filename)}: " if failure.filename else ""
     console.error(f"{where}{failure.strerror or failure}")
     return FAILED
 

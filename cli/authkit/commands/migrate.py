@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from authkit.project.project import Project, in_our_words
-from authkit.terminal import console
+from authkit.terminal import console, tables
 from authkit.terminal.errors import FAILED, AuthkitError, UsageError
 from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 
@@ -131,7 +131,7 @@ def report_move(revisions: list[Revision], here: int, there: int, *, as_json: bo
     if here == there:
         console.success(f"The database is at {id_at(revisions, there) or 'base'} already.")
         return
-    console.table(
+    tables.table(
         ("revision", "", "what it does"),
         [(r.id, "applied", r.message) for r in applied]
         + [(r.id, "reverted", r.message) for r in reverted],
@@ -151,7 +151,7 @@ def report_pending(project: Project, revisions: list[Revision], *, as_json: bool
         }
         console.print_json(report)
     elif pending:
-        console.table(("pending", "what it does"), [(r.id, r.message) for r in pending])
+        tables.table(("pending", "what it does"), [(r.id, r.message) for r in pending])
     if pending:
         raise AuthkitError(f"{len(pending)} migration(s) to apply", "authkit migrate")
     if drift:

@@ -13,6 +13,7 @@ from authkit.project.project import Project
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, TOKEN_NOT_VALID, AuthkitError, UsageError
 from authkit.terminal.options import JsonOption, ProjectOption
+from authkit.terminal.safe_text import safe
 from authkit.tokens.claims import session_problems
 from authkit.tokens.findings import Finding, Rules
 from authkit.tokens.keys import load_keys, project_keys
@@ -143,7 +144,7 @@ def issue(
         return
     expires = local(parse_time(str(issued["expiresAt"])))
     print(issued["accessToken"])
-    console.message(f"for {console.safe(issued['email'])}, until {expires}", style="bright_black")
+    console.message(f"for {safe(issued['email'])}, until {expires}", style="bright_black")
 
 
 def _find_project(named: Path | None) -> Project | None:
@@ -189,7 +190,7 @@ def _file_text(path: Path) -> str:
             return decode_text(file.read(MAX_TOKEN_BYTES + 1))
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or "not a path"
-        raise UsageError(f"{console.safe(path)} can't be read: {reason}") from None
+        raise UsageError(f"{safe(path)} can't be read: {reason}") from None
 
 
 def _verification(
@@ -273,8 +274,8 @@ def _print_claim(view: Any, name: str, *, as_json: bool) -> None:
 
     claims = view.token.claims
     if name not in claims:
-        there = ", ".join(console.safe(known[:40]) for known in list(claims)[:20])
-        raise UsageError(f"the token has no claim {console.safe(name)}", f"it has: {there}")
+        there = ", ".join(safe(known[:40]) for known in list(claims)[:20])
+        raise UsageError(f"the token has no claim {safe(name)}", f"it has: {there}")
     if as_json:
         console.print_json(token_view.finite(claims[name]))
     else:

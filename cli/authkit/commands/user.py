@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from authkit.project.project import Project
-from authkit.terminal import console
+from authkit.terminal import console, tables
 from authkit.terminal.errors import UsageError
 from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 
@@ -76,10 +76,10 @@ def list_users(
     if json:
         console.print_json(page)
         return
-    console.table(
+    tables.table(
         ("email", "role", "state", "created", "name"),
         [
-            (u["email"], u["role"], state(u), console.moment(u["createdAt"]), u["name"])
+            (u["email"], u["role"], state(u), tables.moment(u["createdAt"]), u["name"])
             for u in page["users"]
         ],
     )
@@ -179,13 +179,13 @@ def sessions(email: Email, project: ProjectOption = None, json: JsonOption = Fal
     if json:
         console.print_json(answer)
         return
-    console.table(
+    tables.table(
         ("session", "last used", "expires", "address", "device"),
         [
             (
                 session["id"],
-                console.moment(session["lastUsedAt"]),
-                console.moment(session["expiresAt"]),
+                tables.moment(session["lastUsedAt"]),
+                tables.moment(session["expiresAt"]),
                 session["ipAddress"],
                 session["userAgent"],
             )
@@ -267,13 +267,13 @@ def show_user(user: dict[str, Any], *, as_json: bool) -> None:
         "name": user["name"],
         "role": user["role"],
         "state": state(user),
-        "created": console.moment(user["createdAt"]),
+        "created": tables.moment(user["createdAt"]),
         "id": user["id"],
     }
     if "sessions" in user:
         fields["sessions"] = user["sessions"]
     if "password" in user:
         fields["password"] = user["password"]
-    console.record(fields)
+    tables.record(fields)
     if "password" in user:
         console.message("The password is shown only now.", style="dim")

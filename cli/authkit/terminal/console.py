@@ -1,18 +1,20 @@
-"""All output: results on stdout, messages on stderr, JSON, tables, timed steps, questions.
+"""What is said and asked: messages on stderr, JSON on stdout, timed steps, questions.
 
-In a terminal the output is for a person (colour, tables, spinners); in a pipe it is for a program:
-no ANSI sequence, no wrapped line, no question. Rich is imported on the first use of `out` or `err`,
-so that a command that prints nothing through it starts without it.
+In a terminal the output is for a person (colour, spinners, questions); in a pipe it is for a
+program: no ANSI sequence, no wrapped line, no question. Rich is imported on the first use of `out`
+or `err`, so that a command that prints nothing through it starts without it.
 """
 
 import json
 import os
 import sys
 import time
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
+
+from authkit.terminal.errors import UsageError
+from authkit.terminal.safe_text import safe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 # Wide enough that rich never wraps a line that a program will read.
 PIPE_WIDTH = 100_000
-# The last column of a table is broken into lines of no less than this.
-LAST_COLUMN = 24
 
 
 def __getattr__(name: str) -> "Console":
@@ -54,24 +54,6 @@ def _console(stream: IO[str]) -> "Console":
 def is_interactive() -> bool:
     """Whether somebody is there to read a question and to answer it."""
     return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def safe(value: object) -> str:
-    """Text of unknown origin, unable to steer a terminal or to break out of its line.
-
-    A user agent or a name is chosen by a stranger; printed raw, its escape sequences would be
-    executed by the operator's terminal (CWE-150). Control, format and line-separator characters
-    are shown as escapes instead.
-    """
-    text = "" if value is None else str(value)
-    if text.isprintable():
-        return text
-    return "".join(
-        char.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-        else char
-        for char in text
-    )
 
 
 def print_json(data: object) -> None:
@@ -158,89 +140,6 @@ def _outcome(mark: str, colour: str, title: str, started: float) -> "Text":
     return Text.assemble((mark, f"bold {colour}"), " ", title, " ", (seconds, "dim"))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows for a person as a table, for a program as tab-separated values without a heading."""
-    out = _console(sys.stdout)
-    cells = [[safe(cell) for cell in row] for row in rows]
-    if not out.is_terminal:
-        for row in cells:
-            sys.stdout.write("\t".join(row) + "\n")
-    elif not cells:
-        out.print("none", style="dim")
-    elif fits(columns, cells, out.width):
-        _grid(columns, cells)
-    else:
-        for row in cells:
-            record(dict(zip(columns, row, strict=True)))
-            out.print()
-
-
-def fits(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> bool:
-    """Whether nothing but the last column has to give way; ids and addresses are copied whole."""
-    longest = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-    gaps = 3 * (len(longest) - 1)
-    return sum(longest[:-1]) + min(longest[-1], LAST_COLUMN) + gaps <= width
-
-
-def _grid(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    from rich import box
-    from rich.table import Table
-
-    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold cyan")
-    for column in columns:
-        grid.add_column(column, overflow="fold", no_wrap=column != columns[-1])
-    for row in cells:
-        grid.add_row(*(_coloured(cell) for cell in row))
-    _console(sys.stdout).print(grid)
-
-
-def record(fields: Mapping[str, object]) -> None:
-    """One thing and its properties: aligned for a person, tab-separated for a program."""
-    from rich.text import Text
-
-    out = _console(sys.stdout)
-    width = max((len(name) for name in fields), default=0)
-    for name, value in fields.items():
-        if out.is_terminal:
-            out.print(Text.assemble((name.ljust(width), "dim"), "  ", _coloured(safe(value))))
-        else:
-            sys.stdout.write(f"{name}\t{safe(value)}\n")
-
-
-def moment(timestamp: str) -> str:
-    """A time as a person wants it, to the minute; a program gets it as it came."""
-    if not sys.stdout.isatty():
-        return timestamp
-    return timestamp[:16].replace("T", " ") + (" UTC" if timestamp.endswith("Z") else "")
-
-
-def heading(text: str) -> None:
-    """The title of what follows, for a person; a program reads the data alone."""
-    out = _console(sys.stdout)
-    if out.is_terminal:
-        out.print(f"\n{text}", style="bold", markup=False)
-
-
-# Colour says one thing only: good, worth a look, bad.
-MEANING = {
-    "active": "green",
-    "yes": "green",
-    "ok": "green",
-    "signing": "green",
-    "admin": "yellow",
-    "warning": "yellow",
-    "inactive": "red",
-    "no": "red",
-    "error": "red",
-}
-
-
-def _coloured(cell: str) -> "Text":
-    from rich.text import Text
-
-    return Text(cell, style=MEANING.get(cell, ""))
-
-
 def confirm(question: str) -> bool:
     """Ask before something that can't be taken back; where nobody can answer, go on.
 
@@ -253,3 +152,15 @@ def confirm(question: str) -> bool:
     err = _console(sys.stderr)
     err.print(Text.assemble(("? ", "bold yellow"), question, (" [y/N] ", "dim")), end="")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def ask(question: str, answers: tuple[str, ...], default: str) -> str:
+    """Put a question with its possible answers (any, when there are none) and its default."""
+    from rich.prompt import Prompt
+
+    try:
+        return Prompt.ask(
+            question, choices=list(answers) or None, default=default, console=_console(sys.stderr)
+        )
+    except EOFError:
+        raise UsageError("no answer", "answer the question, or take the defaults: -y") from None

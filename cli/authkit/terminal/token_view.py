@@ -1,6 +1,6 @@
 """A judged token as a person reads it: header, claims, verdict, advice; the same text in a pipe.
 
-Everything that the token says passes through `console.safe`: its author may be an attacker, and the
+Everything that the token says passes through `safe`: its author may be an attacker, and the
 reader's terminal would execute escape sequences (CWE-150).
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from authkit.terminal import console
+from authkit.terminal.safe_text import safe
 from authkit.tokens.claims import KINDS
 from authkit.tokens.findings import Finding
 from authkit.tokens.keys import Key
@@ -91,8 +92,8 @@ def finite(value: Any) -> Any:
 def plain(value: Any) -> str:
     """One claim for a script: a text as it is (escaped where it could steer a terminal)."""
     if isinstance(value, str):
-        return console.safe(value)
-    return console.safe(json.dumps(finite(value), ensure_ascii=False))
+        return safe(value)
+    return safe(json.dumps(finite(value), ensure_ascii=False))
 
 
 def show(view: View) -> None:
@@ -179,7 +180,7 @@ def _value(value: Any) -> Span:
     text = value if bare else json.dumps(value, ensure_ascii=False)
     if len(text) > MAX_VALUE:
         text = f"{text[:MAX_VALUE]}… ({len(text):,} characters)"
-    return console.safe(text), style
+    return safe(text), style
 
 
 def _reads_as_json(text: str) -> bool:
@@ -202,10 +203,10 @@ def _verdict(view: View) -> None:
 
 
 def _signed_by(key: Key, view: View) -> Line:
-    kind = _kind(view.token.header) or f"{console.safe(view.token.header['alg'])} token"
+    kind = _kind(view.token.header) or f"{safe(view.token.header['alg'])} token"
     exp = view.token.claims.get("exp")
     life = f", expires {relative(exp, view.now)}" if is_timestamp(exp) else ", never expires"
-    return [(f"{kind} signed with ", ""), (console.safe(str(key)), "bold"), (life, "")]
+    return [(f"{kind} signed with ", ""), (safe(str(key)), "bold"), (life, "")]
 
 
 # --- drawing: rich in a terminal, lines in a pipe -------------------------------------------------

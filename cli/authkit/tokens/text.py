@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from authkit.terminal.console import safe
+from authkit.terminal.safe_text import safe
 
 JsonObject = dict[str, Any]
 

@@ -8,9 +8,7 @@ update is not used, since it patches the working tree step by step and follows n
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -18,14 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from authkit.project.project import MARKER
-from authkit.project.repository import Repository
-from authkit.template.bundle import git as pristine_git
 from authkit.terminal.errors import AuthkitError
 from authkit.update.locks import LOCKS, merge_locks
 from authkit.update.migration_line import in_one_line
-
-OLDEST_GIT: Final = (2, 38)
-"""The first one with `git merge-tree --write-tree`."""
+from authkit.update.scratch import Scratch
 
 BASE, OWNER, TEMPLATE = "1", "2", "3"
 """The stages of an index entry that is in conflict (git-read-tree(1))."""
@@ -51,7 +45,7 @@ class Change:
 class Merge:
     """The result: a tree in the scratch repository, and how it came about."""
 
-    scratch: "Scratch"
+    scratch: Scratch
     head: str
     """The commit that was merged into; nothing else may be updated with the result."""
     tree: str
@@ -64,133 +58,6 @@ class Merge:
     @property
     def conflicting(self) -> list[str]:
         return sorted(self.conflicts)
-
-
-@dataclass(frozen=True)
-class Scratch:
-    """A bare repository beside the project's, in which everything is tried first."""
-
-    directory: Path
-    project: Path
-    """The project's directory within its repository, empty at the root."""
-    template: str
-    """How conflict markers call the template's side."""
-
-    def git(self, *args: str, input: bytes | None = None) -> bytes:
-        try:
-            return pristine_git(self.directory, *args, input=input)
-        except subprocess.CalledProcessError as error:
-            raise AuthkitError(
-                f"the update can't be prepared: {error}",
-                "nothing was changed; make sure that there is room on the disk",
-            ) from error
-
-    def line(self, *args: str, input: bytes | None = None) -> str:
-        return self.git(*args, input=input).decode().strip()
-
-    def add_directory(self, directory: Path) -> str:
-        """The tree of the rendered files."""
-        index = f"--work-tree={directory.resolve()}"
-        self.git("read-tree", "--empty")
-        self.git(index, "add", "--all", "--force", ".")
-        return self.line("write-tree")
-
-    def project_tree(self, head: str) -> str:
-        """What `head` has of the project, and nothing of its neighbours in the repository.
-
-        Git would take a file that the owner deleted here, and that a neighbour has too, for moved
-        there, and would bring the template's changes of it to the neighbour.
-        """
-        try:
-            return self.line("rev-parse", "--verify", f"{head}:{path_in_tree(self.project)}")
-        except AuthkitError as error:
-            raise AuthkitError(
-                "the project is not in the last commit of its repository",
-                "git add --all && git commit -m 'Before the update' (is it in a .gitignore?)",
-            ) from error
-
-    def repository_tree(self, head: str, project_tree: str) -> str:
-        """The whole repository's tree: `head` with another tree where the project is."""
-        tree, path = project_tree, self.project
-        while path.parts:
-            listing = self.git("ls-tree", "-z", f"{head}:{path_in_tree(path.parent)}").split(b"\0")
-            name = os.fsencode(path.name)
-            entries = [entry for entry in filter(None, listing) if entry.split(b"\t", 1)[1] != name]
-            entries.append(b"040000 tree %s\t%s" % (tree.encode(), name))
-            tree = self.line("mktree", "-z", "--missing", input=b"\0".join(entries) + b"\0")
-            path = path.parent
-        return tree
-
-    def files(self, tree: str, *paths: str) -> dict[str, tuple[str, str]]:
-        """Path to mode and object."""
-        entries = self.git("ls-tree", "-r", "-z", "--full-tree", tree, *paths).split(b"\0")
-        return dict(
-            parse_entry(entry.decode(errors="surrogateescape")) for entry in entries if entry
-        )
-
-    def read(self, blob: str) -> str:
-        return self.git("cat-file", "blob", blob).decode(errors="surrogateescape")
-
-    def write(self, text: str) -> str:
-        content = text.encode(errors="surrogateescape")
-        return self.line("hash-object", "-w", "--stdin", input=content)
-
-    def with_files(self, tree: str, files: Mapping[str, tuple[str, str] | None]) -> str:
-        """`tree` with some files replaced, or removed where there is nothing in their place."""
-        self.git("read-tree", tree)
-        lines = [
-            f"{mode} {blob}\t{path}\0"
-            for path, entry in files.items()
-            for mode, blob in [entry or ("0", "0" * len(tree))]
-        ]
-        text = "".join(lines).encode(errors="surrogateescape")
-        self.git("update-index", "-z", "--index-info", input=text)
-        return self.line("write-tree")
-
-    def commit(self, tree: str, *parents: str) -> str:
-        """A commit that exists for the merge alone."""
-        who = ("-c", "user.name=authkit", "-c", "user.email=authkit@localhost")
-        options = [part for parent in parents for part in ("-p", parent)]
-        return self.line(*who, "commit-tree", tree, *options, "-m", "authkit update")
-
-
-def path_in_tree(directory: Path) -> str:
-    """A directory as `<tree>:<path>` wants it, empty at the root."""
-    return directory.as_posix() if directory.parts else ""
-
-
-def parse_entry(entry: str) -> tuple[str, tuple[str, str]]:
-    """A line of `git ls-tree`: `100644 blob <id>\t<path>`."""
-    meta, path = entry.split("\t", 1)
-    mode, _, blob = meta.split()
-    return path, (mode, blob)
-
-
-@contextmanager
-def scratch_for(repository: Repository, version: str) -> Iterator[Scratch]:
-    """A scratch repository that can see every object of the project's."""
-    require_git(repository)
-    objects = (
-        repository.directory / repository.line("rev-parse", "--git-path", "objects")
-    ).resolve()
-    prefix = Path(repository.line("rev-parse", "--show-prefix"))
-    with tempfile.TemporaryDirectory(prefix="authkit-update-") as directory:
-        scratch = Scratch(Path(directory), prefix, f"authkit-{version}")
-        form = repository.line("rev-parse", "--show-object-format") or "sha1"
-        options = ("--quiet", "--bare", f"--object-format={form}", "--initial-branch=yours")
-        scratch.git("init", *options, ".")
-        (scratch.directory / "objects/info/alternates").write_text(f"{objects}\n")
-        yield scratch
-
-
-def require_git(repository: Repository) -> None:
-    words = repository.line("version").split()
-    found = tuple(int(part) for part in words[2].split(".")[:2]) if len(words) > 2 else ()
-    if found < OLDEST_GIT:
-        raise AuthkitError(
-            f"git {'.'.join(map(str, found))} can't merge without a working tree",
-            f"install git {'.'.join(map(str, OLDEST_GIT))} or newer",
-        )
 
 
 def merge(scratch: Scratch, head: str, then: Path, now: Path) -> Merge:
@@ -328,63 +195,3 @@ def differences(scratch: Scratch, before: str, after: str) -> Iterator[Change]:
             yield Change("renamed", next(fields), f"from {path}")
         else:
             yield Change({"A": "added", "D": "removed"}.get(status, "merged"), path)
-
-
-def apply(result: Merge, repository: Repository) -> None:
-    """Put the result into the working tree and the index: staged, conflicts as git marks them."""
-    scratch = result.scratch
-    require_room(result, repository.directory)
-    top = Repository(Path(repository.line("rev-parse", "--show-toplevel")))
-    whole = scratch.repository_tree(result.head, result.tree)
-    bring_objects(top, scratch, whole)
-    top.git("update-index", "-q", "--refresh")
-    try:
-        top.git("read-tree", "-m", "-u", result.head, whole)
-    except AuthkitError as error:
-        raise AuthkitError(
-            error.message,
-            "`git status` shows whether anything was changed; if so, take it back: "
-            "git stash --include-untracked",
-        ) from error
-    lines = [
-        line
-        for name, stages in result.conflicts.items()
-        for path in [(scratch.project / name).as_posix()]
-        for line in (
-            f"0 {'0' * len(whole)}\t{path}\0",
-            *(f"{mode} {blob} {stage}\t{path}\0" for stage, (mode, blob) in stages.items()),
-        )
-    ]
-    text = "".join(lines).encode(errors="surrogateescape")
-    top.git("update-index", "-z", "--index-info", input=text)
-
-
-def bring_objects(top: Repository, scratch: Scratch, whole: str) -> None:
-    """Copy the result's objects, and those of both sides of a conflict, into the project's."""
-    sides = ["refs/heads/yours", f"refs/heads/{scratch.template}", "refs/heads/result"]
-    scratch.git("update-ref", sides[2], scratch.commit(whole))
-    # Whatever the owner's own fetches may do and not do: this one stays on this machine.
-    local = ("-c", "protocol.file.allow=always", "fetch", "--quiet", "--no-recurse-submodules")
-    top.git(*local, "--no-tags", "--no-write-fetch-head", str(scratch.directory), *sides)
-
-
-def require_room(result: Merge, project: Path) -> None:
-    """Refuse to overwrite what git does not track: git itself guards no file that it ignores."""
-    tracked = result.scratch.files(result.scratch.project_tree(result.head))
-    in_the_way = {
-        place
-        for path in result.arriving
-        for place in (path, *(parent.as_posix() for parent in Path(path).parents if parent.parts))
-        if place not in tracked and blocks(project / place, is_file=place == path)
-    }
-    if in_the_way:
-        raise AuthkitError(
-            f"there are untracked files where the update brings its own: "
-            f"{', '.join(sorted(in_the_way))}",
-            "rename them, or commit them (git add --force, where git ignores them)",
-        )
-
-
-def blocks(place: Path, *, is_file: bool) -> bool:
-    """Whether something is there that the file, or a directory that leads to it, would replace."""
-    return os.path.lexists(place) and (is_file or place.is_symlink() or not place.is_dir())
