@@ -1,10 +1,10 @@
 """The command line: which commands there are, and what becomes of their failures.
 
-A command is a file in `authkit/commands/` named like it. It holds a function of the same name, or
-`app`, a `typer.Typer` with subcommands (and `EPILOG`, if its help is long); its name in `COMMANDS`
-registers it. It takes the shared options from `authkit.terminal.options`, prints through
-`authkit.terminal.console`, raises `AuthkitError`, and imports anything heavy inside the function,
-so that `authkit --help` stays fast.
+A command is a file in `authkit/commands/` named like it, with a function of the same name (and
+`EPILOG`, if its help is long), or a package with `app`, a `typer.Typer` with subcommands; its name
+in `COMMANDS` registers it. It takes the shared options from `authkit.terminal.options`, prints
+through `authkit.terminal.console`, raises `AuthkitError`, and imports anything heavy inside the
+function, so that `authkit --help` stays fast.
 """
 
 import os

@@ -18,7 +18,8 @@ from authkit.new.plan import Plan
 from authkit.project import environment
 from authkit.project.project import Project
 from authkit.project.repository import Repository
-from authkit.template.render import place_template, render
+from authkit.template.render import render
+from authkit.template.source import place_template
 from authkit.terminal.errors import AuthkitError
 from authkit.terminal.screen import Screen
 from authkit.terminal.signals import stop_signals_raised

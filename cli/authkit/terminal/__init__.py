@@ -1,5 +1,5 @@
 """The person at the keyboard: what they read, what they are asked, and how they stop a command.
 
-`errors` and `signals` need no Rich and no Typer, so every room may use them; only `commands` and
-`cli` use the others.
+`errors`, `signals`, `screen` and `safe_text` draw nothing and import the standard library alone, so
+every room may use them. The others are for `cli` and `commands`.
 """

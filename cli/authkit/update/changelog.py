@@ -6,7 +6,7 @@ from typing import Final
 
 from packaging.version import Version
 
-from authkit.template.render import TEMPLATE_SOURCE
+from authkit.template.source import TEMPLATE_SOURCE
 from authkit.update.scratch import Scratch
 
 HEADING: Final = re.compile(r"^## \[?v?(\d+\.\d+\.\d+)\]?.*$", re.MULTILINE)

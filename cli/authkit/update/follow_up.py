@@ -13,7 +13,6 @@ from authkit.terminal.screen import Screen
 from authkit.update.report import STEPS, UNDO, Report
 
 MIGRATE: Final = "authkit migrate"
-
 TEST: Final = "authkit test"
 
 

@@ -8,7 +8,6 @@ from authkit.update.merge import Change
 from authkit.update.versions import Versions
 
 STEPS: Final = ("environment", "migrations", "tests")
-
 UNDO: Final = "git reset --hard"
 
 

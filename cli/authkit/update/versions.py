@@ -8,7 +8,7 @@ from packaging.version import InvalidVersion, Version
 from authkit import __version__
 from authkit.project.project import MARKER, Project
 from authkit.project.repository import Repository
-from authkit.template.render import TEMPLATE_SOURCE, place_template
+from authkit.template.source import TEMPLATE_SOURCE, place_template
 from authkit.terminal.errors import AuthkitError, UsageError
 
 
