@@ -25,6 +25,7 @@ Span = tuple[str, str]
 Line = list[Span]
 # The name of a field, and what stands beside it.
 Row = tuple[str, Line]
+
 MAX_ROWS: Final = 40
 MAX_VALUE: Final = 160
 MAX_NAME: Final = 40
