@@ -8,7 +8,6 @@ from authkit.project.project import Project
 from authkit.terminal import console
 from authkit.terminal.options import JsonOption, ProjectOption
 from authkit.terminal.safe_text import safe
-from authkit.tokens.times import local, parse_duration, parse_time
 
 
 def issue(
@@ -35,6 +34,8 @@ def issue(
       authkit token issue ada@example.com --ttl 2h
       curl -H "Authorization: Bearer $(authkit token issue ada@example.com)" $API/users/me
     """
+    from authkit.tokens.times import local, parse_duration, parse_time
+
     lifetime = [] if ttl is None else ["--ttl", str(parse_duration(ttl))]
     issued = Project.find(project).manage("token", "issue", *lifetime, operands=[email])
     if as_json:
