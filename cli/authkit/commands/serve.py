@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from authkit import console
-from authkit.errors import AuthkitError, UsageError
-from authkit.options import ProjectOption
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.errors import AuthkitError, UsageError
+from authkit.terminal.options import ProjectOption
 
 # What a request in flight may take when the server is told to stop.
 DRAIN_SECONDS = "6"
