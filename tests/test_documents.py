@@ -68,7 +68,7 @@ def api(myapi: Path, tmp_path: Path) -> Iterator[Api]:
 def test_a_walk_through_answers_what_it_says(name: str, api: Api) -> None:
     document = (ROOT / name).read_text(encoding="utf-8")
     walk = list(blocks(section(document, WALK_SECTIONS[name])))
-    assert len(walk) >= 10
+    assert len(walk) >= 4
 
     shell = Shell()
     try:
