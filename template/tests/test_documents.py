@@ -18,12 +18,24 @@ from app.manage.__main__ import build_parser
 from tests.helpers import ROOT
 from tests.live import START_OPTIONS
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+API = page("docs/api.md")
+SETTINGS = page("docs/settings.md")
+OPERATE = page("docs/operate.md")
+SECURITY = page("SECURITY.md")
 ENV_EXAMPLE = ROOT / ".env.example"
 
 BODY_ERRORS = {"413", "415"}
-"""The README says once, for all endpoints with a body, that these are possible; 503 likewise."""
+"""The page says once, for all endpoints with a body, that these are possible; 503 likewise."""
 
 
 def table(document: str, first_column: str) -> list[list[str]]:
@@ -73,17 +85,17 @@ def test_env_example_explains_every_setting() -> None:
     assert [group for group in unexplained if not group.startswith("EMAIL_FROM=")] == []
 
 
-def test_readme_has_every_setting_with_its_default() -> None:
-    documented = {in_backticks(row[0]): in_backticks(row[1]) for row in table(README, "setting")}
+def test_the_settings_page_has_every_setting_with_its_default() -> None:
+    documented = {in_backticks(row[0]): in_backticks(row[1]) for row in table(SETTINGS, "setting")}
     assert documented == DEFAULTS | {"JWT_SECRET": "required"}
 
 
 # ---- The API --------------------------------------------------------------------------------
 
 
-async def test_readme_has_every_endpoint_with_its_answers(app: FastAPI) -> None:
+async def test_the_api_page_has_every_endpoint_with_its_answers(app: FastAPI) -> None:
     documented = {}
-    for endpoint, _, _, success, refusals in table(README, "endpoint"):
+    for endpoint, _, _, success, refusals in table(API, "endpoint"):
         documented[in_backticks(endpoint)] = {success[:3], *re.findall(r"\d{3}", refusals)}
     assert documented == dict(endpoints(app))
 
@@ -99,16 +111,16 @@ def endpoints(app: FastAPI) -> Iterator[tuple[str, set[str]]]:
             yield f"{method.upper()} {path}", answers
 
 
-def test_readme_explains_every_error_code() -> None:
-    assert [in_backticks(row[0]) for row in table(README, "code")] == [*ErrorCode]
+def test_the_api_page_explains_every_error_code() -> None:
+    assert [in_backticks(row[0]) for row in table(API, "code")] == [*ErrorCode]
 
 
 # ---- Commands -------------------------------------------------------------------------------
 
 
-def test_readme_names_only_commands_that_exist() -> None:
+def test_operate_names_only_commands_that_exist() -> None:
     """Each `app.manage …`, and those that follow in its cell: "`user list`, `user show EMAIL`"."""
-    cells = [row[1] for row in table(README, "task") if "app.manage" in row[1]]
+    cells = [row[1] for row in table(OPERATE, "task") if "app.manage" in row[1]]
     assert len(cells) >= 10
     for cell in cells:
         for command in re.findall(r"`([^`]+)`", cell):
@@ -116,30 +128,46 @@ def test_readme_names_only_commands_that_exist() -> None:
             build_parser().parse_args(shlex.split(arguments))
 
 
-def test_readme_starts_the_server_as_the_tests_do() -> None:
+def test_deploy_starts_the_server_as_the_tests_do() -> None:
     """Each option matters: for the client's address, the log, and a stop that loses nothing."""
     options = " ".join(START_OPTIONS).replace(f"{ROOT}/", "")
-    unwrapped = re.sub(r" \\\n\s+", " ", README)
+    unwrapped = re.sub(r" \\\n\s+", " ", page("docs/deploy.md"))
     assert f"uvicorn app.main:app {options} --workers" in unwrapped
 
 
-def test_ci_runs_the_commands_of_the_readme() -> None:
+def test_ci_runs_the_commands_of_the_documents() -> None:
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     commands = re.findall(r"- run: (.+)", workflow)
+    documented = page("README.md") + page("docs/test.md") + page("docs/deploy.md")
     assert commands
-    assert [command for command in commands if command not in README] == []
+    assert [command for command in commands if command not in documented] == []
 
 
-def test_links_lead_somewhere() -> None:
-    anchors = {
-        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-    }
-    for name in ("README.md", "SECURITY.md", "AGENTS.md"):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(([^)#:]*)(?:#[^)]*)?\)", text):
-            assert (ROOT / target).exists(), f"{name}: {target}"
-    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(document: Path) -> None:
+    """To a file, and with a `#` to a heading of it."""
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#?([^)]*)\)", document.read_text("utf-8")):
+        if "://" in target + anchor:
+            continue
+        file = document.parent / target if target else document
+        assert file.exists(), target
+        assert not anchor or anchor in anchors_of(file), f"{target}#{anchor}"
+
+
+def anchors_of(document: Path) -> set[str]:
+    """The headings as links name them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_read_in_minutes() -> None:
+    assert len(page("README.md").splitlines()) <= 200
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    readme = page("README.md")
+    pages = [path.relative_to(ROOT).as_posix() for path in PAGES if path.name != "README.md"]
+    assert [name for name in pages if f"]({name})" not in readme] == []
 
 
 # ---- SECURITY.md ----------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def ensure_settings(project: Project) -> None:
 def uvicorn_arguments(
     project: Project, host: str, port: int, workers: int, *, reload: bool
 ) -> list[str]:
-    """The start command that the project's README documents.
+    """The start command that the project's docs/deploy.md documents.
 
     uvicorn is to believe no proxy header, not to name itself, and to log as the application does.
     """
