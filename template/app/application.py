@@ -1,29 +1,31 @@
 """How the application is put together: settings in, ASGI out."""
 
 import gc
+import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import Scope
 
-from app import __version__
-from app.accounts.services import Services, close_services, open_services
-from app.api import auth, health, users
+from app import __version__, api
 from app.api.dependencies import access_claims
-from app.api.error_handlers import add_error_handlers
-from app.api.responses import ANYWHERE, document_real_errors
-from app.client_address import rate_limit_key
 from app.config import Settings
-from app.middleware.cors import CorsMiddleware
-from app.middleware.crash_guard import CrashGuardMiddleware
-from app.middleware.hosts import AllowedHostsMiddleware
-from app.middleware.request_body import RequestBodyMiddleware
-from app.middleware.request_context import RequestContextMiddleware
-from app.middleware.request_head import RequestHeadMiddleware
-from app.middleware.security_headers import SecurityHeadersMiddleware
-from app.rate_limit import RateLimitMiddleware
+from app.foundation.http.client_address import rate_limit_key
+from app.foundation.http.cors import CorsMiddleware
+from app.foundation.http.crash_guard import CrashGuardMiddleware
+from app.foundation.http.error_handlers import add_error_handlers
+from app.foundation.http.hosts import AllowedHostsMiddleware
+from app.foundation.http.openapi import ANYWHERE, document_real_errors
+from app.foundation.http.request_body import RequestBodyMiddleware
+from app.foundation.http.request_context import RequestContextMiddleware
+from app.foundation.http.request_head import RequestHeadMiddleware
+from app.foundation.http.security_headers import SecurityHeadersMiddleware
+from app.foundation.limits.middleware import RateLimitMiddleware
+from app.foundation.limits.routes import RouteRules, check_declarations
+from app.services import Services, close_services, open_services
 
 DOCS_PATHS = ("/docs", "/redoc")
 
@@ -36,7 +38,6 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         description=ANYWHERE,
         lifespan=_lifespan,
-        middleware=_middleware(services),
         redirect_slashes=False,  # the redirect would go to whatever Host the client sent
         docs_url=DOCS_PATHS[0] if settings.serves_docs else None,
         redoc_url=DOCS_PATHS[1] if settings.serves_docs else None,
@@ -44,24 +45,37 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.services = services
     add_error_handlers(app)
-    # Tried in this order, so the most asked comes first.
-    for router in (users.router, auth.router, health.router):
-        app.include_router(router)
+    include_routers(app)
     document_real_errors(app)
+    app.user_middleware = _layers(services, _rules(app, services))
     return app
 
 
-def _middleware(services: Services) -> list[Middleware]:
-    """The layers around the routes, the outermost first."""
-    settings = services.settings
+def include_routers(app: FastAPI) -> None:
+    """Serve every module of `app/api/` that has a `router`, because it is there."""
+    for name in sorted(module.name for module in pkgutil.iter_modules(api.__path__)):
+        module = import_module(f"{api.__name__}.{name}")
+        if hasattr(module, "router"):
+            app.include_router(module.router)
+            check_declarations(module, module.router.routes)
 
-    def address_of(scope: Scope) -> str:
+
+def _rules(app: FastAPI, services: Services) -> RouteRules:
+    """What each route declares about its limit, and whom a request counts against."""
+
+    def address(scope: Scope) -> str:
         return rate_limit_key(scope["state"]["client_address"])
 
-    def user_of(scope: Scope) -> str | None:
+    def user(scope: Scope) -> str:
         claims = access_claims(scope, services.tokens)
-        return str(claims.user_id) if claims else None
+        return f"user:{claims.user_id}" if claims else address(scope)
 
+    return RouteRules(app.routes, services.settings, {"user": user, "address": address})
+
+
+def _layers(services: Services, rules: RouteRules) -> list[Middleware]:
+    """What stands around the routes, the outermost first."""
+    settings = services.settings
     return [
         Middleware(RequestContextMiddleware, trusted_proxies=settings.trusted_proxies),
         Middleware(
@@ -74,8 +88,7 @@ def _middleware(services: Services) -> list[Middleware]:
         Middleware(
             RateLimitMiddleware,
             limiter=services.limiter,
-            address_of=address_of,
-            user_of=user_of,
+            rules=rules,
             refuse_if_full=services.passwords.refuse_if_full,
         ),
         Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes),

@@ -54,7 +54,7 @@ class AppError(HTTPException):
         details: object | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(status_code=int(status), detail=message, headers=headers)
+        HTTPException.__init__(self, int(status), message, headers)
         self.code = code
         self.details = details
 

@@ -5,8 +5,9 @@ import sys
 import structlog
 
 from app.application import create_app
-from app.config import Environment, SettingsError, load_settings, production_warnings
-from app.log import configure_logging
+from app.config import Environment, SettingsError, load_settings
+from app.foundation.checks.production import production_warnings
+from app.foundation.log import configure_logging
 
 try:
     settings = load_settings()

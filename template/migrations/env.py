@@ -20,7 +20,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
 
 from app.config import load_settings
-from app.database import Base, UtcDateTime, create_engine
+from app.foundation.database import Base, UtcDateTime, create_engine
 
 # Each app/*/models.py adds its tables to Base.metadata; none can be forgotten here.
 for models in sorted((Path(__file__).parents[1] / "app").glob("*/models.py")):
@@ -84,7 +84,7 @@ def refuse_dangling_rows(connection: Connection) -> None:
 def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | Literal[False]:
     """Write our column type into new migrations, with its import; False leaves it to Alembic."""
     if kind == "type" and isinstance(item, UtcDateTime):
-        autogenerate.imports.add("from app.database import UtcDateTime")
+        autogenerate.imports.add("from app.foundation.database import UtcDateTime")
         return "UtcDateTime()"
     return False
 

@@ -25,7 +25,7 @@ import structlog
 from fastapi import FastAPI
 
 from app.config import Settings, load_settings
-from app.log import configure_logging
+from app.foundation.log import configure_logging
 from tests.helpers import (
     RUN,
     Account,

@@ -43,13 +43,11 @@ class Defence:
 
 
 TOKENS: Final = "app/accounts/tokens.py"
-SESSIONS: Final = "app/accounts/sessions.py"
 SIGN_IN: Final = "app/accounts/sign_in.py"
 PASSWORDS: Final = "app/accounts/passwords.py"
 RESET: Final = "app/accounts/password_reset.py"
-HANDLERS: Final = "app/api/error_handlers.py"
+HANDLERS: Final = "app/foundation/http/error_handlers.py"
 APPLICATION: Final = "app/application.py"
-LIMITS: Final = "app/rate_limit.py"
 
 DEFENCES: Final = (
     Defence(
@@ -97,7 +95,7 @@ DEFENCES: Final = (
     Defence(
         5,
         "the challenge",
-        "app/api/dependencies.py",
+        TOKENS,
         'headers={"WWW-Authenticate": \'Bearer error="invalid_token"\'}',
         'headers={"WWW-Authenticate": "Bearer"}',
         "tests/api/test_users.py",
@@ -113,7 +111,7 @@ DEFENCES: Final = (
     Defence(
         7,
         "a replay ends the family",
-        SESSIONS,
+        "app/accounts/sessions/refreshing.py",
         "revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.session_id)",
         "revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.user_id)",
         "tests/accounts/test_sessions.py",
@@ -121,7 +119,7 @@ DEFENCES: Final = (
     Defence(
         8,
         "one of many refreshes",
-        SESSIONS,
+        "app/accounts/sessions/refreshing.py",
         'Session.token_hash == bindparam("presented"), ',
         "",
         "tests/accounts/test_sessions.py",
@@ -129,7 +127,7 @@ DEFENCES: Final = (
     Defence(
         8,
         "losers harm nobody",
-        SESSIONS,
+        "app/accounts/sessions/refreshing.py",
         "LOST_RACE_SECONDS: Final = 10",
         "LOST_RACE_SECONDS: Final = 0",
         "tests/accounts/test_sessions.py",
@@ -145,7 +143,7 @@ DEFENCES: Final = (
     Defence(
         9,
         "signed out meanwhile",
-        SESSIONS,
+        "app/accounts/sessions/current.py",
         "if locked is None or not locked.is_active or await db.scalar(live) is None:",
         "if locked is None:",
         "tests/accounts/test_meanwhile.py",
@@ -161,7 +159,7 @@ DEFENCES: Final = (
     Defence(
         10,
         "a family ends",
-        SESSIONS,
+        "app/accounts/sessions/opening.py",
         "expires_at=claims.expires_at,  # the session's: no rotation prolongs it",
         "expires_at=now + services.session_lifetime,",
         "tests/accounts/test_sessions.py",
@@ -169,7 +167,7 @@ DEFENCES: Final = (
     Defence(
         11,
         "an access token dies with its session",
-        SESSIONS,
+        "app/accounts/sessions/current.py",
         '.where(User.is_active, is_live(bindparam("now")))',
         ".where(User.is_active)",
         "tests/api/test_auth.py",
@@ -177,7 +175,7 @@ DEFENCES: Final = (
     Defence(
         11,
         "somebody else's refresh token",
-        SESSIONS,
+        "app/accounts/sessions/ending.py",
         "if claims.user_id == user.id:",
         "if claims:",
         "tests/api/test_auth.py",
@@ -201,7 +199,7 @@ DEFENCES: Final = (
     Defence(
         12,
         "deactivated at once",
-        SESSIONS,
+        "app/accounts/sessions/current.py",
         '.where(User.is_active, is_live(bindparam("now")))',
         '.where(is_live(bindparam("now")))',
         "tests/accounts/test_sessions.py",
@@ -209,7 +207,7 @@ DEFENCES: Final = (
     Defence(
         13,
         "refresh tokens at rest",
-        SESSIONS,
+        "app/accounts/sessions/opening.py",
         "session.token_hash = token_hash(tokens.refresh_token)",
         "session.token_hash = tokens.refresh_token",
         "tests/accounts/test_sessions.py",
@@ -249,28 +247,26 @@ DEFENCES: Final = (
     Defence(
         15,
         "refusing before any query",
-        LIMITS,
-        "if name in HASHING:",
+        "app/foundation/limits/middleware.py",
+        "if rule.hashes_password:",
         "if False:",
         "tests/accounts/test_passwords.py",
     ),
     Defence(
         15,
         "no try lost to a full queue",
-        LIMITS,
-        """        if name in HASHING:
+        "app/foundation/limits/middleware.py",
+        """        if rule.hashes_password:
             self._refuse_if_full()
-        if self._limiter.enabled:
-            user = self._user_of(scope) if name == GENERAL else None
-            await self._limiter.count(name, f"user:{user}" if user else self._address_of(scope))
+        if rule.limit is not None and self._limiter.enabled:
+            await self._limiter.count(rule.limit, rule.limit.key_func(scope))
 """,
-        """        if self._limiter.enabled:
-            user = self._user_of(scope) if name == GENERAL else None
-            await self._limiter.count(name, f"user:{user}" if user else self._address_of(scope))
-        if name in HASHING:
+        """        if rule.limit is not None and self._limiter.enabled:
+            await self._limiter.count(rule.limit, rule.limit.key_func(scope))
+        if rule.hashes_password:
             self._refuse_if_full()
 """,
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         16,
@@ -333,7 +329,7 @@ DEFENCES: Final = (
         19,
         "guessing at one account",
         SIGN_IN,
-        "await services.limiter.count(ACCOUNT, _account_key(email))",
+        "await services.limiter.count(services.account_limit, _account_key(email))",
         "",
         "tests/accounts/test_sign_in.py",
     ),
@@ -348,7 +344,7 @@ DEFENCES: Final = (
     Defence(
         20,
         "unknown fields",
-        "app/api/schemas.py",
+        "app/api/schemas/base.py",
         'extra="forbid"',
         'extra="ignore"',
         "tests/api",
@@ -364,7 +360,7 @@ DEFENCES: Final = (
     Defence(
         22,
         "the encoding of a body",
-        "app/middleware/request_body.py",
+        "app/foundation/http/request_body.py",
         "if _NUL in body:",
         "if False:",
         "tests/test_hostile_input.py",
@@ -372,26 +368,26 @@ DEFENCES: Final = (
     Defence(
         23,
         "the type of a body",
-        "app/middleware/request_body.py",
+        "app/foundation/http/request_body.py",
         "if has_body and not is_json(",
         "if False and not is_json(",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         23,
         "the size of a body",
-        "app/middleware/request_body.py",
+        "app/foundation/http/request_body.py",
         "if received > self.max_bytes:",
         "if False:",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         24,
         "a crash says nothing",
-        "app/middleware/crash_guard.py",
+        "app/foundation/http/crash_guard.py",
         "CRASH_MESSAGE,",
         "repr(error),",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         24,
@@ -412,87 +408,95 @@ DEFENCES: Final = (
     Defence(
         25,
         "allowed hosts",
-        "app/middleware/hosts.py",
+        "app/foundation/http/hosts.py",
         "if len(hosts) == 1 and len(hosts[0]) <= _LONGEST and self.is_allowed(hosts[0]):",
         "if hosts:",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         26,
         "security headers",
-        "app/middleware/security_headers.py",
+        "app/foundation/http/security_headers.py",
         '(b"x-content-type-options", b"nosniff"),',
         "",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         27,
         "foreign origins",
-        "app/middleware/cors.py",
+        "app/foundation/http/cors.py",
         "if origin and self.is_allowed_origin(origin):",
         "if origin:",
-        "tests/test_middleware.py",
+        "tests/foundation/http/test_middleware.py",
     ),
     Defence(
         28,
         "exactly so many",
-        LIMITS,
-        "if self.enabled and not await self._windows.hit(limit.limit, name, key):",
-        "if self.enabled and not await self._windows.test(limit.limit, name, key):",
-        "tests/test_rate_limit.py",
+        "app/foundation/limits/limiter.py",
+        "if self.enabled and not await self._windows.hit(limit.limit, limit.scope, key):",
+        "if self.enabled and not await self._windows.test(limit.limit, limit.scope, key):",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         29,
         "who is believed about addresses",
-        "app/client_address.py",
+        "app/foundation/http/client_address.py",
         "if trusted_proxies and _is_trusted(address, trusted_proxies):",
         "if True:",
-        "tests/test_client_address.py",
+        "tests/foundation/http/test_client_address.py",
     ),
     Defence(
         29,
         "IPv6 by /64",
-        "app/client_address.py",
+        "app/foundation/http/client_address.py",
         "_IPV6_CUSTOMER_BITS: Final = 64",
         "_IPV6_CUSTOMER_BITS: Final = 128",
-        "tests/test_client_address.py",
+        "tests/foundation/http/test_client_address.py",
     ),
     Defence(
         30,
         "forged tokens count by address",
         APPLICATION,
-        "return str(claims.user_id) if claims else None",
+        'return f"user:{claims.user_id}" if claims else address(scope)',
         'return str(scope["headers"])',
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         30,
         "no spelling of a path dodges a limit",
-        LIMITS,
+        "app/foundation/limits/routes.py",
         '.removesuffix("\\n")',
         "",
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
+    ),
+    Defence(
+        30,
+        "a path parameter dodges no limit",
+        "app/foundation/limits/routes.py",
+        "if method in methods and pattern.match(path):",
+        "if method in methods and pattern.pattern == path:",
+        "tests/foundation/limits/test_declaration.py",
     ),
     Defence(
         31,
         "limits without Redis",
-        LIMITS,
+        "app/foundation/limits/redis.py",
         "return await question(self._memory)\n        if was_away",
         "raise\n        if was_away",
-        "tests/test_rate_limit.py",
+        "tests/foundation/limits/test_limits.py",
     ),
     Defence(
         32,
         "an outage is a 503",
-        "app/database.py",
-        "if not _is_outage(error):",
+        "app/foundation/database/sections.py",
+        "if not is_outage(error):",
         "if error:",
-        "tests/test_outages.py tests/test_database.py",
+        "tests/test_outages.py tests/foundation/database/test_database.py",
     ),
     Defence(
         33,
         "weak secrets in production",
-        "app/config.py",
+        "app/foundation/checks/production.py",
         "if is_weak_secret(settings.jwt_secret.get_secret_value()):",
         "if False:",
         "tests/test_config.py",
@@ -500,31 +504,31 @@ DEFENCES: Final = (
     Defence(
         34,
         "secrets in a log line",
-        "app/log.py",
+        "app/foundation/log/redaction.py",
         "event[key] = REDACTED",
         "pass",
-        "tests/test_log.py",
+        "tests/foundation/log/test_log.py",
     ),
     Defence(
         34,
         "forged log lines",
-        "app/log.py",
+        "app/foundation/log/escaping.py",
         "event[key] = escape_control_characters(value)",
         "pass",
-        "tests/test_log.py",
+        "tests/foundation/log/test_log.py",
     ),
     Defence(
         35,
         "hosts that start at once on a new SQLite file",
-        "app/database.py",
+        "app/foundation/database/sqlite.py",
         '_once_unlocked(connection.execute, f"PRAGMA {pragma}")',
         'connection.execute(f"PRAGMA {pragma}")',
-        "tests/test_database.py",
+        "tests/foundation/database/test_database.py",
     ),
     Defence(
         35,
         "mail is sent before stopping",
-        "app/accounts/services.py",
+        "app/services.py",
         "await services.outbox.close()",
         "",
         "tests/test_shutdown.py",
@@ -572,7 +576,7 @@ DEFENCES: Final = (
     Defence(
         36,
         "one unknown field is enough",
-        "app/api/schemas.py",
+        "app/api/schemas/base.py",
         "len(body) <= len(cls.model_fields)",
         "True",
         "tests/test_long_input.py",
@@ -596,10 +600,10 @@ DEFENCES: Final = (
     Defence(
         36,
         "a bound for the chain of proxies",
-        "app/client_address.py",
+        "app/foundation/http/client_address.py",
         "islice(hops, MAX_HOPS)",
         "hops",
-        "tests/test_client_address.py",
+        "tests/foundation/http/test_client_address.py",
     ),
 )
 

@@ -5,11 +5,13 @@ import os
 import re
 import secrets
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,10 +24,10 @@ from fastapi import FastAPI
 from sqlalchemy import DateTime, select, update
 
 from app.accounts.models import PasswordReset, Role, Session, User
-from app.accounts.services import Services
 from app.application import create_app
 from app.config import Settings
-from app.database import AnyRow, Base, Database, driver_url
+from app.foundation.database import AnyRow, Base, Database, driver_url
+from app.services import Services
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,6 +36,9 @@ RUN = os.environ.setdefault("TEST_RUN_ID", secrets.token_hex(6))
 
 PASSWORD = "Correct-Horse-7"
 OTHER_PASSWORD = "Battery-Staple-8"
+
+NOBODY = "6f1f8c1e-2d0b-4c1e-9a53-0b7a1f2c3d4e"
+"""An id that no row has; a fixed one, for tests that run in several processes need fixed names."""
 
 ADDRESS = "192.0.2.1"
 """Where requests come from unless a test says otherwise."""
@@ -57,6 +62,14 @@ def connect(app: FastAPI, address: str = ADDRESS, **options: Any) -> httpx.Async
     return httpx.AsyncClient(
         transport=transport, base_url="https://api.example.com", trust_env=False, **options
     )
+
+
+def add_module(patch: pytest.MonkeyPatch, package: ModuleType, file: Path) -> None:
+    """Let a package hold one more module, as if its file were there, until the test ends."""
+    patch.setattr(package, "__path__", [*package.__path__, str(file.parent)])
+    patch.setattr(package, file.stem, None, raising=False)
+    patch.setitem(sys.modules, f"{package.__name__}.{file.stem}", ModuleType("replaced"))
+    patch.delitem(sys.modules, f"{package.__name__}.{file.stem}")
 
 
 def services_of(app: FastAPI) -> Services:
@@ -134,6 +147,14 @@ async def is_signed_in(client: httpx.AsyncClient, account: Account) -> bool:
     response = await client.get("/api/users/me", headers=account.headers)
     assert response.status_code in {200, 401}, response.text
     return response.status_code == 200
+
+
+def moment(text: str) -> datetime:
+    """Read a timestamp, which must be in UTC and of the last minute or in the future."""
+    read = datetime.fromisoformat(text)
+    assert read.utcoffset() == timedelta(0)
+    assert read > datetime.now(UTC) - timedelta(minutes=1)
+    return read
 
 
 def error_code(response: httpx.Response) -> str:

@@ -14,10 +14,10 @@ from schemathesis import AuthContext, Case, HookContext
 
 from app.accounts.models import Role, User
 from app.accounts.passwords import password_problem
-from app.accounts.services import close_services, open_services
 from app.accounts.sessions import Device, open_session
 from app.api.schemas import CERTAINLY_ACCEPTED
 from app.config import load_settings
+from app.services import close_services, open_services
 
 ADMIN = UUID(int=1)
 

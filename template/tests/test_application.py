@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from app import __version__
-from app.middleware.security_headers import SECURITY_HEADERS
+from app.foundation.http.security_headers import SECURITY_HEADERS
 from tests.helpers import Account, connect, error_code
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}
@@ -82,11 +82,9 @@ async def test_an_unknown_address_is_a_404(client: httpx.AsyncClient, path: str)
         ("/health", "GET"),
         ("/health/ready", "GET"),
         ("/api/auth/login", "POST"),
-        ("/api/auth/logout-all", "POST"),
+        ("/api/auth/logout", "POST"),
         ("/api/users", "GET"),
         ("/api/users/me", "GET, PATCH"),
-        ("/api/users/me/sessions", "GET"),
-        ("/api/users/me/sessions/7f1c4f64-0000-4000-8000-000000000000", "DELETE"),
         ("/api/users/7f1c4f64-0000-4000-8000-000000000000", "GET, PATCH"),
     ],
 )

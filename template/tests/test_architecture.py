@@ -2,8 +2,9 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from app.errors import ErrorCode
-from app.log import SecurityEvent
+from app.security_events import SecurityEvent
 from tests.helpers import ROOT
 
 APP = ROOT / "app"
@@ -19,68 +20,50 @@ APP = ROOT / "app"
 FEATURES = {f"app.{models.parent.name}" for models in APP.glob("*/models.py")} - {"app.accounts"}
 """The folders beside `accounts`: what may be said of accounts may be said of them."""
 
-DOMAIN_MAY_IMPORT = {
-    "app",
-    "app.client_address",
-    "app.config",
-    "app.database",
-    "app.email",
-    "app.errors",
-    "app.log",
-    "app.rate_limit",
-}
+LAYERS: list[set[str]] = [
+    {"app", "app.errors", "app.security_events", "app.foundation.checks"},
+    {"app.config"},
+    {"app.foundation"},
+    {"app.accounts.passwords", "app.accounts.tokens"},  # what the services are made of
+    {"app.services"},
+    {"app.accounts"},
+    FEATURES,
+    {"app.api"},
+    {"app.application", "app.manage"},
+    {"app.main"},
+]
+"""From the bottom to the top: a part imports itself and what lies below it, nothing beside it."""
 
-LAYERS = {
-    "app": set[str](),
-    "app.errors": {"app"},
-    "app.config": {"app"},
-    "app.log": {"app"},
-    "app.client_address": {"app"},
-    "app.database": {"app", "app.errors", "app.config"},
-    "app.email": {"app", "app.log"},
-    "app.rate_limit": {"app", "app.config", "app.errors", "app.log"},
-    "app.middleware": {"app", "app.errors", "app.log", "app.client_address"},
-    "app.accounts": DOMAIN_MAY_IMPORT,
-    **{feature: DOMAIN_MAY_IMPORT | {"app.accounts"} for feature in FEATURES},
-    "app.api": {
-        "app",
-        "app.accounts",
-        "app.database",
-        "app.errors",
-        "app.log",
-        "app.middleware",
-        "app.rate_limit",
-        *FEATURES,
-    },
-    "app.server_log": {"app", "app.config", "app.log"},
-}
-"""What each part may import of ours. api, accounts, database, config: nothing points back."""
-
-ASSEMBLY = ("app.application", "app.main", "app.manage")
-"""These put everything together, and nobody imports them."""
+PARTS = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 
 WEB = {"fastapi", "starlette", "uvicorn", "httpx"}
 
 
 def imports_of(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    """The modules that a file imports when it runs; what only the type checker reads is not."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"a relative import in {file}"
             assert node.module is not None
-            yield node.module
-            if node.module == "app":  # `from app import email` imports app.email
-                yield from (f"app.{alias.name}" for alias in node.names)
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules_inside = [name for name in inner if name in MODULES]
+            yield from modules_inside
+            if len(modules_inside) < len(inner):
+                yield node.module
 
 
 def part_of(module: str) -> str:
-    """The part of the application that a module belongs to: `app.api.auth` is of `app.api`."""
-    return ".".join(module.split(".")[:2])
-
-
-def modules() -> list[Path]:
-    return sorted(APP.rglob("*.py"))
+    """The part that a module belongs to: `app.api.auth` is of `app.api`."""
+    while module not in PARTS:
+        assert "." in module, f"{module} is of no part"
+        module = module.rpartition(".")[0]
+    return module
 
 
 def name_of(file: Path) -> str:
@@ -88,33 +71,46 @@ def name_of(file: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-@pytest.mark.parametrize("file", modules(), ids=name_of)
-def test_nothing_points_back(file: Path) -> None:
-    part = part_of(name_of(file))
-    allowed = {*LAYERS, *ASSEMBLY} if part in ASSEMBLY else {part, *LAYERS[part]}
-
-    imported = {part_of(name) for name in imports_of(file) if name.split(".")[0] == "app"}
-    imported.discard("app.__version__")
-
-    assert imported <= allowed
+MODULES = {name_of(file): file for file in sorted(APP.rglob("*.py"))}
 
 
-def test_every_module_is_of_a_part() -> None:
-    assert {part_of(name_of(file)) for file in modules()} == {*LAYERS, *ASSEMBLY}
+def ours(names: Iterable[str]) -> set[str]:
+    return {name for name in names if name.partition(".")[0] == "app"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_points_back(module: str) -> None:
+    part = part_of(module)
+    beside_or_above = {
+        name
+        for name in ours(imports_of(MODULES[module]))
+        if part_of(name) != part and PARTS[part_of(name)] >= PARTS[part]
+    }
+
+    assert beside_or_above == set()
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    graph = {name: ours(imports_of(file)) - {name} for name, file in MODULES.items()}
+
+    TopologicalSorter(graph).prepare()  # raises for a circle, and names it
 
 
 @pytest.mark.parametrize(
-    "file",
-    [file for file in modules() if part_of(name_of(file)) in {"app.accounts", *FEATURES}],
-    ids=name_of,
+    "module", [name for name in MODULES if name.startswith(("app.accounts", *FEATURES))]
 )
-def test_the_domain_knows_no_http(file: Path) -> None:
-    assert not {name.split(".")[0] for name in imports_of(file)} & WEB
+def test_the_domain_knows_no_http(module: str) -> None:
+    imported = set(imports_of(MODULES[module]))
+
+    assert not {name.partition(".")[0] for name in imported} & WEB
+    assert {name for name in imported if name.startswith("app.foundation.http")} <= {
+        "app.foundation.http.client_address"
+    }
 
 
 @cache
 def source() -> str:
-    return "\n".join(file.read_text(encoding="utf-8") for file in modules())
+    return "\n".join(file.read_text(encoding="utf-8") for file in MODULES.values())
 
 
 @pytest.mark.parametrize("code", ErrorCode)
@@ -130,13 +126,13 @@ def test_every_security_event_is_logged(event: SecurityEvent) -> None:
 def test_functions_fit_on_a_screen() -> None:
     """Not counting their docstrings."""
     long = []
-    for file in modules():
+    for module, file in MODULES.items():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
                 if lines > 35:
-                    long.append(f"{name_of(file)}.{node.name}: {lines}")
+                    long.append(f"{module}.{node.name}: {lines}")
     assert long == []
 
 

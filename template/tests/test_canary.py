@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from app.log import SecurityEvent
+from app.security_events import SecurityEvent
 from tests.helpers import (
     Account,
     Tables,

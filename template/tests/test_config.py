@@ -12,16 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config import (
+from app.config import Environment, Settings, SettingsError, load_settings
+from app.foundation.checks.formats import _check_host, _check_origin, check_rate
+from app.foundation.checks.production import (
     EXAMPLE_SECRET,
-    Environment,
-    Settings,
-    SettingsError,
-    _check_host,
-    _check_origin,
-    _check_rate,
     is_weak_secret,
-    load_settings,
     production_warnings,
 )
 
@@ -503,7 +498,7 @@ def test_to_trust_everybody_s_address_is_warned_of(load: Load, everybody: str) -
 @given(st.text() | st.from_regex(r"[0-9]{1,30}(/| per )[0-9 ]{0,20} ?[a-z]{1,8}", fullmatch=True))
 def test_a_rate_is_read_or_refused(text: str) -> None:
     try:
-        rate = _check_rate(text)
+        rate = check_rate(text)
     except ValueError:
         return
     assert rate == text

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.accounts.tokens import TokenSigner
 from app.api.dependencies import access_claims
-from app.middleware.hosts import AllowedHostsMiddleware
+from app.foundation.http.hosts import AllowedHostsMiddleware
 from tests.helpers import Account, connect, error_code
 
 CANARY = "Canary-echo-7"
@@ -268,7 +268,6 @@ async def test_a_hostile_identifier_is_refused(client: httpx.AsyncClient, admin:
         for method, path in (
             ("GET", "/api/users/"),
             ("PATCH", "/api/users/"),
-            ("DELETE", "/api/users/me/sessions/"),
         ):
             body: dict[str, str] | None = {} if method == "PATCH" else None
             response = await client.request(

@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.accounts.passwords import MAX_BYTES, MAX_CODE_POINTS, normalise
-from app.api.error_handlers import MAX_DETAILS
 from app.api.schemas import Input
-from app.middleware.request_head import MAX_ADDRESS, MAX_HEADERS
+from app.foundation.http.error_handlers import MAX_DETAILS
+from app.foundation.http.request_head import MAX_ADDRESS, MAX_HEADERS
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,

@@ -17,7 +17,7 @@ from sqlalchemy import Executable, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.models import Session, User
-from app.database import AnyRow
+from app.foundation.database import AnyRow
 from tests.conftest import TEST_DATABASE_URL
 from tests.helpers import (
     ROOT,

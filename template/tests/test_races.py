@@ -201,21 +201,6 @@ async def test_a_refresh_does_not_outlive_a_logout(
         await assert_ended(racing, with_tokens(user, response))
 
 
-async def test_a_refresh_does_not_outlive_logging_out_everywhere(
-    racing: httpx.AsyncClient, user: Account
-) -> None:
-    devices = [user, *[await sign_in(racing, user.email) for _ in range(5)]]
-    logout = racing.post("/api/auth/logout-all", headers=user.headers)
-
-    *responses, out = await together(
-        [*[try_refresh(racing, device.refresh_token) for device in devices], logout]
-    )
-
-    assert out.status_code == 200
-    for response in successes(responses):
-        await assert_ended(racing, with_tokens(user, response))
-
-
 async def test_a_refresh_does_not_outlive_a_change_of_password(
     racing: httpx.AsyncClient, user: Account
 ) -> None:

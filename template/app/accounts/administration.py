@@ -9,11 +9,11 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import PasswordReset, RevokedReason, Role, Session, User
-from app.accounts.services import Services
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, lock_user, revoke
-from app.database import AnyRow, utc_now
 from app.errors import AppError, ErrorCode
-from app.log import SecurityEvent
+from app.foundation.database import AnyRow, utc_now
+from app.security_events import SecurityEvent
+from app.services import Services
 
 PURGED_AT_ONCE: Final = 1000
 """Rows a transaction. A million at once would end at the database's deadline, and keep everybody

@@ -1,6 +1,6 @@
 """The mails this API sends."""
 
-from app.email import Mail
+from app.foundation.mail import Mail
 
 
 def password_reset(to: str, app_name: str, link: str, minutes: int) -> Mail:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import CheckConstraint, ForeignKey, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, UtcDateTime, utc_now
+from app.foundation.database import Base, UtcDateTime, utc_now
 
 
 class Role(StrEnum):

@@ -5,12 +5,11 @@ from sqlalchemy import delete, select
 
 from app.accounts import messages
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
-from app.accounts.services import Services
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
 from app.accounts.sign_in import count_wrong_password
 from app.errors import AppError, ErrorCode
-from app.log import SecurityEvent
-from app.rate_limit import ACCOUNT
+from app.security_events import SecurityEvent
+from app.services import Services
 
 logger = structlog.get_logger()
 
@@ -49,13 +48,13 @@ async def _check_current(services: Services, user: SignedInUser, password: str) 
     must not find the password, and no stranger keeps the owner from changing it.
     """
     own_tries = f"signed-in:{user.id}"
-    await services.limiter.refuse_if_used_up(ACCOUNT, own_tries)
+    await services.limiter.refuse_if_used_up(services.account_limit, own_tries)
     row = await services.database.fetch_one(select(User.password_hash).where(User.id == user.id))
     stored = row.password_hash if row else None
     if await services.passwords.verify(password, stored):
         return stored
     logger.warning(SecurityEvent.PASSWORD_CHANGE_FAILED, user_id=str(user.id))
-    await services.limiter.count(ACCOUNT, own_tries)
+    await services.limiter.count(services.account_limit, own_tries)
     await count_wrong_password(services, user.email)
     raise _wrong_password()
 

@@ -10,14 +10,14 @@ from sqlalchemy import delete, select, update
 
 from app.accounts import messages
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
-from app.accounts.services import Services
 from app.accounts.sessions import lock_user, revoke
 from app.accounts.sign_in import forget_wrong_passwords
 from app.accounts.tokens import token_hash
-from app.database import utc_now
-from app.email import Mail
 from app.errors import AppError, ErrorCode
-from app.log import SecurityEvent
+from app.foundation.database import utc_now
+from app.foundation.mail import Mail
+from app.security_events import SecurityEvent
+from app.services import Services
 
 TOKEN_BYTES: Final = 32
 

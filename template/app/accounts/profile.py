@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts import messages
 from app.accounts.models import PasswordReset, User
 from app.accounts.registration import email_taken
-from app.accounts.services import Services
 from app.accounts.sessions import SignedInUser, lock_signed_in_user
-from app.log import SecurityEvent
+from app.security_events import SecurityEvent
+from app.services import Services
 
 logger = structlog.get_logger()
 

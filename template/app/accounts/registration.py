@@ -5,10 +5,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.models import Role, User
-from app.accounts.services import Services
 from app.accounts.sessions import Device, TokenPair, open_session
 from app.errors import AppError, ErrorCode
-from app.log import SecurityEvent
+from app.security_events import SecurityEvent
+from app.services import Services
 
 logger = structlog.get_logger()
 

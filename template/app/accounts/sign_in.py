@@ -6,14 +6,14 @@ import structlog
 from sqlalchemy import select
 
 from app.accounts.models import Session, User
-from app.accounts.services import Services
 from app.accounts.sessions import Device, TokenPair, open_session
 from app.accounts.tokens import token_hash
-from app.client_address import rate_limit_key
-from app.database import AnyRow
 from app.errors import AppError, ErrorCode
-from app.log import SecurityEvent
-from app.rate_limit import ACCOUNT, TooManyRequests
+from app.foundation.database import AnyRow
+from app.foundation.http.client_address import rate_limit_key
+from app.foundation.limits import TooManyRequests
+from app.security_events import SecurityEvent
+from app.services import Services
 
 logger = structlog.get_logger()
 
@@ -48,13 +48,13 @@ async def count_wrong_password(services: Services, email: str) -> None:
     Raises:
         TooManyRequests: it was the last that the limit allows.
     """
-    await services.limiter.count(ACCOUNT, _account_key(email))
-    await services.limiter.refuse_if_used_up(ACCOUNT, _account_key(email))
+    await services.limiter.count(services.account_limit, _account_key(email))
+    await services.limiter.refuse_if_used_up(services.account_limit, _account_key(email))
 
 
 async def forget_wrong_passwords(services: Services, email: str) -> None:
     """Let the account be tried anew: its password is another one, set by who owns the mailbox."""
-    await services.limiter.forget(ACCOUNT, _account_key(email))
+    await services.limiter.forget(services.account_limit, _account_key(email))
 
 
 def invalid_credentials() -> AppError:
@@ -81,7 +81,7 @@ async def _refuse_guessing(
     there does here: IPv6 gives a device a new one every day.
     """
     try:
-        await services.limiter.refuse_if_used_up(ACCOUNT, _account_key(email))
+        await services.limiter.refuse_if_used_up(services.account_limit, _account_key(email))
     except TooManyRequests:
         addresses = select(Session.ip_address).where(Session.user_id == user_id).distinct()
         known = {

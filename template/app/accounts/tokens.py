@@ -15,6 +15,8 @@ from uuid import UUID
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
+from app.errors import AppError, ErrorCode
+
 ALGORITHM: Final = "HS256"
 
 LEEWAY: Final = timedelta(seconds=5)
@@ -36,8 +38,16 @@ class TokenType(StrEnum):
     REFRESH = "rt+jwt"
 
 
-class InvalidToken(Exception):
-    """Not a token of ours, or not any more. Says no more than that, to anybody."""
+class InvalidToken(AppError):
+    """401: not a token of ours, or not any more. Says no more than that, to anybody."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            401,
+            ErrorCode.INVALID_TOKEN,
+            "The token is invalid, expired or revoked. Sign in again.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,28 @@
 from fastapi import APIRouter
 
 from app.accounts import password_reset, registration, sessions, sign_in
-from app.accounts.models import RevokedReason, User
+from app.accounts.models import User
 from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep
-from app.api.responses import BODY_ERRORS, errors
-from app.api.schemas import (
+from app.api.schemas import Message
+from app.api.schemas.auth import (
     ForgotPasswordInput,
     LoginInput,
-    Message,
     RefreshInput,
     RegisterInput,
     ResetPasswordInput,
     SignedIn,
     Tokens,
-    UserSummary,
 )
+from app.api.schemas.users import UserSummary
+from app.foundation.http.openapi import BODY_ERRORS, errors
+from app.foundation.limits import hashes_password, rate_limit
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 
 
 @router.post("/register", status_code=201, responses=errors(*BODY_ERRORS, 409, 429, 503))
+@rate_limit("RATE_LIMIT_AUTH", by="address")
+@hashes_password
 async def register(body: RegisterInput, services: ServicesDep, device: DeviceDep) -> SignedIn:
     """Create an account and sign in."""
     return _signed_in(
@@ -30,6 +33,8 @@ async def register(body: RegisterInput, services: ServicesDep, device: DeviceDep
 
 
 @router.post("/login", responses=errors(*BODY_ERRORS, 401, 429, 503))
+@rate_limit("RATE_LIMIT_AUTH", by="address")
+@hashes_password
 async def login(body: LoginInput, services: ServicesDep, device: DeviceDep) -> SignedIn:
     """Sign in with e-mail and password."""
     return _signed_in(*await sign_in.sign_in(services, body.email, body.password, device))
@@ -57,14 +62,8 @@ async def logout(body: RefreshInput, user: CurrentUser, services: ServicesDep) -
     return Message(message="Logged out")
 
 
-@router.post("/logout-all", responses=errors(401, 429, 503))
-async def logout_all(user: CurrentUser, services: ServicesDep) -> Message:
-    """End every session of the signed-in user."""
-    await sessions.revoke_all_sessions(services, user.id, RevokedReason.REVOKED_BY_USER)
-    return Message(message="Logged out everywhere")
-
-
 @router.post("/forgot-password", responses=errors(*BODY_ERRORS, 429, 503))
+@rate_limit("RATE_LIMIT_PASSWORD_RESET", by="address")
 async def forgot_password(body: ForgotPasswordInput, services: ServicesDep) -> Message:
     """Mail a reset link, if the address has an account. The answer is always the same."""
     await password_reset.request_password_reset(services, body.email)
@@ -72,6 +71,8 @@ async def forgot_password(body: ForgotPasswordInput, services: ServicesDep) -> M
 
 
 @router.post("/reset-password", responses=errors(*BODY_ERRORS, 429, 503))
+@rate_limit("RATE_LIMIT_PASSWORD_RESET", by="address")
+@hashes_password
 async def reset_password(body: ResetPasswordInput, services: ServicesDep) -> Message:
     """Set a new password with the token from the mail. Every session ends."""
     await password_reset.reset_password(services, body.token, body.new_password)

@@ -9,12 +9,12 @@ from starlette.types import Scope
 
 from app.accounts.administration import only_admins
 from app.accounts.models import Role
-from app.accounts.services import Services
 from app.accounts.sessions import Device, SignedInUser, find_signed_in_user
 from app.accounts.tokens import Claims, InvalidToken, TokenSigner, TokenType
 from app.errors import AppError, ErrorCode
-from app.log import SecurityEvent
-from app.middleware.headers import request_header
+from app.foundation.http.headers import request_header
+from app.security_events import SecurityEvent
+from app.services import Services
 
 MAX_USER_AGENT = 255
 
@@ -77,19 +77,10 @@ async def get_current_user(
             "Sign in first: send an access token as `Authorization: Bearer <token>`.",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    raise invalid_token()
+    raise InvalidToken
 
 
 CurrentUser = Annotated[SignedInUser, Depends(get_current_user)]
-
-
-def invalid_token() -> AppError:
-    return AppError(
-        401,
-        ErrorCode.INVALID_TOKEN,
-        "The token is invalid, expired or revoked. Sign in again.",
-        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-    )
 
 
 async def get_admin(user: CurrentUser) -> SignedInUser:

@@ -1,20 +1,16 @@
-"""`/api/users`: one's own profile, password and sessions; everybody's, for admins."""
+"""`/api/users`: one's own profile and password; everybody's, for admins."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from app.accounts import administration, password_change, profile, sessions
-from app.accounts.models import RevokedReason
+from app.accounts import administration, password_change, profile
 from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
-from app.api.responses import BODY_ERRORS, errors
-from app.api.schemas import (
+from app.api.schemas import Message
+from app.api.schemas.users import (
     ChangePasswordInput,
-    Message,
     Profile,
-    SessionInfo,
-    SessionList,
     UpdatedProfile,
     UpdateProfileInput,
     UpdateUserInput,
@@ -22,6 +18,7 @@ from app.api.schemas import (
     UserPage,
 )
 from app.errors import AppError, ErrorCode
+from app.foundation.http.openapi import BODY_ERRORS, errors
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 
@@ -48,25 +45,6 @@ async def change_password(
     """Set a new password. Every other session ends. A wrong current password is a 400."""
     await password_change.change_password(services, user, body.current_password, body.new_password)
     return Message(message="Password changed")
-
-
-@router.get("/me/sessions", responses=errors(401, 429, 503))
-async def list_sessions(user: CurrentUser, services: ServicesDep) -> SessionList:
-    """Where the signed-in user is signed in."""
-    rows = await sessions.list_sessions(services, user.id, current=user.session_id)
-    return SessionList(sessions=[SessionInfo.model_validate(row) for row in rows])
-
-
-@router.delete("/me/sessions/{session_id}", responses=errors(400, 401, 404, 429, 503))
-async def revoke_session(session_id: UUID, user: CurrentUser, services: ServicesDep) -> Message:
-    """Sign one device out."""
-    reason = RevokedReason.REVOKED_BY_USER
-    if not await sessions.revoke_session(services, user.id, session_id, reason):
-        raise AppError(404, ErrorCode.NOT_FOUND, "You have no such session.")
-    return Message(message="Session revoked")
-
-
-# ---- For admins -----------------------------------------------------------------------------
 
 
 @router.get("", responses=errors(400, 401, 403, 429, 503))

@@ -12,12 +12,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import make_url
 
 from app.config import load_settings
+from app.manage.commands import add_command
 from app.manage.errors import CommandError
 
 KEPT: Final = 3
@@ -104,3 +105,7 @@ def _prune(database: Path) -> int:
     for _, _, path in copies[:-KEPT]:
         path.unlink()
     return len(copies[:-KEPT])
+
+
+def add_commands(commands: Any) -> None:
+    add_command(commands, "backup", backup, "copy the SQLite file", services=False)

@@ -10,19 +10,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from app import __version__
-from app.accounts.services import Services, close_services, open_services
-from app.config import (
-    Environment,
-    Settings,
-    SettingsError,
+from app.config import Environment, Settings, SettingsError, load_settings
+from app.errors import Unavailable
+from app.foundation.checks.production import (
     is_weak_secret,
-    load_settings,
     production_problems,
     production_warnings,
 )
-from app.errors import Unavailable
+from app.manage.commands import add_command
 from app.manage.errors import reason_of
+from app.services import Services, close_services, open_services
 
 SMTP_TIMEOUT_SECONDS: Final = 3.0
 
@@ -133,12 +130,7 @@ def _setting(name: str, problem: str, severity: str = "error") -> Finding:
     return {"id": name.lower() or "settings", "severity": severity, "message": message, "fix": fix}
 
 
-def info(args: Namespace) -> dict[str, Any]:
-    """The settings, with secrets redacted. Connects to nothing."""
-    settings = load_settings()
-    return {
-        "version": __version__,
-        "database": "postgresql" if settings.uses_postgresql else "sqlite",
-        "limits": "redis" if settings.redis_url else "memory",
-        "settings": settings.redacted(),
-    }
+def add_commands(commands: Any) -> None:
+    parser = add_command(commands, "check", check, "what is unsafe or missing", services=False)
+    parser.add_argument("--production", action="store_true", help="as production would judge")
+    parser.set_defaults(data_is_bad_news=True)

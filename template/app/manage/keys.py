@@ -4,13 +4,16 @@ import io
 import os
 import secrets
 from argparse import Namespace
-from typing import Final
+from typing import Any, Final
 
 from dotenv import dotenv_values, set_key
 from pydantic import SecretStr
 
 from app.accounts.tokens import key_id
-from app.config import EXAMPLE_SECRET, UNREADABLE_ENV_FILE, check_key
+from app.config import UNREADABLE_ENV_FILE
+from app.foundation.checks.formats import check_key
+from app.foundation.checks.production import EXAMPLE_SECRET
+from app.manage.commands import add_command, add_group
 from app.manage.errors import CommandError
 
 ENV_FILE: Final = ".env"
@@ -109,3 +112,11 @@ def _not_listable(reason: str) -> CommandError:
         f"{CURRENT} {reason}, so it can't become one of {PREVIOUS}",
         f"replace {CURRENT} in {ENV_FILE} by hand; everybody signs in again",
     )
+
+
+def add_commands(commands: Any) -> None:
+    group = add_group(commands, "keys", "the secrets that sign tokens")
+    add_command(group, "list", list_keys, "the ids of the secrets", services=False)
+    add_command(group, "rotate", rotate, "make a new signing secret", services=False)
+    removal = add_command(group, "remove", remove, "forget an earlier secret", services=False)
+    removal.add_argument("kid", metavar="KID")

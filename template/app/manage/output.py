@@ -1,7 +1,26 @@
 """How commands print their data: JSON for programs, aligned text for people."""
 
 import json
+from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+from pydantic.alias_generators import to_camel
+
+
+def facts(row: Any, *names: str) -> dict[str, Any]:
+    """Some of what a row says, as JSON has it."""
+    return {to_camel(name): _plain(getattr(row, name)) for name in names}
+
+
+def iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso(value)
+    return str(value) if isinstance(value, UUID) else value
 
 
 def print_json(data: Any) -> None:

@@ -1,110 +1,79 @@
-"""Administering accounts from the shell: users, their sessions, and tokens to try things with."""
+"""`user …`: administering users and their sessions from the shell."""
 
-import json
 import secrets
 import sys
-from argparse import Namespace
-from datetime import datetime, timedelta
+from argparse import ArgumentParser, Namespace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import administration, sessions
 from app.accounts.emails import canonical_email
-from app.accounts.models import RevokedReason, Role, Session, User
+from app.accounts.models import RevokedReason, Role, User
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
-from app.accounts.services import Services
-from app.config import Environment
-from app.database import AnyRow
+from app.foundation.database import AnyRow
+from app.manage.commands import add_command, add_group, whole_number
 from app.manage.errors import CommandError
-
-SEEDS: Final = (("admin@example.com", "Admin", Role.ADMIN), ("user@example.com", "User", Role.USER))
+from app.manage.output import facts
+from app.services import Services
 
 MAX_NAME_LENGTH: Final = 100
 
 
-async def seed(services: Services, args: Namespace) -> list[dict[str, str]]:
-    """Make the development users that are missing; their passwords are shown this once."""
-    if services.settings.environment is Environment.PRODUCTION:
-        raise CommandError(
-            "seed makes development users, and ENVIRONMENT is production",
-            "make a real one: python -m app.manage user create EMAIL --role admin",
-        )
-    seeded = []
-    for email, name, role in SEEDS:
-        known = await services.database.fetch_one(select(User.role).where(User.email == email))
-        if known:
-            seeded.append({"email": email, "role": known.role})
-        else:
-            password = generate_password()
-            await _store(services, email, password, name, role)
-            seeded.append({"email": email, "role": role.value, "password": password})
-    return seeded
+ROLES: Final = [role.value for role in Role]
 
 
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
     name = _checked_name(args.name)
     password, generated = _read_password(args)
-    user = await _store(services, _canonical(args.email), password, name, Role(args.role))
-    return _shown(user) | generated
+    user = await store(services, _canonical(args.email), password, name, Role(args.role))
+    return shown(user) | generated
 
 
 async def list_all(services: Services, args: Namespace) -> dict[str, Any]:
     users, total = await administration.list_users(services, args.limit, args.offset)
-    shown = [_shown(user) for user in users]
-    return {"users": shown, "total": total, "limit": args.limit, "offset": args.offset}
+    page = [shown(user) for user in users]
+    return {"users": page, "total": total, "limit": args.limit, "offset": args.offset}
 
 
 async def show(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await _find(services, args.email)
-    return _shown(user) | {"sessions": len(await sessions.list_sessions(services, user.id))}
+    user = await find(services, args.email)
+    return shown(user) | {"sessions": len(await sessions.list_sessions(services, user.id))}
 
 
 async def activate(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await _find(services, args.email)
-    return _shown(await administration.update_user(services, user.id, is_active=True))
+    user = await find(services, args.email)
+    return shown(await administration.update_user(services, user.id, is_active=True))
 
 
 async def deactivate(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await _find(services, args.email)
-    return _shown(await administration.update_user(services, user.id, is_active=False))
+    user = await find(services, args.email)
+    return shown(await administration.update_user(services, user.id, is_active=False))
 
 
 async def set_role(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await _find(services, args.email)
-    return _shown(await administration.update_user(services, user.id, role=Role(args.role)))
+    user = await find(services, args.email)
+    return shown(await administration.update_user(services, user.id, role=Role(args.role)))
 
 
 async def set_password(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await _find(services, args.email)
+    user = await find(services, args.email)
     password, generated = _read_password(args)
     await administration.set_password(services, user.id, password)
-    return _shown(user) | generated
+    return shown(user) | generated
 
 
 async def list_sessions(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await _find(services, args.email)
+    user = await find(services, args.email)
     rows = await sessions.list_sessions(services, user.id)
-    return {
-        "sessions": [
-            {
-                "id": str(row.id),
-                "createdAt": _iso(row.created_at),
-                "lastUsedAt": _iso(row.last_used_at),
-                "expiresAt": _iso(row.expires_at),
-                "userAgent": row.user_agent,
-                "ipAddress": row.ip_address,
-            }
-            for row in rows
-        ]
-    }
+    names = ("id", "created_at", "last_used_at", "expires_at", "user_agent", "ip_address")
+    return {"sessions": [facts(row, *names) for row in rows]}
 
 
 async def revoke(services: Services, args: Namespace) -> dict[str, int]:
-    user = await _find(services, args.email)
+    user = await find(services, args.email)
     reason = RevokedReason.REVOKED_BY_OPERATOR
     if args.session is None:
         return {"revoked": await sessions.revoke_all_sessions(services, user.id, reason)}
@@ -114,48 +83,6 @@ async def revoke(services: Services, args: Namespace) -> dict[str, int]:
             f"list them: python -m app.manage user sessions {user.email}",
         )
     return {"revoked": 1}
-
-
-async def issue_token(services: Services, args: Namespace) -> dict[str, str]:
-    user = await _find(services, args.email)
-    if not user.is_active:
-        raise CommandError(
-            f"{user.email} is deactivated; a token would not work",
-            f"first: python -m app.manage user activate {user.email}",
-        )
-    lifetime = (
-        timedelta(seconds=args.ttl) if args.ttl is not None else services.access_token_lifetime
-    )
-    if not timedelta(0) < lifetime <= services.session_lifetime:
-        days = services.settings.refresh_token_days
-        raise CommandError(
-            "a token lives between a second and REFRESH_TOKEN_DAYS",
-            f"give --ttl between 1 and {days * 86400} seconds",
-            exit_code=2,
-        )
-    issued = await sessions.issue_access_token(services, user.id, lifetime)
-    return {
-        "accessToken": issued.access_token,
-        "expiresAt": _iso(issued.expires_at),
-        "email": user.email,
-        "sessionId": str(issued.session_id),
-    }
-
-
-async def token_status(services: Services, args: Namespace) -> dict[str, Any]:
-    """Tell what the database knows of a token's `sub` and `sid`, read as JSON from stdin."""
-    try:
-        claims = json.load(sys.stdin)
-        user_id, session_id = UUID(claims["sub"]), UUID(claims["sid"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise CommandError('write {"sub": "...", "sid": "..."} to stdin', exit_code=2) from None
-    database = services.database
-    user = await database.fetch_one(select(User.__table__).where(User.id == user_id))
-    session = await database.fetch_one(select(Session.__table__).where(Session.id == session_id))
-    return {
-        "user": _shown(user) if user else None,
-        "session": _shown_session(session) if session and session.user_id == user_id else None,
-    }
 
 
 def generate_password() -> str:
@@ -195,11 +122,11 @@ def _checked_name(name: str | None) -> str | None:
     return name.strip()
 
 
-async def _find(services: Services, email: str) -> AnyRow:
+async def find(services: Services, email: str) -> AnyRow:
     return await administration.find_user_by_email(services, _canonical(email))
 
 
-async def _store(
+async def store(
     services: Services, email: str, password: str, name: str | None, role: Role
 ) -> User:
     user = await new_user(services, email, password, name, role)
@@ -211,26 +138,32 @@ async def _store(
     return user
 
 
-def _shown(user: User | AnyRow) -> dict[str, Any]:
-    return {
-        "id": str(user.id),
-        "email": user.email,
-        "name": user.name,
-        "role": user.role,
-        "isActive": user.is_active,
-        "createdAt": _iso(user.created_at),
-    }
+def shown(user: User | AnyRow) -> dict[str, Any]:
+    return facts(user, "id", "email", "name", "role", "is_active", "created_at")
 
 
-def _shown_session(session: AnyRow) -> dict[str, Any]:
-    return {
-        "id": str(session.id),
-        "createdAt": _iso(session.created_at),
-        "expiresAt": _iso(session.expires_at),
-        "revokedAt": _iso(session.revoked_at) if session.revoked_at else None,
-        "revokedReason": session.revoked_reason,
-    }
+def add_commands(commands: Any) -> None:
+    group = add_group(commands, "user", "administer users and their sessions")
+    new = add_command(group, "create", create, "create a user", email=True)
+    new.add_argument("--name")
+    new.add_argument("--role", choices=ROLES, default=Role.USER.value)
+    _add_password_option(new)
+    listing = add_command(group, "list", list_all, "list users, a page at a time")
+    listing.add_argument("--limit", type=whole_number, default=100)
+    listing.add_argument("--offset", type=whole_number, default=0)
+    add_command(group, "show", show, "one user", email=True)
+    add_command(group, "activate", activate, "let a user in again", email=True)
+    add_command(group, "deactivate", deactivate, "lock a user out, at once", email=True)
+    role = add_command(group, "set-role", set_role, "make an admin, or unmake one", email=True)
+    role.add_argument("role", choices=ROLES)
+    password = add_command(group, "set-password", set_password, "set a password", email=True)
+    _add_password_option(password)
+    add_command(group, "sessions", list_sessions, "where a user is signed in", email=True)
+    ending = add_command(group, "revoke", revoke, "end sessions of a user", email=True)
+    ending.add_argument("--session", type=UUID, metavar="ID", help="only this one")
 
 
-def _iso(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+def _add_password_option(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--password-stdin", action="store_true", help="read it from stdin, instead of making one"
+    )

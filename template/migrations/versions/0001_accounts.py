@@ -7,7 +7,7 @@ Revises:
 import sqlalchemy as sa
 from alembic import op
 
-from app.database import UtcDateTime
+from app.foundation.database import UtcDateTime
 
 revision = "0001_accounts"
 down_revision = None

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from app.accounts import administration, sessions
 from app.accounts.models import RevokedReason
-from app.log import SecurityEvent
+from app.security_events import SecurityEvent
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
@@ -72,18 +72,19 @@ async def test_a_theft(client: httpx.AsyncClient, ada: Account, database: Tables
 
 
 async def test_ending_sessions(
-    client: httpx.AsyncClient, ada: Account, database: Tables, log: Log
+    client: httpx.AsyncClient, app: FastAPI, ada: Account, database: Tables, log: Log
 ) -> None:
-    session_id = str((await database.sessions())[0].id)
-    ada = await sign_in(client)
+    services, user_id, reason = services_of(app), UUID(ada.id), RevokedReason.REVOKED_BY_USER
+    session_id = (await database.sessions())[0].id
+    await sign_in(client)
     await sign_in(client)
     log.clear()
 
-    await client.delete(f"/api/users/me/sessions/{session_id}", headers=ada.headers)
+    await sessions.revoke_session(services, user_id, session_id, reason)
     ended = {"event": "auth.sessions_revoked", "user_id": ada.id}
-    assert events(log) == [ended | {"session_id": session_id}]
+    assert events(log) == [ended | {"session_id": str(session_id)}]
 
-    await client.post("/api/auth/logout-all", headers=ada.headers)
+    await sessions.revoke_all_sessions(services, user_id, reason)
     assert events(log) == [ended | {"sessions": 2}]
 
 
@@ -140,9 +141,7 @@ async def test_why_a_session_ended(
         case RevokedReason.LOGOUT:
             body = {"refreshToken": ada.refresh_token}
             await client.post("/api/auth/logout", json=body, headers=ada.headers)
-        case RevokedReason.REVOKED_BY_USER:
-            await client.post("/api/auth/logout-all", headers=ada.headers)
-        case RevokedReason.REVOKED_BY_OPERATOR:
+        case RevokedReason.REVOKED_BY_USER | RevokedReason.REVOKED_BY_OPERATOR:
             await sessions.revoke_all_sessions(services, user_id, reason)
         case RevokedReason.REFRESH_REUSED:
             await refresh(client, await refresh(client, ada))

@@ -17,8 +17,8 @@ from app.accounts import administration, profile
 from app.accounts.models import Role, Session, User
 from app.accounts.sessions import SignedInUser, lock_user
 from app.accounts.tokens import InvalidToken
-from app.database import utc_now
 from app.errors import AppError
+from app.foundation.database import utc_now
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,

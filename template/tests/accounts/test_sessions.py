@@ -17,7 +17,7 @@ from sqlalchemy import delete, update
 
 from app.accounts import administration
 from app.accounts.models import Session, User
-from app.database import Database
+from app.foundation.database import Database
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
@@ -171,7 +171,8 @@ async def test_a_session_that_ended_has_no_grace(graceful: FastAPI) -> None:
     client = connect(graceful)
     ada = await register(client)
     renewed = await refresh(client, ada)
-    await client.post("/api/auth/logout-all", headers=renewed.headers)
+    body = {"refreshToken": renewed.refresh_token}
+    await client.post("/api/auth/logout", json=body, headers=renewed.headers)
 
     assert (await try_refresh(client, ada.refresh_token)).status_code == 401
 

@@ -1,24 +1,22 @@
 """`/api/users` as a client sees it: one's own profile and sessions, and everybody's for admins."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from tests.helpers import (
-    ADDRESS,
+    NOBODY,
     OTHER_PASSWORD,
     PASSWORD,
     Account,
     Mailbox,
     Tables,
-    connect,
     error_code,
     is_signed_in,
-    refresh,
+    moment,
     register,
     sign_in,
     try_refresh,
@@ -32,29 +30,15 @@ UNAUTHENTICATED = {
 }
 NO_SUCH_USER = {"error": {"code": "not_found", "message": "There is no such user."}}
 
-NOBODY = "6f1f8c1e-2d0b-4c1e-9a53-0b7a1f2c3d4e"
-"""An id that no row has; a fixed one, for tests that run in several processes need fixed names."""
-
 PROTECTED = [
     ("GET", "/api/users/me"),
     ("PATCH", "/api/users/me"),
     ("POST", "/api/users/me/change-password"),
-    ("GET", "/api/users/me/sessions"),
-    ("DELETE", f"/api/users/me/sessions/{NOBODY}"),
     ("GET", "/api/users"),
     ("GET", f"/api/users/{NOBODY}"),
     ("PATCH", f"/api/users/{NOBODY}"),
     ("POST", "/api/auth/logout"),
-    ("POST", "/api/auth/logout-all"),
 ]
-
-
-def moment(text: str) -> datetime:
-    """Read a timestamp, which must be in UTC and of the last minute or in the future."""
-    read = datetime.fromisoformat(text)
-    assert read.utcoffset() == timedelta(0)
-    assert read > datetime.now(UTC) - timedelta(minutes=1)
-    return read
 
 
 async def patch_me(client: httpx.AsyncClient, who: Account, **changes: Any) -> httpx.Response:
@@ -287,139 +271,6 @@ async def test_the_current_password_must_be_right(
     assert await is_signed_in(client, ada)
     assert await sign_in(client)
     assert await mailbox.mails() == []
-
-
-# ---- Sessions -------------------------------------------------------------------------------
-
-
-async def sessions_of(client: httpx.AsyncClient, who: Account) -> list[dict[str, Any]]:
-    response = await client.get("/api/users/me/sessions", headers=who.headers)
-    assert response.status_code == 200
-    assert response.json().keys() == {"sessions"}
-    sessions: list[dict[str, Any]] = response.json()["sessions"]
-    return sessions
-
-
-async def test_a_session_says_what_it_is_of(app: FastAPI) -> None:
-    laptop = connect(app, headers={"User-Agent": "Laptop/1.0"})
-    phone = connect(app, "2001:db8::1", headers={"User-Agent": "P" * 300})
-    first = await register(laptop)
-    second = await sign_in(phone)
-
-    one, two = await sessions_of(phone, second)
-
-    assert one.keys() == {
-        "id",
-        "createdAt",
-        "lastUsedAt",
-        "expiresAt",
-        "userAgent",
-        "ipAddress",
-        "current",
-    }
-    assert (one["userAgent"], one["ipAddress"], one["current"]) == ("P" * 255, "2001:db8::1", True)
-    assert (two["userAgent"], two["ipAddress"], two["current"]) == ("Laptop/1.0", ADDRESS, False)
-    assert moment(one["createdAt"]) == moment(one["lastUsedAt"])
-    lifetime = moment(one["expiresAt"]) - moment(one["createdAt"])
-    assert abs(lifetime - timedelta(days=7)) <= timedelta(seconds=1)
-    assert [s["current"] for s in await sessions_of(laptop, first)] == [False, True]
-
-
-async def test_a_client_need_not_say_what_it_is(app: FastAPI) -> None:
-    client = connect(app)
-    del client.headers["User-Agent"]
-
-    [session] = await sessions_of(client, await register(client))
-
-    assert session["userAgent"] is None
-
-
-async def test_refreshing_is_using_and_makes_no_new_session(
-    client: httpx.AsyncClient, ada: Account
-) -> None:
-    [before] = await sessions_of(client, ada)
-
-    [after] = await sessions_of(client, await refresh(client, ada))
-
-    assert after.pop("lastUsedAt") > before.pop("lastUsedAt")
-    assert after == before
-
-
-async def test_only_live_sessions_of_ones_own_are_listed(
-    client: httpx.AsyncClient, ada: Account, database: Tables
-) -> None:
-    eve = await register(client, "eve@example.com")
-    await client.post(
-        "/api/auth/logout", json={"refreshToken": "x"}, headers=(await sign_in(client)).headers
-    )
-    await database.travel(days=8)
-    ada = await sign_in(client)
-
-    assert [session["current"] for session in await sessions_of(client, ada)] == [True]
-    assert await sessions_of(client, await sign_in(client, "eve@example.com"))
-    assert not await is_signed_in(client, eve)
-
-
-async def test_one_session_can_be_ended(
-    client: httpx.AsyncClient, ada: Account, database: Tables
-) -> None:
-    phone = await sign_in(client)
-    [other] = [session for session in await sessions_of(client, ada) if not session["current"]]
-    path = f"/api/users/me/sessions/{other['id']}"
-
-    response = await client.delete(path, headers=ada.headers)
-
-    assert (response.status_code, response.json()) == (200, {"message": "Session revoked"})
-    assert not await is_signed_in(client, phone)
-    assert (await try_refresh(client, phone.refresh_token)).status_code == 401
-    assert await is_signed_in(client, await refresh(client, ada))
-    assert (await client.delete(path, headers=ada.headers)).status_code == 404
-    assert [row.revoked_reason for row in await database.sessions()] == [None, "revoked_by_user"]
-
-
-async def test_a_session_that_has_expired_can_not_be_ended(
-    client: httpx.AsyncClient, ada: Account, database: Tables
-) -> None:
-    [old] = await sessions_of(client, ada)
-    await database.travel(days=8)
-    phone = await sign_in(client)
-
-    response = await client.delete(f"/api/users/me/sessions/{old['id']}", headers=phone.headers)
-
-    assert (response.status_code, error_code(response)) == (404, "not_found")
-
-
-async def test_ones_current_session_can_be_ended(client: httpx.AsyncClient, ada: Account) -> None:
-    [current] = await sessions_of(client, ada)
-
-    await client.delete(f"/api/users/me/sessions/{current['id']}", headers=ada.headers)
-
-    assert not await is_signed_in(client, ada)
-
-
-async def test_nobody_ends_a_session_of_somebody_else(
-    client: httpx.AsyncClient, ada: Account, admin: Account
-) -> None:
-    [session] = await sessions_of(client, ada)
-    for path in (session["id"], str(uuid4())):
-        response = await client.delete(f"/api/users/me/sessions/{path}", headers=admin.headers)
-        assert response.status_code == 404
-        assert response.json() == {
-            "error": {"code": "not_found", "message": "You have no such session."}
-        }
-    assert await is_signed_in(client, ada)
-
-
-@pytest.mark.parametrize("session_id", ["x", "7", "me", "%00", "'; --", "x" * 2000])
-async def test_a_session_id_is_a_uuid(
-    client: httpx.AsyncClient, ada: Account, session_id: str
-) -> None:
-    response = await client.delete(f"/api/users/me/sessions/{session_id}", headers=ada.headers)
-
-    assert (response.status_code, error_code(response)) == (400, "validation_failed")
-    assert response.json()["error"]["details"] == [
-        {"field": "session_id", "message": "must be a UUID"}
-    ]
 
 
 # ---- For admins -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from dotenv import dotenv_values
 
 from app.accounts.tokens import key_id
-from app.config import EXAMPLE_SECRET
+from app.foundation.checks.production import EXAMPLE_SECRET
 from tests.manage.conftest import Manage
 
 

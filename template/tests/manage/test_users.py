@@ -13,8 +13,8 @@ import pytest
 from app.accounts.models import User
 from app.accounts.passwords import password_problem
 from app.accounts.registration import new_user
-from app.accounts.services import Services
 from app.config import load_settings
+from app.services import Services
 from tests.helpers import PASSWORD, Tables, bearer, connect, running_app, services_of
 from tests.manage.conftest import Manage
 

@@ -1,0 +1,22 @@
+"""Sessions: opened by signing in, carried on by refreshing, and ended in every way there is.
+
+A session is a family of refresh tokens with one row, see `models.Session`.
+"""
+
+from app.accounts.sessions.current import (
+    SignedInUser,
+    find_signed_in_user,
+    is_live,
+    list_sessions,
+    lock_signed_in_user,
+    lock_user,
+)
+from app.accounts.sessions.ending import revoke, revoke_all_sessions, revoke_session, sign_out
+from app.accounts.sessions.opening import (
+    Device,
+    IssuedToken,
+    TokenPair,
+    issue_access_token,
+    open_session,
+)
+from app.accounts.sessions.refreshing import LOST_RACE_SECONDS, refresh

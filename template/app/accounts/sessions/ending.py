@@ -1,0 +1,70 @@
+"""Ending sessions, in every way there is."""
+
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Update, update
+
+from app.accounts.models import RevokedReason, Session
+from app.accounts.sessions.current import SignedInUser, is_live, lock_user
+from app.accounts.tokens import InvalidToken, TokenType
+from app.foundation.database import utc_now
+from app.security_events import SecurityEvent
+from app.services import Services
+
+logger = structlog.get_logger()
+
+
+def revoke(reason: RevokedReason) -> Update:
+    """An UPDATE that ends sessions; narrow it with `where`."""
+    return (
+        update(Session)
+        .where(Session.revoked_at.is_(None))
+        .values(revoked_at=utc_now(), revoked_reason=reason)
+    )
+
+
+async def sign_out(services: Services, user: SignedInUser, refresh_token: str) -> None:
+    """End the session of this request, and that of the refresh token if it is the user's own."""
+    ended = {user.session_id}
+    try:
+        claims = services.tokens.read(refresh_token, TokenType.REFRESH)
+    except InvalidToken:
+        pass
+    else:
+        if claims.user_id == user.id:
+            ended.add(claims.session_id)
+    async with services.database.transaction() as db:
+        await lock_user(db, user.id)
+        await db.execute(revoke(RevokedReason.LOGOUT).where(Session.id.in_(ended)))
+    logger.info(SecurityEvent.LOGGED_OUT, user_id=str(user.id))
+
+
+async def revoke_all_sessions(services: Services, user_id: UUID, reason: RevokedReason) -> int:
+    """End all sessions of a user; returns how many there were."""
+    async with services.database.transaction() as db:
+        await lock_user(db, user_id)
+        ended = await db.scalars(
+            revoke(reason)
+            .where(Session.user_id == user_id, is_live(utc_now()))
+            .returning(Session.id)
+        )
+        count = len(ended.all())
+    logger.info(SecurityEvent.SESSIONS_REVOKED, user_id=str(user_id), sessions=count)
+    return count
+
+
+async def revoke_session(
+    services: Services, user_id: UUID, session_id: UUID, reason: RevokedReason
+) -> bool:
+    """End one session of a user; False when there is no such live session."""
+    ended = await services.database.execute(
+        revoke(reason)
+        .where(Session.id == session_id, Session.user_id == user_id, is_live(utc_now()))
+        .returning(Session.id)
+    )
+    if ended:
+        logger.info(
+            SecurityEvent.SESSIONS_REVOKED, user_id=str(user_id), session_id=str(session_id)
+        )
+    return bool(ended)

@@ -1,0 +1,100 @@
+"""Carrying a session on: a refresh token works once, and its replay ends the session."""
+
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import bindparam, select, update
+
+from app.accounts.models import RevokedReason, Session, User
+from app.accounts.sessions.current import is_live
+from app.accounts.sessions.ending import revoke
+from app.accounts.sessions.opening import TokenPair, token_pair
+from app.accounts.tokens import Claims, InvalidToken, TokenType, token_hash
+from app.foundation.database import AnyRow, utc_now
+from app.security_events import SecurityEvent
+from app.services import Services
+
+LOST_RACE_SECONDS: Final = 10
+"""A refresh token replayed this soon may come from a client that asked twice at once: it gets
+nothing, and its session lives. Later, or once its successor was used too, it was stolen."""
+
+logger = structlog.get_logger()
+
+_ROTATE = (
+    update(Session)
+    .where(Session.id == bindparam("sid"), Session.user_id == bindparam("sub"))
+    .where(Session.token_hash == bindparam("presented"), is_live(bindparam("now")))
+    .where(select(User.id).where(User.id == Session.user_id, User.is_active).exists())
+    .values(
+        token_id=bindparam("successor_id"),
+        token_hash=bindparam("successor"),
+        parent_hash=bindparam("presented"),
+        rotated_at=bindparam("now"),
+    )
+    .returning(Session.id)
+)
+
+
+async def refresh(services: Services, refresh_token: str) -> TokenPair:
+    """Exchange a refresh token for its successor and a new access token, once.
+
+    One conditional UPDATE decides, so of any number of parallel tries exactly one succeeds, on
+    SQLite as on PostgreSQL.
+
+    Raises:
+        InvalidToken: not a current refresh token. If it was replayed, its session has ended.
+    """
+    claims = services.tokens.read(refresh_token, TokenType.REFRESH)
+    now, token_id = utc_now(), uuid4()
+    successor = token_pair(services, claims, token_id, now)
+    rotated = await services.database.execute(
+        _ROTATE,
+        sid=claims.session_id,
+        sub=claims.user_id,
+        presented=token_hash(refresh_token),
+        successor=token_hash(successor.refresh_token),
+        successor_id=token_id,
+        now=now,
+    )
+    return successor if rotated else await _answer_replay(services, claims, refresh_token)
+
+
+async def _answer_replay(services: Services, claims: Claims, refresh_token: str) -> TokenPair:
+    """Tell a lost answer and a lost race from a theft (RFC 9700 §4.14.2)."""
+    presented = token_hash(refresh_token)
+    session = await _find_live_session(services, claims)
+    if session is None or presented == session.token_hash:
+        raise InvalidToken
+    if presented == session.parent_hash:
+        age = utc_now() - session.rotated_at
+        if age <= timedelta(seconds=services.settings.refresh_reuse_grace_seconds):
+            return _same_successor(services, claims, session)
+        if age <= timedelta(seconds=LOST_RACE_SECONDS):
+            raise InvalidToken
+    await services.database.execute(
+        revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.session_id)
+    )
+    logger.warning(
+        SecurityEvent.REFRESH_REUSED, user_id=str(claims.user_id), session_id=str(claims.session_id)
+    )
+    raise InvalidToken
+
+
+async def _find_live_session(services: Services, claims: Claims) -> AnyRow | None:
+    columns = (Session.token_id, Session.token_hash, Session.parent_hash, Session.rotated_at)
+    return await services.database.fetch_one(
+        select(*columns)
+        .join(User, User.id == Session.user_id)
+        .where(Session.id == claims.session_id, User.id == claims.user_id, User.is_active)
+        .where(is_live(utc_now()))
+    )
+
+
+def _same_successor(services: Services, claims: Claims, session: AnyRow) -> TokenPair:
+    """Sign the successor again from what its row says; signing is deterministic."""
+    tokens = token_pair(services, claims, session.token_id, session.rotated_at)
+    if token_hash(tokens.refresh_token) != session.token_hash:  # the secret has changed since
+        raise InvalidToken
+    return tokens

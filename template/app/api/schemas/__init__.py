@@ -1,0 +1,12 @@
+"""What goes in and out, in JSON. Here is what an endpoint's own bodies are made of."""
+
+from app.api.schemas.base import Input, Message, Output
+from app.api.schemas.fields import (
+    CERTAINLY_ACCEPTED,
+    Email,
+    Name,
+    NewPassword,
+    Password,
+    Timestamp,
+    Token,
+)

@@ -1,0 +1,40 @@
+"""What every body is made of. Names are camelCase outside and snake_case inside."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic.alias_generators import to_camel
+
+
+class Input(BaseModel):
+    """A request body. Fields that are not declared are refused (ASVS 5.0 15.3.3), and so are
+    numbers where a text is meant."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_one_unknown_field(cls, body: Any) -> Any:
+        """One is enough to refuse the body; for each of thousands there would be an error."""
+        if not isinstance(body, dict) or len(body) <= len(cls.model_fields):
+            return body
+        if cls.model_config.get("extra") != "forbid":
+            return body
+        aliases = [field.validation_alias for field in cls.model_fields.values()]
+        names = {*cls.model_fields, *(alias for alias in aliases if isinstance(alias, str))}
+        unknown = body.keys() - names
+        if len(unknown) < 2 or not all(isinstance(alias, str) for alias in aliases):
+            return body
+        return {name: body[name] for name in (*(names & body.keys()), unknown.pop())}
+
+
+class Output(BaseModel):
+    """A response body."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, from_attributes=True)
+
+
+class Message(Output):
+    message: str

@@ -1,0 +1,16 @@
+"""Bodies of `/health`."""
+
+from app.api.schemas.base import Output
+from app.api.schemas.fields import Timestamp
+
+
+class Health(Output):
+    status: str
+    timestamp: Timestamp
+    version: str
+
+
+class Readiness(Output):
+    status: str
+    database: str
+    limits: str

@@ -1,0 +1,175 @@
+"""How settings are written: the kinds of values, and what is said about a wrong one."""
+
+import ipaddress
+import re
+from email.utils import parseaddr
+from typing import Annotated, Final, TypeAlias
+from urllib.parse import urlsplit
+
+import limits
+from jwt.algorithms import HMACAlgorithm
+from jwt.exceptions import InvalidKeyError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+_HOST: Final = r"(?:[^\[\]:@/?#,]*|\[[0-9A-Fa-f:.%]+\])(?::[0-9]{1,5})?"
+_POSTGRESQL: Final = re.compile(
+    rf"postgres(?:ql)?(?:\+\w+)?://(?=.)(?:[^@/?#]*@)?{_HOST}(?:,{_HOST})*(?:[/?].*)?"
+)
+"""With one host or several. A password's @ : / ? # end it early, unless they are encoded."""
+
+
+def _split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def check_rate(rate: str) -> str:
+    """Accept one rate in the notation of the limits library: `5/15 minutes`, `3/hour`."""
+    try:
+        items = limits.parse_many(rate)
+    except ValueError:
+        items = []
+    # The library reads "5/0 minutes" as "5/minute".
+    if len(items) != 1 or items[0].amount < 1 or re.search(r"(/|per)\s*0", rate, re.IGNORECASE):
+        raise ValueError('write one rate, for example "5/15 minutes" or "3/hour"')
+    return rate
+
+
+def _check_origin(origin: str) -> str:
+    """Accept an origin, spelled as browsers do: in lower case, without the scheme's own port."""
+    if not re.fullmatch(r"\*|https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", origin):
+        raise ValueError('write each origin as "https://app.example.com", without a path')
+    origin = origin.lower()
+    return origin.removesuffix(":443" if origin.startswith("https") else ":80")
+
+
+def _check_host(host: str) -> str:
+    if not re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]", host):
+        raise ValueError('write each host as "api.example.com" or "*.example.com", without a port')
+    return host.lower()
+
+
+def _check_allowed_hosts(hosts: list[str]) -> list[str]:
+    if not hosts:
+        raise ValueError('is empty, nobody would be served; list your host names, or write "*"')
+    return hosts
+
+
+def check_key(secret: SecretStr) -> SecretStr:
+    """Accept what HS256 can sign with."""
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty; `python -m app.manage keys rotate` makes one")
+    try:
+        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret.get_secret_value())
+    except (InvalidKeyError, UnicodeError):
+        raise ValueError(
+            "can't sign with a key pair's half, nor with bytes that are not UTF-8; "
+            "run `python -m app.manage keys rotate`"
+        ) from None
+    return secret
+
+
+def _parse_network(network: object) -> object:
+    try:
+        return ipaddress.ip_network(str(network), strict=False)
+    except ValueError:
+        raise ValueError('write each proxy as an address or a network, "10.0.0.0/8"') from None
+
+
+def _check_database_url(url: str) -> str:
+    if _POSTGRESQL.fullmatch(url):
+        return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
+    if re.match(r"sqlite(\+\w+)?:///(?!:memory:).", url):
+        return re.sub(r"^sqlite(\+\w+)?://", "sqlite://", url)
+    raise ValueError(
+        'write "postgresql://user:password@host:5432/name" or "sqlite:///./app.db" (a file); '
+        "in a password, write @ / ? # as %40 %2F %3F %23"
+    )
+
+
+def _check_redis_url(url: str) -> str:
+    if url and not _is_redis_url(url):
+        raise ValueError(
+            'write "redis://host:6379/0", or leave it empty for limits in memory; '
+            "in a password, write / ? # as %2F %3F %23"
+        )
+    return url
+
+
+def _is_redis_url(url: str) -> bool:
+    """Try it out, options included; makes a connection's settings, and connects to nothing."""
+    from redis.asyncio import ConnectionPool  # noqa: PLC0415 - not needed for limits in memory
+    from redis.exceptions import RedisError  # noqa: PLC0415
+
+    try:
+        ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
+    except (RedisError, ValueError, TypeError):
+        return False
+    return re.match(r"rediss?://.|unix://.", url) is not None
+
+
+def _check_smtp_host(host: str) -> str:
+    if not re.fullmatch(r"[\w.-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", host):
+        raise ValueError('write the name alone, "smtp.example.com"; the port is SMTP_PORT')
+    return host
+
+
+def _check_sender(sender: str) -> str:
+    _, address = parseaddr(sender)
+    whole = sender == address or sender.endswith(f"<{address}>")
+    if not (whole and sender.isprintable() and re.fullmatch(r"[^@\s]+@[^@\s]+", address)):
+        raise ValueError('write "no-reply@example.com" or "My API <no-reply@example.com>"')
+    return sender
+
+
+def _check_link(url: str) -> str:
+    clean = url.isprintable() and " " not in url
+    if not clean or not _is_web_address(url):
+        raise ValueError('write the page of your frontend, "https://app.example.com/reset"')
+    if "#" in url and not url.endswith("="):
+        raise ValueError('end a URL with a fragment in "=", the token is put there')
+    return url
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text can quote the value
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+AnyCase = BeforeValidator(_lower)
+EmptyIsUnset = BeforeValidator(_none_if_empty)
+CommaSeparated = BeforeValidator(_split_commas)
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Networks = Annotated[
+    list[Annotated[Network, BeforeValidator(_parse_network)]], NoDecode, CommaSeparated
+]
+Origins = Annotated[list[Annotated[str, AfterValidator(_check_origin)]], NoDecode, CommaSeparated]
+Hosts = Annotated[
+    list[Annotated[str, AfterValidator(_check_host)]],
+    NoDecode,
+    CommaSeparated,
+    AfterValidator(_check_allowed_hosts),
+]
+Secret = Annotated[SecretStr, AfterValidator(check_key)]
+Secrets = Annotated[list[Secret], NoDecode, CommaSeparated]
+Rate = Annotated[str, AfterValidator(check_rate)]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
+SmtpHost = Annotated[str, AfterValidator(_check_smtp_host)]
+Sender = Annotated[str, AfterValidator(_check_sender)]
+Link = Annotated[str, AfterValidator(_check_link)]
+PrintableName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -1,0 +1,80 @@
+"""What production refuses, and what it allows but its owner should know."""
+
+import ipaddress
+from typing import TYPE_CHECKING, Final
+
+from app.foundation.checks.formats import Network
+
+if TYPE_CHECKING:
+    from app.config import Settings
+
+MIN_SECRET_BYTES: Final = 32
+"""An HS256 key is at least as long as the hash, 256 bits (RFC 7518 §3.2)."""
+
+
+MIN_SECRET_GUESSES_LOG10: Final = 20
+"""A secret that zxcvbn guesses in fewer tries than 10^20 is made of words and repetitions."""
+
+MIN_PRODUCTION_BCRYPT_COST: Final = 12
+
+EXAMPLE_SECRET: Final = "change-me-to-32-or-more-random-bytes"  # noqa: S105
+"""The placeholder in `.env.example`, refused in production."""
+
+
+def is_weak_secret(secret: str) -> bool:
+    """Tell whether a signing secret is too short for HS256, the example, or guessable."""
+    if secret == EXAMPLE_SECRET or len(secret.encode()) < MIN_SECRET_BYTES:
+        return True
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - 0.1 s to import, for a question asked at start
+
+    return bool(zxcvbn(secret[:64])["guesses_log10"] < MIN_SECRET_GUESSES_LOG10)
+
+
+def production_problems(settings: "Settings") -> list[tuple[str, str]]:
+    """List what production refuses, as (variable, what is wrong and the mend)."""
+    problems = []
+    rotate = "run `python -m app.manage keys rotate`"
+    if is_weak_secret(settings.jwt_secret.get_secret_value()):
+        problems.append(("JWT_SECRET", f"is too short, guessable or the example; {rotate}"))
+    if any(is_weak_secret(old.get_secret_value()) for old in settings.jwt_previous_secrets):
+        problems.append(("JWT_PREVIOUS_SECRETS", "holds a weak secret; remove it"))
+    if settings.bcrypt_cost < MIN_PRODUCTION_BCRYPT_COST:
+        problems.append(("BCRYPT_COST", f"is under {MIN_PRODUCTION_BCRYPT_COST}; raise it"))
+    if not settings.smtp_host:
+        problems.append(("SMTP_HOST", "is empty, reset links would be printed; name the server"))
+    if "*" in settings.cors_origins:
+        problems.append(("CORS_ORIGINS", "is *, every site could call; list your origins"))
+    return problems
+
+
+def production_warnings(settings: "Settings") -> list[tuple[str, str]]:
+    """List what production allows but its owner should know."""
+    warnings = []
+    if not settings.uses_postgresql:
+        warnings.append(
+            ("DATABASE_URL", "is SQLite, for one host and one writer; name a PostgreSQL database")
+        )
+    if not settings.redis_url and settings.rate_limit_enabled:
+        warnings.append(("REDIS_URL", "is empty, each worker counts its own limits; name a Redis"))
+    if not settings.rate_limit_enabled:
+        warnings.append(
+            ("RATE_LIMIT_ENABLED", "is false, nothing slows down guessing; set it to true")
+        )
+    if "*" in settings.allowed_hosts:
+        warnings.append(
+            ("ALLOWED_HOSTS", "is *, any Host header is accepted; list your host names")
+        )
+    if _are_everybody(settings.trusted_proxies):
+        warnings.append(
+            ("TRUSTED_PROXIES", "is everybody, who then choose their address; list your proxies")
+        )
+    return warnings
+
+
+def _are_everybody(networks: list[Network]) -> bool:
+    """Tell whether they make up all of IPv4 or of IPv6, in one piece or in several."""
+    ipv4 = [network for network in networks if isinstance(network, ipaddress.IPv4Network)]
+    ipv6 = [network for network in networks if isinstance(network, ipaddress.IPv6Network)]
+    return any(network.prefixlen == 0 for network in ipaddress.collapse_addresses(ipv4)) or any(
+        network.prefixlen == 0 for network in ipaddress.collapse_addresses(ipv6)
+    )

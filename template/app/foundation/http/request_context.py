@@ -1,0 +1,96 @@
+"""Who asked for what, and how it ended: a request id, the client's address, one access line."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Final
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.foundation.http.client_address import Network, client_address
+from app.foundation.http.headers import request_header
+
+CLIENT_CLOSED_REQUEST: Final = 499
+"""Logged when nothing was answered, because the client (or the server, stopping) hung up.
+Not an HTTP status, but the one nginx made customary in access logs."""
+
+_WELL_FORMED_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_LONG_SEGMENT: Final = re.compile(r"[^/]{41,}")
+_LONGEST_PATH: Final = 256
+_LONGEST_READ: Final = 1024
+
+logger = structlog.get_logger()
+
+
+class RequestContextMiddleware:
+    """Give each request an id, echo it in `X-Request-ID`, and log the request once.
+
+    `request.state.request_id` and `request.state.client_address` are set for everything inside.
+    """
+
+    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network] = ()) -> None:
+        self.app = app
+        self.trusted_proxies = tuple(trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = perf_counter()
+        request_id = _request_id(scope)
+        header = (b"x-request-id", request_id.encode("ascii"))
+        status = CLIENT_CLOSED_REQUEST
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
+        self._enter(scope, request_id)
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            _log_access(scope, status, perf_counter() - started)
+
+    def _enter(self, scope: Scope, request_id: str) -> None:
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["client_address"] = client_address(scope, self.trusted_proxies)
+        # Cleared first: a task may inherit the context of an earlier one on its connection.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+
+def _request_id(scope: Scope) -> str:
+    """Take over a well-formed incoming id, so that a request can be followed across services."""
+    incoming = request_header(scope, b"x-request-id")
+    if incoming is not None and _WELL_FORMED_ID.fullmatch(incoming):
+        return incoming.decode("ascii")
+    return secrets.token_hex(16)
+
+
+def _log_access(scope: Scope, status: int, seconds: float) -> None:
+    logger.info(
+        "http.request",
+        method=scope["method"],
+        path=loggable_path(scope["path"]),
+        status=status,
+        duration_ms=round(seconds * 1000, 2),
+        client=scope["state"]["client_address"],
+    )
+
+
+def loggable_path(path: str) -> str:
+    """Give the path without its query, and without segments longer than an identifier.
+
+    What is longer than a UUID is likelier a token that somebody pasted into a URL than a name.
+    """
+    if len(path) <= 40:
+        return path
+    if len(path) > _LONGEST_READ:  # to the end of a segment: half a token would not be redacted
+        path = path[:_LONGEST_READ].rpartition("/")[0] + "/[redacted]"
+    return _LONG_SEGMENT.sub("[redacted]", path)[:_LONGEST_PATH]

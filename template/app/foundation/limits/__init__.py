@@ -1,0 +1,9 @@
+"""Rate limits: who may ask how often.
+
+slowapi gives the declared `Limit` and `RateLimitExceeded`, which every refusal is. Its decorator
+and its middleware are not used: they check after validation, skip included routes, and block the
+event loop on each Redis round trip. The counting is done by limits, on which slowapi stands.
+"""
+
+from app.foundation.limits.declaration import hashes_password, rate_limit, unlimited
+from app.foundation.limits.limiter import RateLimiter, TooManyRequests, new_limit

@@ -1,0 +1,66 @@
+"""A route's limit stands at the route.
+
+    @router.post("/reports")
+    @rate_limit("10/minute", by="user")
+    async def make_report(...): ...
+
+What declares nothing falls under the general limit, so no route can be forgotten. The declarations
+are turned into a table when the application starts, see `routes`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeVar
+
+_ATTRIBUTE: Final = "rate_limit_policy"
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an endpoint asks of a request before any of it is read.
+
+    Args:
+        rate: None for the general limit.
+        hashes_password: refuse while no more passwords can be hashed.
+    """
+
+    rate: str | None = None
+    by: Literal["user", "address"] = "user"
+    unlimited: bool = False
+    hashes_password: bool = False
+
+
+def rate_limit(rate: str, *, by: Literal["user", "address"]) -> Callable[[Endpoint], Endpoint]:
+    """Give an endpoint a limit of its own, in place of the general one.
+
+    Args:
+        rate: "10/minute", or the name of a setting that holds one: "RATE_LIMIT_AUTH".
+        by: whose requests are counted together; a "user" who is not signed in is an address.
+    """
+    return lambda endpoint: _declare(endpoint, rate=rate, by=by)
+
+
+def unlimited(endpoint: Endpoint) -> Endpoint:
+    """Count no requests for this endpoint."""
+    return _declare(endpoint, unlimited=True)
+
+
+def hashes_password(endpoint: Endpoint) -> Endpoint:
+    """Refuse while the queue for hashing is full, before the request is counted.
+
+    Who obeys `Retry-After` during a flood must not be out of tries without having had one.
+    """
+    return _declare(endpoint, hashes_password=True)
+
+
+def policy_of(endpoint: object) -> Policy | None:
+    """What an endpoint declares; None when it declares nothing."""
+    policy: Policy | None = getattr(endpoint, _ATTRIBUTE, None)
+    return policy
+
+
+def _declare(endpoint: Endpoint, **changes: Any) -> Endpoint:
+    setattr(endpoint, _ATTRIBUTE, replace(policy_of(endpoint) or Policy(), **changes))
+    return endpoint

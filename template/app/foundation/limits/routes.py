@@ -1,0 +1,105 @@
+"""Which limit a request falls under: the declarations of all routes, as a table."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Final
+
+from fastapi.routing import iter_route_contexts
+from slowapi.wrappers import Limit
+from starlette.routing import BaseRoute, compile_path
+from starlette.types import Scope
+
+from app.config import Settings
+from app.foundation.limits.declaration import Policy, policy_of
+from app.foundation.limits.limiter import new_limit
+
+GENERAL: Final = "general"
+
+KeyOf = Callable[[Scope], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A policy with its rate read: what is done before a request is served."""
+
+    limit: Limit | None
+    hashes_password: bool = False
+
+
+class RouteRules:
+    """Finds the rule of a request as the router finds its route: the first that matches.
+
+    Args:
+        key_of: for "user" and "address", the key that a request counts under.
+
+    Raises:
+        ValueError: a rate can't be read, or names a setting that there is not.
+    """
+
+    def __init__(
+        self, routes: Iterable[BaseRoute], settings: Settings, key_of: Mapping[str, KeyOf]
+    ) -> None:
+        self._settings = settings
+        self._key_of = key_of
+        self._general = Rule(new_limit(GENERAL, settings.rate_limit_general, key_of["user"]))
+        self._by_path: dict[tuple[str, str], Rule] = {}
+        self._by_pattern: list[tuple[set[str], re.Pattern[str], Rule]] = []
+        for route in iter_route_contexts(list(routes)):
+            if route.path is not None and route.methods:
+                self._add(route.endpoint, route.path, route.methods)
+
+    def find(self, scope: Scope) -> Rule:
+        # As the router reads it: its patterns end in `$`, which matches before a line break too.
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removesuffix("\n")
+        request = (scope["method"], path)
+        return self._by_path.get(request) or self._match(*request) or self._general
+
+    def _match(self, method: str, path: str) -> Rule | None:
+        for methods, pattern, rule in self._by_pattern:
+            if method in methods and pattern.match(path):
+                return rule
+        return None
+
+    def _add(self, endpoint: object, path: str, methods: set[str]) -> None:
+        rule = self._rule(policy_of(endpoint), f"{'|'.join(sorted(methods))} {path}")
+        answered = methods | {"HEAD"} if "GET" in methods else methods
+        pattern, _, parameters = compile_path(path)
+        if parameters:
+            self._by_pattern.append((answered, pattern, rule))
+            return
+        for method in answered:  # unless an earlier pattern matches this path, and answers
+            self._by_path.setdefault((method, path), self._match(method, path) or rule)
+
+    def _rule(self, policy: Policy | None, name: str) -> Rule:
+        if policy is None:
+            return self._general
+        if policy.unlimited:
+            return Rule(None, policy.hashes_password)
+        if policy.rate is None:
+            return Rule(self._general.limit, policy.hashes_password)
+        try:
+            limit = new_limit(name, self._rate(policy.rate), self._key_of[policy.by])
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"The limit of {name}: {error}") from None
+        return Rule(limit, policy.hashes_password)
+
+    def _rate(self, rate: str) -> str:
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", rate):
+            return rate
+        if rate.lower() not in type(self._settings).model_fields:
+            raise ValueError(f"there is no setting {rate}")
+        return str(getattr(self._settings, rate.lower()))
+
+
+def check_declarations(module: ModuleType, routes: Iterable[BaseRoute]) -> None:
+    """
+    Raises:
+        ValueError: a function declares something about its limit, and answers no request.
+    """
+    served = {route.endpoint for route in iter_route_contexts(list(routes))}
+    for name, value in vars(module).items():
+        declares = policy_of(value) is not None and value.__module__ == module.__name__
+        if declares and value not in served:
+            raise ValueError(f"{module.__name__}.{name} declares a limit, but is no route.")

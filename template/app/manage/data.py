@@ -1,0 +1,45 @@
+"""`seed` and `purge`: the users to develop with, and what has expired."""
+
+from argparse import Namespace
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from app.accounts import administration
+from app.accounts.models import Role, User
+from app.config import Environment
+from app.manage.commands import add_command
+from app.manage.errors import CommandError
+from app.manage.users import generate_password, store
+from app.services import Services
+
+SEEDS: Final = (("admin@example.com", "Admin", Role.ADMIN), ("user@example.com", "User", Role.USER))
+
+
+async def seed(services: Services, args: Namespace) -> list[dict[str, str]]:
+    """Make the development users that are missing; their passwords are shown this once."""
+    if services.settings.environment is Environment.PRODUCTION:
+        raise CommandError(
+            "seed makes development users, and ENVIRONMENT is production",
+            "make a real one: python -m app.manage user create EMAIL --role admin",
+        )
+    seeded = []
+    for email, name, role in SEEDS:
+        known = await services.database.fetch_one(select(User.role).where(User.email == email))
+        if known:
+            seeded.append({"email": email, "role": known.role})
+        else:
+            password = generate_password()
+            await store(services, email, password, name, role)
+            seeded.append({"email": email, "role": role.value, "password": password})
+    return seeded
+
+
+async def purge(services: Services, args: Namespace) -> dict[str, int]:
+    """Delete what has expired."""
+    return await administration.purge(services)
+
+
+def add_commands(commands: Any) -> None:
+    add_command(commands, "seed", seed, "make the development users that are missing")
+    add_command(commands, "purge", purge, "delete expired sessions and reset links")

@@ -1,0 +1,76 @@
+"""What the account functions work with, made once a process and passed in."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from slowapi.wrappers import Limit
+
+from app.accounts.passwords import PasswordHasher
+from app.accounts.tokens import TokenSigner
+from app.config import Settings
+from app.foundation.database import Database
+from app.foundation.limits import RateLimiter, new_limit
+from app.foundation.mail import ConsoleMailer, Mailer, Outbox, SmtpMailer
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    database: Database
+    passwords: PasswordHasher
+    tokens: TokenSigner
+    outbox: Outbox
+    limiter: RateLimiter
+    account_limit: Limit
+    """Wrong passwords for one account, from wherever they come."""
+
+    @property
+    def access_token_lifetime(self) -> timedelta:
+        return timedelta(minutes=self.settings.access_token_minutes)
+
+    @property
+    def session_lifetime(self) -> timedelta:
+        return timedelta(days=self.settings.refresh_token_days)
+
+    @property
+    def password_reset_lifetime(self) -> timedelta:
+        return timedelta(minutes=self.settings.password_reset_minutes)
+
+
+def open_services(settings: Settings) -> Services:
+    """Make everything; nothing connects before it is first used."""
+    return Services(
+        settings=settings,
+        database=Database(settings.database_url),
+        passwords=PasswordHasher(settings.bcrypt_cost),
+        tokens=TokenSigner(
+            settings.jwt_secret.get_secret_value(),
+            [secret.get_secret_value() for secret in settings.jwt_previous_secrets],
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        ),
+        outbox=Outbox(_mailer(settings)),
+        limiter=RateLimiter(settings),
+        account_limit=new_limit("account", settings.rate_limit_account),
+    )
+
+
+async def close_services(services: Services) -> None:
+    """Deliver what is in the outbox, then let go of threads and connections."""
+    await services.outbox.close()
+    services.passwords.close()
+    await services.limiter.close()
+    await services.database.close()
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if not settings.smtp_host:
+        return ConsoleMailer()
+    return SmtpMailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.email_from,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value(),
+        starttls=settings.smtp_starttls,
+    )

@@ -1,0 +1,471 @@
+"""Limits: exactly as many as they say, counted where they should be, with no way round."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import redis
+from fastapi import FastAPI
+
+from app.accounts import passwords
+from app.foundation.limits import memory
+from app.foundation.limits.memory import MemoryStorage
+from app.foundation.limits.redis import REDIS_TIMEOUT_SECONDS, RedisOrMemoryStorage
+from tests.helpers import (
+    PASSWORD,
+    bearer,
+    connect,
+    error_code,
+    is_signed_in,
+    register,
+    services_of,
+    sign_in,
+)
+from tests.services import TEST_REDIS_URL, needs_redis
+
+CONTRACT = {
+    "rate_limit_auth": "5/15 minutes",
+    "rate_limit_password_reset": "3/hour",
+    "rate_limit_general": "100/15 minutes",
+}
+
+BODIES = {
+    "/api/auth/register": {"email": "eve@example.com", "password": "weak"},
+    "/api/auth/login": {"email": "eve@example.com", "password": PASSWORD},
+    "/api/auth/forgot-password": {"email": "eve@example.com"},
+    "/api/auth/reset-password": {"token": "x", "newPassword": PASSWORD},
+}
+
+
+async def ask(client: httpx.AsyncClient, path: str, times: int) -> list[httpx.Response]:
+    """The same request many times, at once."""
+    body = BODIES[path]
+    return await asyncio.gather(*[client.post(path, json=body) for _ in range(times)])
+
+
+def passed(responses: list[httpx.Response]) -> int:
+    return sum(response.status_code != 429 for response in responses)
+
+
+# ---- The policy -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "amount", "seconds"),
+    [
+        ("/api/auth/register", 5, 900),
+        ("/api/auth/login", 5, 900),
+        ("/api/auth/forgot-password", 3, 3600),
+        ("/api/auth/reset-password", 3, 3600),
+    ],
+)
+async def test_the_limits_of_the_contract(
+    start: Callable[..., Any], path: str, amount: int, seconds: int
+) -> None:
+    client = connect(await start(**CONTRACT))
+
+    *allowed, refused = [(await ask(client, path, 1))[0] for _ in range(amount + 1)]
+
+    assert passed(allowed) == amount
+    assert refused.status_code == 429
+    retry_after = int(refused.headers["retry-after"])
+    assert seconds - 30 < retry_after <= seconds
+    assert refused.json() == {
+        "error": {
+            "code": "rate_limited",
+            "message": f"Too many requests. Try again in {retry_after} s.",
+        }
+    }
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert refused.headers["cache-control"] == "no-store"
+    # None of the four counts for another.
+    for other in BODIES.keys() - {path}:
+        assert passed(await ask(client, other, 1)) == 1
+
+
+@pytest.mark.parametrize("path", BODIES)
+async def test_exactly_as_many_pass_as_the_limit_allows(
+    start: Callable[..., Any], path: str
+) -> None:
+    rate = "7/15 minutes"
+    app = await start(rate_limit_auth=rate, rate_limit_password_reset=rate)
+
+    responses = [*await ask(connect(app), path, 1), *await ask(connect(app), path, 39)]
+
+    assert passed(responses) == 7
+    refused = [response for response in responses if response.status_code == 429]
+    assert all(1 <= int(response.headers["retry-after"]) <= 900 for response in refused)
+    assert passed(await ask(connect(app, "198.51.100.7"), path, 1)) == 1
+
+
+async def test_a_request_counts_before_it_is_read(start: Callable[..., Any]) -> None:
+    """A body that is refused was a try all the same."""
+    client = connect(await start(rate_limit_auth="3/hour"))
+    bad: list[dict[str, Any]] = [
+        {"json": {"email": "nobody"}},
+        {"content": b"{", "headers": {"Content-Type": "application/json"}},
+        {"content": b"x" * 70_000},
+    ]
+
+    statuses = [(await client.post("/api/auth/login", **body)).status_code for body in bad]
+
+    assert statuses == [400, 400, 413]
+    assert passed(await ask(client, "/api/auth/login", 1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "amount"),
+    [("/api/auth/register", 5), ("/api/auth/login", 5), ("/api/auth/reset-password", 3)],
+)
+async def test_who_is_told_to_come_back_has_lost_no_try(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, path: str, amount: int
+) -> None:
+    client = connect(await start(**CONTRACT))
+    body = BODIES[path] | ({"password": PASSWORD} if path.endswith("register") else {})
+
+    async def statuses() -> list[int]:
+        return [(await client.post(path, json=body)).status_code for _ in range(amount + 1)]
+
+    with monkeypatch.context() as full_queue:
+        full_queue.setattr(passwords, "MAX_QUEUED", 0)
+        untried = await statuses()
+    *tried, refused = await statuses()
+
+    assert set(untried) == {503}
+    assert 429 not in tried
+    assert 503 not in tried
+    assert refused == 429
+
+
+# ---- The general limit ----------------------------------------------------------------------
+
+
+async def test_the_general_limit_counts_the_user_wherever_they_are(
+    start: Callable[..., Any],
+) -> None:
+    app = await start(rate_limit_general="4/hour")
+    office, home = connect(app), connect(app, "198.51.100.7")
+    ada, eve = await register(office), await register(office, "eve@example.com")
+
+    for client in (office, home, office, home):
+        assert await is_signed_in(client, ada)
+
+    for client in (office, home):
+        refused = await client.get("/api/users/me", headers=ada.headers)
+        assert (refused.status_code, error_code(refused)) == (429, "rate_limited")
+    # Neither somebody else at the same address, nor the address itself, is concerned.
+    assert await is_signed_in(office, eve)
+    assert (await office.get("/api/users/me")).status_code == 401
+    # Nor does another session of the same user help.
+    again = await sign_in(home)
+    assert (await home.get("/api/users/me", headers=again.headers)).status_code == 429
+
+
+async def test_forged_tokens_count_against_the_address(start: Callable[..., Any]) -> None:
+    app = await start(rate_limit_general="3/hour")
+    client = connect(app)
+    ada = await register(client)
+    head, payload, signature = ada.access_token.split(".")
+    forged = [
+        f"{head}.{payload}.{signature[::-1]}",
+        f"{head}.{payload}.",
+        "x",
+        ada.refresh_token,
+    ]
+
+    statuses = [
+        (await client.get("/api/users/me", headers=bearer(token))).status_code for token in forged
+    ]
+
+    assert statuses == [401, 401, 401, 429]
+    assert await is_signed_in(client, ada)  # whom they named is not concerned
+
+
+async def test_refresh_and_logout_are_general_requests(start: Callable[..., Any]) -> None:
+    client = connect(await start(rate_limit_general="2/hour"))
+    for path in ("/api/auth/refresh", "/api/auth/logout"):
+        assert (await client.post(path, json={"refreshToken": "x"})).status_code == 401
+
+    for path in ("/api/auth/refresh", "/api/auth/logout", "/api/users/me", "/nowhere"):
+        assert (await client.post(path, json={"refreshToken": "x"})).status_code == 429
+
+
+async def test_health_is_never_limited(start: Callable[..., Any]) -> None:
+    client = connect(await start(rate_limit_general="1/hour"))
+    await client.get("/nowhere")
+    assert (await client.get("/nowhere")).status_code == 429
+
+    for path in ("/health", "/health/ready") * 5:
+        assert (await client.get(path)).status_code == 200
+
+
+async def test_limits_can_be_switched_off(start: Callable[..., Any]) -> None:
+    everything = dict.fromkeys(CONTRACT, "1/hour")
+    client = connect(await start(rate_limit_enabled=False, **everything))
+
+    for path in BODIES:
+        assert passed(await ask(client, path, 5)) == 5
+
+
+# ---- Ways round -----------------------------------------------------------------------------
+
+LOGIN = "/api/auth/login"
+
+TRICKS = [
+    ("POST", f"{LOGIN}/"),
+    ("POST", f"/{LOGIN}"),
+    ("POST", f"{LOGIN}//"),
+    ("POST", LOGIN.upper()),
+    ("POST", "/api/Auth/login"),
+    ("POST", "/api//auth/login"),
+    ("POST", "/api/./auth/login"),
+    ("POST", "/api/users/../auth/login"),
+    ("POST", f"{LOGIN};x=1"),
+    ("POST", f"{LOGIN}%20"),
+    ("POST", f"{LOGIN}%00"),
+    ("POST", f"{LOGIN}%0a"),
+    ("POST", f"{LOGIN}%0a%0a"),
+    ("POST", f"{LOGIN}%0d"),
+    ("POST", f"{LOGIN}%2f"),
+    ("POST", f"{LOGIN}.json"),
+    ("GET", LOGIN),
+    ("HEAD", LOGIN),
+    ("OPTIONS", LOGIN),
+    ("PUT", LOGIN),
+    ("post", LOGIN),
+    ("PoSt", LOGIN),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), TRICKS)
+async def test_no_spelling_reaches_an_endpoint_uncounted(
+    start: Callable[..., Any], method: str, path: str
+) -> None:
+    """Whatever is not the exact request is not the endpoint, and counts as a general one."""
+    client = connect(await start(rate_limit_general="2/hour", rate_limit_auth="1/hour"))
+    body = BODIES[LOGIN]
+
+    def trick() -> Any:
+        url = httpx.URL(client.base_url.join("/"), raw_path=path.encode())
+        return client.request(method, url, json=body)
+
+    statuses = [(await trick()).status_code for _ in range(3)]
+
+    if statuses[0] == 401:  # tidied up by httpx, or understood by the router: it is the endpoint
+        assert statuses == [401, 429, 429]
+    else:
+        assert statuses[0] in {404, 405}
+        assert statuses == [statuses[0], statuses[0], 429]
+
+
+@pytest.mark.parametrize("query", ["?x=1", "?", "?email=eve%40example.com", "#fragment"])
+async def test_a_query_is_no_other_path(start: Callable[..., Any], query: str) -> None:
+    client = connect(await start(rate_limit_auth="1/hour"))
+
+    statuses = [
+        (await client.post(LOGIN + query, json=BODIES[LOGIN])).status_code for _ in range(2)
+    ]
+
+    assert statuses == [401, 429]
+
+
+async def test_an_encoded_path_is_the_path_it_encodes(start: Callable[..., Any]) -> None:
+    client = connect(await start(rate_limit_auth="1/hour"))
+    path = "/api/auth/%6c%6Fgin"
+    assert path != quote(path)
+
+    statuses = [(await client.post(path, json=BODIES[LOGIN])).status_code for _ in range(2)]
+
+    assert statuses == [401, 429]
+
+
+async def test_headers_do_not_change_the_address(start: Callable[..., Any]) -> None:
+    client = connect(await start(rate_limit_auth="3/hour"))
+    spoofs = [
+        {"X-Forwarded-For": "203.0.113.1"},
+        {"X-Forwarded-For": "203.0.113.2, 127.0.0.1"},
+        {"Forwarded": "for=203.0.113.3"},
+        {"X-Real-IP": "203.0.113.4"},
+        {"CF-Connecting-IP": "203.0.113.5", "True-Client-IP": "203.0.113.6"},
+        {"X-Client-IP": "203.0.113.7", "X-Originating-IP": "203.0.113.8"},
+    ]
+
+    statuses = [
+        (await client.post(LOGIN, json=BODIES[LOGIN], headers=spoof)).status_code
+        for spoof in spoofs
+    ]
+
+    assert statuses == [401] * 3 + [429] * 3
+
+
+async def test_behind_a_trusted_proxy_its_client_counts(start: Callable[..., Any]) -> None:
+    client = connect(await start(rate_limit_auth="1/hour", trusted_proxies="192.0.2.0/24"))
+
+    statuses = [
+        (
+            await client.post(LOGIN, json=BODIES[LOGIN], headers={"X-Forwarded-For": hops})
+        ).status_code
+        for hops in ("203.0.113.1", "203.0.113.2", "9.9.9.9, 203.0.113.1", "203.0.113.3, 192.0.2.9")
+    ]
+
+    assert statuses == [401, 401, 429, 401]
+
+
+async def test_ipv6_counts_by_network(start: Callable[..., Any]) -> None:
+    app = await start(rate_limit_auth="1/hour")
+    addresses = ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", "2001:db8:0:1::1")
+
+    statuses = [
+        (await connect(app, address).post(LOGIN, json=BODIES[LOGIN])).status_code
+        for address in addresses
+    ]
+
+    assert statuses == [401, 429, 401]
+
+
+# ---- Windows --------------------------------------------------------------------------------
+
+
+async def test_retry_after_tells_the_truth(start: Callable[..., Any]) -> None:
+    """The one test that waits: a client that comes back when it was told to is let in."""
+    client = connect(await start(rate_limit_general="2/second"))
+    responses = [await client.get("/nowhere") for _ in range(3)]
+    while (refused := responses[-1]).status_code != 429:  # a window ended meanwhile
+        responses.append(await client.get("/nowhere"))
+
+    assert refused.headers["retry-after"] == "1"
+    await asyncio.sleep(int(refused.headers["retry-after"]))
+
+    assert (await client.get("/nowhere")).status_code == 404
+
+
+async def test_a_window_opens_with_its_first_request_and_ends_whole() -> None:
+    storage = MemoryStorage()
+    assert await storage.get("key") == 0
+
+    assert [await storage.incr("key", 60) for _ in range(3)] == [1, 2, 3]
+
+    assert await storage.get("key") == 3
+    assert 59 < await storage.get_expiry("key") - time.time() <= 60
+    assert await storage.check()
+    await storage.clear("key")
+    assert await storage.get("key") == 0
+    await storage.incr("key", 60)
+    await storage.reset()
+    assert await storage.get("key") == 0
+
+
+async def test_memory_forgets_the_windows_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = MemoryStorage()
+    await storage.incr("ended", -1)
+    assert await storage.get("ended") == 0
+    await storage.incr("open", 60)
+    assert storage._windows.keys() == {"ended", "open"}
+
+    monkeypatch.setattr(memory, "MEMORY_SWEEP_SECONDS", -1.0)
+    await storage.incr("open", 60)
+
+    assert storage._windows.keys() == {"open"}
+
+
+# ---- Without Redis --------------------------------------------------------------------------
+
+
+async def test_while_redis_is_away_the_limits_hold_in_memory(
+    start: Callable[..., Any], closed_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = await start(redis_url=f"redis://127.0.0.1:{closed_port}/0", rate_limit_auth="7/hour")
+    client = connect(app)
+
+    responses = await ask(client, LOGIN, 20)
+
+    assert passed(responses) == 7
+    assert {response.status_code for response in responses} == {401, 429}
+    ready = await client.get("/health/ready")
+    assert (ready.status_code, error_code(ready)) == (503, "unavailable")
+    assert ready.json()["error"]["details"] == {"database": "ok", "limits": "down"}
+    assert "rate_limit.redis_away" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("url", ["rediss://127.0.0.1", "rediss://nobody:word@127.0.0.1/1"])
+async def test_a_redis_url_may_leave_out_the_port(start: Callable[..., Any], url: str) -> None:
+    client = connect(await start(redis_url=url, rate_limit_auth="1/hour"))
+
+    assert sorted(response.status_code for response in await ask(client, LOGIN, 2)) == [401, 429]
+
+
+@needs_redis
+async def test_losing_redis_does_not_open_a_new_window(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await start(rate_limit_auth="7/hour")
+    assert passed(await ask(connect(app), LOGIN, 5)) == 5
+
+    storage: Any = services_of(app).limiter._storage
+    monkeypatch.setattr(storage, "_away_until", time.monotonic() + 60)
+
+    assert passed(await ask(connect(app), LOGIN, 5)) == 2
+
+
+@needs_redis
+async def test_all_workers_share_their_counts(start: Callable[..., Any]) -> None:
+    one, two = [await start(rate_limit_auth="7/hour") for _ in range(2)]
+
+    responses = [
+        *await ask(connect(one), LOGIN, 10),
+        *await ask(connect(two), LOGIN, 10),
+    ]
+
+    assert passed(responses) == 7
+
+
+@needs_redis
+async def test_names_in_redis_are_ours_and_name_nobody(app: FastAPI) -> None:
+    client = connect(app)
+    await register(client)
+    await client.post(LOGIN, json={"email": "ada@example.com", "password": "Wrong-Horse-7"})
+
+    prefix = services_of(app).settings.app_name
+    with redis.Redis.from_url(TEST_REDIS_URL) as connection:
+        names = [name.decode() for name in connection.scan_iter(f"{prefix}:limits*")]
+        assert len(names) == 3  # register, login, account
+        assert all(0 < connection.ttl(name) <= 3600 * 24 for name in names)
+    assert not any("@" in name or "ada" in name for name in names)
+
+
+@needs_redis
+async def test_the_store_can_be_emptied(app: FastAPI) -> None:
+    storage = services_of(app).limiter._storage
+    await storage.incr("key", 60)
+    assert 59 < await storage.get_expiry("key") - time.time() <= 60
+
+    await storage.clear("key")
+    assert await storage.get("key") == 0
+    await storage.incr("key", 60)
+    await storage.reset()
+
+    assert await storage.get("key") == 0
+    assert await services_of(app).limiter.is_up()
+
+
+@needs_redis
+async def test_a_pause_of_this_process_is_no_outage_of_redis(
+    values: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    storage = RedisOrMemoryStorage(TEST_REDIS_URL, prefix=values["app_name"])
+    await storage.incr("pause", 60)  # connects
+    for steps in (6, 8, 10, 12):  # wherever it stands between question and answer
+        counting = asyncio.ensure_future(storage.incr("pause", 60))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+        time.sleep(1.5 * REDIS_TIMEOUT_SECONDS)  # noqa: ASYNC251 - like a garbage collection
+        await counting
+
+    assert await storage.get("pause") == 5
+    assert "redis_away" not in capsys.readouterr().out
+    await storage.close()
