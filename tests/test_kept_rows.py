@@ -1,4 +1,4 @@
-"""An owner's migration keeps every row that it does not name: the notes of docs/add-a-feature.md, with rows."""
+"""An owner's migration keeps every row that it does not name: the recipe's notes, with rows."""
 
 import asyncio
 import re
