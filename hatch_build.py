@@ -29,10 +29,11 @@ class TemplateBundleHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def load_bundle_module(root: Path) -> ModuleType:
-    """`authkit.bundle` from its path: authkit itself is not installed while it is built."""
-    spec = spec_from_file_location("authkit_bundle", root / "cli" / "authkit" / "bundle.py")
+    """`authkit.template.bundle` from its path: authkit is not installed while it is built."""
+    path = root / "cli" / "authkit" / "template" / "bundle.py"
+    spec = spec_from_file_location("authkit_bundle", path)
     if spec is None or spec.loader is None:
-        raise FileNotFoundError(root / "cli/authkit/bundle.py")
+        raise FileNotFoundError(path)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -52,9 +53,9 @@ def main() -> int:
                 ),
                 redis_url=os.environ.get("BENCHMARK_REDIS_URL", "redis://127.0.0.1:6379/0"),
                 bulk=chosen.bulk,
-                minimal=chosen.minimal,
             )
-            with build(options) as world:
+            guests = [partial(minimal.join, chosen.minimal)] if chosen.minimal else []
+            with build(options, guests) as world:
                 rounds = [run_round(world, chosen, number) for number in range(chosen.rounds)]
                 if chosen.plot:
                     say("timelines")
@@ -75,7 +76,7 @@ def main() -> int:
 
 def run_round(world: World, chosen: argparse.Namespace, number: int) -> goals.Round:
     """Every case once, one after the other, so that each has its neighbours in the same minute."""
-    cases = {**CASES, **(minimal.CASES if world.options.minimal else {})}
+    cases = {**CASES, **(minimal.CASES if chosen.minimal else {})}
     results: goals.Round = {}
     for name in _in_order(cases, chosen.only):
         say(f"round {number + 1}: {name}")

@@ -29,7 +29,7 @@ USERS: Final = 16
 TOKEN_SECONDS: Final = 36_000
 
 
-def join(world: World, directory: Path, stack: ExitStack) -> None:
+def join(directory: Path, world: World, stack: ExitStack) -> None:
     """Start it, and register its users."""
     url = stack.enter_context(made.scratch_database(world.options.database_url))
     environment = _settings(url)

@@ -11,9 +11,9 @@ import sys
 from uuid import uuid4
 
 from app.accounts.models import User
-from app.services import Services, close_services, open_services
 from app.accounts.sessions import Device, open_session
 from app.config import load_settings
+from app.services import Services, close_services, open_services
 from sqlalchemy import text
 
 BULK_USERS = """

@@ -1,7 +1,7 @@
 """Everything that runs while it is measured: the project, its databases, and one server a case."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,6 @@ class Options:
     database_url: str
     redis_url: str
     bulk: int
-    minimal: Path | None
 
 
 @dataclass
@@ -53,8 +52,12 @@ class World:
         return made.add_people(self.project, self.settings[database], directory, count)
 
 
+Guest = Callable[[World, ExitStack], None]
+"""Brings a server of its own into the world, and registers how to take it down."""
+
+
 @contextmanager
-def build(options: Options) -> Iterator[World]:
+def build(options: Options, guests: Sequence[Guest] = ()) -> Iterator[World]:
     """Generate the project, fill the databases, start all servers; take all of it down again."""
     say("authkit new")
     project = options.scratch / "benchmark"
@@ -64,10 +67,8 @@ def build(options: Options) -> Iterator[World]:
         for name, server in _servers(world, stack).items():
             say(f"start {name}")
             world.servers[name] = stack.enter_context(server)
-        if options.minimal:
-            from benchmarks import minimal
-
-            minimal.join(world, options.minimal, stack)
+        for join in guests:
+            join(world, stack)
         yield world
 
 

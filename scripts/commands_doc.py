@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from authkit.cli import build
-from authkit.help import Page, page_of
+from authkit.terminal.help import Page, page_of
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "commands.md"
 INTRODUCTION = """\

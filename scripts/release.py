@@ -13,7 +13,7 @@ import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from authkit import bundle
+from authkit.template import bundle
 
 REPOSITORY = Path(__file__).parent.parent
 VERSION_FILE = "cli/authkit/__init__.py"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from authkit import __version__, bundle
+from authkit import __version__
+from authkit.template import bundle
 
 REPOSITORY = Path(__file__).parent.parent
 

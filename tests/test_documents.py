@@ -44,10 +44,10 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
-def test_a_fresh_project_has_what_its_readme_installs_with(myapi: Path) -> None:
+def test_a_fresh_project_has_what_its_documents_install_with(myapi: Path) -> None:
     """Everything is installed, so pip has nothing to fetch; but it has to be there."""
-    readme = (myapi / "README.md").read_text(encoding="utf-8")
-    (install,) = re.findall(r"^\| install \| `(.+)` \|", readme, re.MULTILINE)
+    page = (myapi / "docs" / "test.md").read_text(encoding="utf-8")
+    (install,) = re.findall(r"^\| install \| `(.+)` \|", page, re.MULTILINE)
 
     subprocess.run([*install.split(), "--no-index"], cwd=myapi, check=True, capture_output=True)
 
@@ -68,7 +68,7 @@ def api(myapi: Path, tmp_path: Path) -> Iterator[Api]:
 def test_a_walk_through_answers_what_it_says(name: str, api: Api) -> None:
     document = (ROOT / name).read_text(encoding="utf-8")
     walk = list(blocks(section(document, WALK_SECTIONS[name])))
-    assert len(walk) >= 10
+    assert len(walk) >= 4
 
     shell = Shell()
     try:

@@ -1,18 +1,18 @@
 """The house keeps its bounds, and owners can be told where each thing has gone."""
 
 import ast
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from scripts import house
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template"
 APP = TEMPLATE / "app"
 
-sys.path.insert(0, str(ROOT / "scripts"))
-import house  # noqa: E402
+MOST_LINES_OF_CODE = 3_900
+"""0.5.0 had 3,497 in 48 files; the imports of 40 more files are 230 of the difference."""
 
 FILES = house.python_files(APP)
 
@@ -39,18 +39,13 @@ def test_the_app_is_not_larger_than_it_has_to_be() -> None:
     assert sum(map(house.lines_of_code, FILES)) <= MOST_LINES_OF_CODE
 
 
-MOST_LINES_OF_CODE = 4000
-
-
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_a_file_and_its_functions_fit_into_the_head(file: Path) -> None:
     assert house.length(file) <= 220
     assert {name: size for name, size in house.functions(file) if size > 35} == {}
 
 
-@pytest.mark.parametrize(
-    "file", [*FILES, *house.python_files(TEMPLATE / "tests")], ids=name_of
-)
+@pytest.mark.parametrize("file", [*FILES, *house.python_files(TEMPLATE / "tests")], ids=name_of)
 def test_no_file_is_divided_by_rulers(file: Path) -> None:
     assert house.rulers(file) == []
 

@@ -1,4 +1,4 @@
-"""An owner's migration keeps every row that it does not name: the README's notes, with rows."""
+"""An owner's migration keeps every row that it does not name: the recipe's notes, with rows."""
 
 import asyncio
 import re

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from authkit import merge
-from authkit.errors import AuthkitError
-from authkit.lock_merge import merge_locks
-from authkit.merge import Merge, scratch_for
-from authkit.migration_line import in_one_line
-from authkit.repository import Repository
+from authkit.project.repository import Repository
+from authkit.terminal.errors import AuthkitError
+from authkit.update.apply import apply
+from authkit.update.locks import merge_locks
+from authkit.update.merge import Merge, merge
+from authkit.update.migration_line import in_one_line
+from authkit.update.scratch import scratch_for
 
 LINES = "".join(f"line {number}\n" for number in range(1, 31))
 THEN = {
@@ -82,14 +83,14 @@ class Update:
         write(after, template)
         repository = Repository(self.project)
         with scratch_for(repository, "0.2.0") as scratch:
-            yield merge.merge(scratch, repository.line("rev-parse", "HEAD"), before, after)
+            yield merge(scratch, repository.line("rev-parse", "HEAD"), before, after)
 
     def apply(
         self, owner: Files, template: Files, then: Files = THEN
     ) -> dict[str, tuple[str, str]]:
         """Merge for real and return what happened to each file."""
         with self.merged(owner, template, then) as result:
-            merge.apply(result, Repository(self.project))
+            apply(result, Repository(self.project))
             return {change.path: (change.kind, change.note) for change in result.changes}
 
     def read(self, name: str) -> str:
@@ -210,7 +211,7 @@ def test_a_file_that_git_does_not_track_is_never_overwritten(update: Update) -> 
     with update.merged({".gitignore": "secret.txt\n"}, {"secret.txt": "theirs\n"}) as result:
         write(update.project, {"secret.txt": "mine\n"})
         with pytest.raises(AuthkitError, match=r"secret\.txt"):
-            merge.apply(result, Repository(update.project))
+            apply(result, Repository(update.project))
 
     assert update.read("secret.txt") == "mine\n"
     assert git(update.top, "status", "--porcelain") == "", "nothing else was changed"
@@ -222,7 +223,7 @@ def test_nor_does_a_new_directory_take_the_place_of_such_a_file(update: Update, 
     with update.merged({".gitignore": "new\n"}, {f"{name}/deep.py": "theirs\n"}) as result:
         write(update.project, {"app/new": Path("../precious")})
         with pytest.raises(AuthkitError, match=r"app/new"):
-            merge.apply(result, Repository(update.project))
+            apply(result, Repository(update.project))
 
     assert (update.project / "app/new").readlink() == Path("../precious")
     assert git(update.top, "status", "--porcelain") == "", "nothing else was changed"
@@ -233,7 +234,7 @@ def test_a_commit_that_was_made_meanwhile_is_not_taken_back(update: Update) -> N
         write(update.project, {"app/main.py": "newer\n"})
         commit(update.top, "meanwhile")
         with pytest.raises(AuthkitError, match=r"app/main\.py"):
-            merge.apply(result, Repository(update.project))
+            apply(result, Repository(update.project))
 
     assert update.read("app/main.py") == "newer\n"
     assert git(update.top, "status", "--porcelain") == ""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from authkit.errors import USAGE, UsageError
-from authkit.naming import DEPENDENCY_MODULES, project_name
+from authkit.new.naming import DEPENDENCY_MODULES, project_name
+from authkit.terminal.errors import USAGE, UsageError
 
 TEMPLATE = Path(__file__).parent.parent / "template"
 

@@ -11,8 +11,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from authkit import __version__, bundle
-from authkit.environment import find_uv
+from authkit import __version__
+from authkit.project.environment import find_uv
+from authkit.template import bundle
 
 REPOSITORY = Path(__file__).parent.parent
 REGISTRY_HOST = re.compile(r"pypi\.org|pythonhosted\.org|npmjs\.org|index-url\s*=?\s*http")

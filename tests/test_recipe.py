@@ -1,4 +1,4 @@
-"""The README's recipe "Add a feature", applied word for word to a fresh project."""
+"""The recipe of the generated docs/add-a-feature.md, applied word for word to a fresh project."""
 
 import json
 import subprocess
@@ -24,7 +24,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recipe(root: Path) -> Iterator[Block]:
-    return blocks(section((root / "README.md").read_text(), "## Add a feature"))
+    page = root / "docs" / "add-a-feature.md"
+    if page.is_file():
+        return blocks(page.read_text(encoding="utf-8"))
+    # Projects of before had it in their README.
+    return blocks(section((root / "README.md").read_text(encoding="utf-8"), "## Add a feature"))
 
 
 def asks_the_server(block: Block) -> bool:

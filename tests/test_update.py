@@ -24,8 +24,9 @@ from tests.conftest import Result, authkit, environ
 from tests.rows import count_rows, fill
 from tests.test_recipe import apply, asks_the_server, recipe
 
-from authkit import __version__, bundle
-from authkit.environment import find_uv
+from authkit import __version__
+from authkit.project.environment import find_uv
+from authkit.template import bundle
 
 REPOSITORY = Path(__file__).parent.parent
 MAJOR, MINOR, _ = bundle.version_key(__version__)
@@ -203,8 +204,9 @@ def project(made: Path, tmp_path: Path) -> Path:
 def released(version: str, *args: str, cwd: Path, env: Mapping[str, str] | None = None) -> Path:
     """`authkit new` with the template of that release: the project as it was made then."""
     code = (
-        "import sys; from functools import partial; from authkit import cli, generate, scaffold;"
-        "scaffold.render = partial(generate.render, version=sys.argv.pop(1)); cli.main()"
+        "import sys; from functools import partial; from authkit import cli;"
+        "from authkit.new import build;"
+        "build.render = partial(build.render, version=sys.argv.pop(1)); cli.main()"
     )
     command = [sys.executable, "-c", code, version, "new", "myapi", *args]
     subprocess.run(command, check=True, cwd=cwd, env=environ(env), stdin=subprocess.DEVNULL)

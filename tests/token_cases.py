@@ -454,7 +454,7 @@ def run(
 
 def judge(case: Case, project: Path, outside: Path, *args: str, screen: bool = False) -> Answer:
     """What the command line says about a case."""
-    answer = mock.patch("authkit.project.Project.manage", return_value=case.status)
+    answer = mock.patch("authkit.project.project.Project.manage", return_value=case.status)
     with answer:
         return run(
             *("token", "decode", "--at", str(AT), *case.args, *args),

@@ -1,10 +1,10 @@
 """The command line: which commands there are, and what becomes of their failures.
 
-A command is a file in `authkit/commands/` named like it. It holds a function of the same name, or
-`app`, a `typer.Typer` with subcommands (and `EPILOG`, if its help is long); its name in `COMMANDS`
-registers it. It takes the shared options from `authkit.options`, prints through `authkit.console`,
-raises `AuthkitError`, and imports anything heavy inside the function, so that `authkit --help`
-stays fast.
+A command is a file in `authkit/commands/` named like it, with a function of the same name (and
+`EPILOG`, if its help is long), or a package with `app`, a `typer.Typer` with subcommands; its name
+in `COMMANDS` registers it. It takes the shared options from `authkit.terminal.options`, prints
+through `authkit.terminal.console`, raises `AuthkitError`, and imports anything heavy inside the
+function, so that `authkit --help` stays fast.
 """
 
 import os
@@ -17,10 +17,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from authkit import __version__, console
-from authkit.errors import FAILED, INTERRUPTED, USAGE, AuthkitError
-from authkit.help import Command, Group, did_you_mean
-from authkit.options import ProjectOption
+from authkit import __version__
+from authkit.terminal import console
+from authkit.terminal.errors import FAILED, INTERRUPTED, USAGE, AuthkitError
+from authkit.terminal.help import Command, Group, did_you_mean
+from authkit.terminal.options import ProjectOption
+from authkit.terminal.safe_text import safe
 
 COMMANDS = {
     "Make": ("new", "update"),
@@ -135,7 +137,7 @@ def report_os_error(failure: OSError) -> int:
     """A full disk, a missing permission: what the system says, and about which file."""
     # What could not be written must not be tried again, and fail again, on the way out.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    where = f"{console.safe(failure.filename)}: " if failure.filename else ""
+    where = f"{safe(failure.filename)}: " if failure.filename else ""
     console.error(f"{where}{failure.strerror or failure}")
     return FAILED
 

@@ -2,7 +2,7 @@
 
     {"error": {"code": "<machine_readable>", "message": "<for people>", "details"?: ...}}
 
-`ErrorCode` lists every code there is; the README documents each, and a test compares the two.
+`ErrorCode` lists every code there is; docs/api.md documents each, and a test compares the two.
 """
 
 from collections.abc import Mapping

@@ -18,7 +18,7 @@ from tests.helpers import ROOT
 
 COPIED: Final = (
     *("app", "migrations", "tests", "alembic.ini", "pyproject.toml", "uvicorn_log.json"),
-    *(".env.example", ".github", "AGENTS.md", "README.md", "SECURITY.md"),
+    *(".env.example", ".github", "AGENTS.md", "README.md", "SECURITY.md", "docs"),
 )
 
 TESTS_FAILED: Final = 1

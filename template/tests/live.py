@@ -30,7 +30,7 @@ START_OPTIONS = (
     "--timeout-worker-healthcheck",
     "30",
 )
-"""As in the README's start command."""
+"""As in the start command of docs/deploy.md."""
 
 _NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """These servers speak plain HTTP; for each client httpx would read the certificates of all the

@@ -19,12 +19,24 @@ from app.manage.__main__ import build_parser
 from tests.helpers import ROOT
 from tests.live import START_OPTIONS
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+API = page("docs/api.md")
+SETTINGS = page("docs/settings.md")
+OPERATE = page("docs/operate.md")
+SECURITY = page("SECURITY.md")
 ENV_EXAMPLE = ROOT / ".env.example"
 
 BODY_ERRORS = {"413", "415"}
-"""The README says once, for all endpoints with a body, that these are possible; 503 likewise."""
+"""The page says once, for all endpoints with a body, that these are possible; 503 likewise."""
 
 
 def table(document: str, first_column: str) -> list[list[str]]:
@@ -71,16 +83,16 @@ def test_env_example_explains_every_setting() -> None:
     assert [group for group in unexplained if not group.startswith("EMAIL_FROM=")] == []
 
 
-def test_readme_has_every_setting_with_its_default() -> None:
-    documented = {in_backticks(row[0]): in_backticks(row[1]) for row in table(README, "setting")}
+def test_the_settings_page_has_every_setting_with_its_default() -> None:
+    documented = {in_backticks(row[0]): in_backticks(row[1]) for row in table(SETTINGS, "setting")}
     assert documented == DEFAULTS | {"JWT_SECRET": "required"}
 
 
-async def test_the_documents_have_every_endpoint_with_its_answers(app: FastAPI) -> None:
-    """The README those of the base, a page of `docs/` those of its part."""
+async def test_the_pages_have_every_endpoint_with_its_answers(app: FastAPI) -> None:
+    """docs/api.md those of the base, a page of its own those of each part."""
     documented = {}
-    pages = [page.read_text(encoding="utf-8") for page in sorted(ROOT.glob("docs/*.md"))]
-    for endpoint, _, _, success, refusals in table("\n".join([README, *pages]), "endpoint"):
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
+    for endpoint, _, _, success, refusals in table(pages, "endpoint"):
         documented[in_backticks(endpoint)] = {success[:3], *re.findall(r"\d{3}", refusals)}
     assert documented == dict(endpoints(app))
 
@@ -96,13 +108,13 @@ def endpoints(app: FastAPI) -> Iterator[tuple[str, set[str]]]:
             yield f"{method.upper()} {path}", answers
 
 
-def test_readme_explains_every_error_code() -> None:
-    assert [in_backticks(row[0]) for row in table(README, "code")] == [*ErrorCode]
+def test_the_api_page_explains_every_error_code() -> None:
+    assert [in_backticks(row[0]) for row in table(API, "code")] == [*ErrorCode]
 
 
-def test_readme_names_only_commands_that_exist() -> None:
+def test_operate_names_only_commands_that_exist() -> None:
     """Each `app.manage …`, and those that follow in its cell: "`user list`, `user show EMAIL`"."""
-    cells = [row[1] for row in table(README, "task") if "app.manage" in row[1]]
+    cells = [row[1] for row in table(OPERATE, "task") if "app.manage" in row[1]]
     assert len(cells) >= 10
     for cell in cells:
         for command in re.findall(r"`([^`]+)`", cell):
@@ -110,30 +122,48 @@ def test_readme_names_only_commands_that_exist() -> None:
             build_parser().parse_args(shlex.split(arguments))
 
 
-def test_readme_starts_the_server_as_the_tests_do() -> None:
+def test_deploy_starts_the_server_as_the_tests_do() -> None:
     """Each option matters: for the client's address, the log, and a stop that loses nothing."""
     options = " ".join(START_OPTIONS).replace(f"{ROOT}/", "")
-    unwrapped = re.sub(r" \\\n\s+", " ", README)
+    unwrapped = re.sub(r" \\\n\s+", " ", page("docs/deploy.md"))
     assert f"uvicorn app.main:app {options} --workers" in unwrapped
 
 
-def test_ci_runs_the_commands_of_the_readme() -> None:
+def test_ci_runs_the_commands_of_the_documents() -> None:
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     commands = re.findall(r"- run: (.+)", workflow)
+    documented = page("README.md") + page("docs/test.md") + page("docs/deploy.md")
     assert commands
-    assert [command for command in commands if command not in README] == []
+    assert [command for command in commands if command not in documented] == []
 
 
-def test_links_lead_somewhere() -> None:
-    anchors = {
-        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.+)$", README, re.MULTILINE)
-    }
-    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
-        text = document.read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(([^)#:]*)(?:#[^)]*)?\)", text):
-            assert not target or (document.parent / target).exists(), f"{document}: {target}"
-    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(document: Path) -> None:
+    """To a file, and with a `#` to a heading of it."""
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#?([^)]*)\)", document.read_text("utf-8")):
+        if "://" in target + anchor:
+            continue
+        file = document.parent / target if target else document
+        assert file.exists(), target
+        assert not anchor or anchor in anchors_of(file), f"{target}#{anchor}"
+
+
+def anchors_of(document: Path) -> set[str]:
+    """The headings as links name them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_read_in_minutes() -> None:
+    assert len(page("README.md").splitlines()) <= 200
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    """But to those of parts, which may be left out."""
+    readme = page("README.md")
+    base = [path for path in PAGES if not re.search(r"This is a\s+part:", path.read_text("utf-8"))]
+    pages = [path.relative_to(ROOT).as_posix() for path in base if path.name != "README.md"]
+    assert [name for name in pages if f"]({name})" not in readme] == []
 
 
 def references(cell: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""One file per command: options, one call, the result on the screen."""
+"""One file per command, or a folder of subcommands: options, one call, the result on the screen."""

@@ -7,10 +7,11 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from authkit import __version__, console
-from authkit.errors import FAILED, AuthkitError
-from authkit.options import JsonOption, ProjectOption
-from authkit.project import MARKER, Project, in_our_words
+from authkit import __version__
+from authkit.project.project import MARKER, Project, in_our_words
+from authkit.terminal import console
+from authkit.terminal.errors import FAILED, AuthkitError
+from authkit.terminal.options import JsonOption, ProjectOption
 
 PRIVATE_MODE = 0o600
 
@@ -103,7 +104,7 @@ def secrets(project: Project) -> Iterator[Finding]:
 
 def environment(project: Project, *, production: bool) -> Iterator[Finding]:
     """What is installed, against what the project was tested with."""
-    from authkit.lock import differences, install_command
+    from authkit.project.lockfile import differences, install_command
 
     try:
         project.python  # noqa: B018 - raises when there is no environment

@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from authkit import __version__, console
-from authkit.errors import AuthkitError
-from authkit.options import JsonOption, ProjectOption
-from authkit.project import Project
+from authkit import __version__
+from authkit.project.project import Project
+from authkit.terminal import console, tables
+from authkit.terminal.errors import AuthkitError
+from authkit.terminal.options import JsonOption, ProjectOption
 
 SECRET_NAME = re.compile(r"SECRET|PASSWORD|TOKEN$|PRIVATE|KEY|CREDENTIAL|DSN", re.IGNORECASE)
 # From the first colon of the user part to the last @: a password may hold either.
@@ -36,9 +37,9 @@ def info(project: ProjectOption = None, json: JsonOption = False) -> None:
     settings, problem = facts.pop("settings"), facts.pop("problem")
     if problem:
         console.warning(problem)
-    console.record(facts)
-    console.heading("settings")
-    console.record({name: as_written(value) for name, value in settings.items()})
+    tables.record(facts)
+    tables.heading("settings")
+    tables.record({name: as_written(value) for name, value in settings.items()})
 
 
 def collect(project: Project) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from authkit import console
-from authkit.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console, tables
+from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,7 +27,7 @@ def show(keys: list[dict[str, str]], *, as_json: bool) -> None:
     if as_json:
         console.print_json(keys)
     else:
-        console.table(("key id", "use"), [(key["kid"], key["use"]) for key in keys])
+        tables.table(("key id", "use"), [(key["kid"], key["use"]) for key in keys])
 
 
 @app.command("list")

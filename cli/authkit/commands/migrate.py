@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from authkit import console, database_copy
-from authkit.errors import AuthkitError, UsageError
-from authkit.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
-from authkit.project import Project, in_our_words, reason_in
+from authkit.project import database_copy
+from authkit.project.project import Project, in_our_words, reason_in
+from authkit.terminal import console, tables
+from authkit.terminal.errors import AuthkitError, UsageError
+from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 
 # A line of `alembic history --indicate-current`: "0001 -> 0002 (head) (current), add notes".
 HISTORY_LINE = re.compile(
@@ -114,7 +115,7 @@ def move(project: Project, revisions: list[Revision], here: int, there: int) -> 
     """Migrate; returns where a copy of the database as it was has been kept."""
     if here == there:
         return None
-    backup = database_copy.keep(project)
+    backup = database_copy.keep(project, console)
     goal = revisions[there].id if there >= 0 else "base"
     with console.step(f"Migrate to {goal}"):
         alembic(project, "upgrade" if there > here else "downgrade", goal)
@@ -140,7 +141,7 @@ def report_move(
     if here == there:
         console.success(f"The database is at {id_at(revisions, there) or 'base'} already.")
         return
-    console.table(
+    tables.table(
         ("revision", "", "what it does"),
         [(r.id, "applied", r.message) for r in applied]
         + [(r.id, "reverted", r.message) for r in reverted],
@@ -160,7 +161,7 @@ def report_pending(project: Project, revisions: list[Revision], *, as_json: bool
         }
         console.print_json(report)
     elif pending:
-        console.table(("pending", "what it does"), [(r.id, r.message) for r in pending])
+        tables.table(("pending", "what it does"), [(r.id, r.message) for r in pending])
     if pending:
         raise AuthkitError(f"{len(pending)} migration(s) to apply", "authkit migrate")
     if drift:

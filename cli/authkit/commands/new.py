@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from authkit import console
-from authkit.errors import UsageError
-from authkit.options import JsonOption
+from authkit.terminal import console, tables
+from authkit.terminal.options import JsonOption
 
 if TYPE_CHECKING:
-    from authkit.scaffold import Made, Plan
+    from authkit.new.made import Made
+    from authkit.new.plan import Plan
 
 
 class Database(StrEnum):
@@ -77,79 +77,27 @@ def new(
       authkit new myapi --database postgres --limits redis
       authkit new myapi --dry-run        the files that would be written
     """
-    from authkit import scaffold
+    from authkit.new import build
+    from authkit.new.plan import Wanted, plan, take_default
 
     ask = not (defaults or json or dry_run) and console.is_interactive()
-    plan = plan_from(
+    planned = plan(
         path,
-        {"database": database, "limits": limits},
-        {"database": database_url, "limits": redis_url},
-        scaffold_options={"force": force, "git": not no_git, "install": not no_install},
-        ask=ask,
+        Wanted(database, database_url),
+        Wanted(limits, redis_url),
+        console.ask if ask else take_default,
+        force=force,
+        git=not no_git,
+        install=not no_install,
     )
     if dry_run:
-        show_files(plan, scaffold.list_files(plan), json=json)
+        show_files(planned, build.list_files(planned), json=json)
         return
-    made = scaffold.make(plan)
+    made = build.make(planned, console)
     if json:
-        console.print_json(summary(plan, made))
+        console.print_json(summary(planned, made))
     else:
-        show(plan, made)
-
-
-def plan_from(
-    path: Path,
-    kinds: dict[str, Any],
-    urls: dict[str, str | None],
-    *,
-    scaffold_options: dict[str, bool],
-    ask: bool,
-) -> "Plan":
-    """Turn the options into a plan, asking for what was left open when somebody can answer."""
-    from authkit import choices
-    from authkit.generate import Answers
-    from authkit.naming import project_name
-    from authkit.project import from_here
-    from authkit.scaffold import Plan
-
-    # Not `resolve`: a link's own name is the project's.
-    target = Path(os.path.normpath(from_here(path)))
-    name = project_name(target)
-    question = put_question if ask else take_default
-    database, database_url = choices.choose(
-        choices.DATABASE, kinds["database"], urls["database"], default_database(name), question
-    )
-    limits, redis_url = choices.choose(
-        choices.LIMITS, kinds["limits"], urls["limits"], DEFAULT_REDIS, question
-    )
-    return Plan(
-        target, Answers(name, database, limits), database_url, redis_url, **scaffold_options
-    )
-
-
-DEFAULT_REDIS = {"memory": "", "redis": "redis://127.0.0.1:6379/0"}
-
-
-def default_database(name: str) -> dict[str, str]:
-    return {
-        "sqlite": "sqlite:///./app.db",
-        "postgres": f"postgresql://postgres@127.0.0.1:5432/{name.replace('-', '_')}",
-    }
-
-
-def take_default(question: str, answers: tuple[str, ...], default: str) -> str:
-    return default
-
-
-def put_question(question: str, answers: tuple[str, ...], default: str) -> str:
-    from rich.prompt import Prompt
-
-    try:
-        return Prompt.ask(
-            question, choices=list(answers) or None, default=default, console=console.err
-        )
-    except EOFError:
-        raise UsageError("no answer", "answer the question, or take the defaults: -y") from None
+        show(planned, made)
 
 
 def show_files(plan: "Plan", files: list[str], *, json: bool) -> None:
@@ -181,7 +129,7 @@ def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
 
 def next_commands(plan: "Plan") -> list[str]:
     """What to type now."""
-    from authkit.project import MAKE_ENVIRONMENT
+    from authkit.project.project import MAKE_ENVIRONMENT
 
     authkit = this_program()
     commands = [f"cd {shlex.quote(os.path.relpath(plan.target))}"]
@@ -205,7 +153,7 @@ def show(plan: "Plan", made: "Made") -> None:
     if any("password" in user for user in made.users):
         columns = ("email", "role", "password")
         console.message("\nDevelopment users; the passwords are shown this once:")
-        console.table(columns, [[user.get(c, "") for c in columns] for user in made.users])
+        tables.table(columns, [[user.get(c, "") for c in columns] for user in made.users])
     tell_surprises(plan, made)
     console.message(f"\n{plan.answers.project_name} is ready. Next:\n", style="bold")
     for command in next_commands(plan):
@@ -215,8 +163,8 @@ def show(plan: "Plan", made: "Made") -> None:
 
 def tell_surprises(plan: "Plan", made: "Made") -> None:
     """What the owner would otherwise find out later."""
-    from authkit.choices import answers
-    from authkit.repository import Repository
+    from authkit.new.choices import answers
+    from authkit.project.repository import Repository
 
     if made.replaced:
         console.warning(f"replaced and kept: {', '.join(made.replaced)}")

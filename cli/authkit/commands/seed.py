@@ -1,8 +1,8 @@
 """`authkit seed`: users to develop with."""
 
-from authkit import console
-from authkit.options import JsonOption, ProjectOption
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console, tables
+from authkit.terminal.options import JsonOption, ProjectOption
 
 
 def seed(project: ProjectOption = None, json: JsonOption = False) -> None:
@@ -20,6 +20,6 @@ def seed(project: ProjectOption = None, json: JsonOption = False) -> None:
         console.print_json(users)
         return
     rows = [(user["email"], user["role"], user.get("password", "(unchanged)")) for user in users]
-    console.table(("email", "role", "password"), rows)
+    tables.table(("email", "role", "password"), rows)
     if any("password" in user for user in users):
         console.message("Passwords are shown only now.", style="dim")

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from authkit import console
-from authkit.errors import AuthkitError, UsageError
-from authkit.options import ProjectOption
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.errors import AuthkitError, UsageError
+from authkit.terminal.options import ProjectOption
 
 # What a request in flight may take when the server is told to stop.
 DRAIN_SECONDS = "6"
@@ -71,7 +71,7 @@ def ensure_settings(project: Project) -> None:
 def uvicorn_arguments(
     project: Project, host: str, port: int, workers: int, *, reload: bool
 ) -> list[str]:
-    """The start command that the project's README documents.
+    """The start command that the project's docs/deploy.md documents.
 
     uvicorn is to believe no proxy header, not to name itself, and to log as the application does.
     """

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from authkit.options import ProjectOption
-from authkit.project import Project
-from authkit.suite import test_services
+from authkit.project.project import Project
+from authkit.project.suite import test_services
+from authkit.terminal.options import ProjectOption
 
 
 def test(

@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authkit import console
-from authkit.errors import CONFLICTS, UPDATE_AVAILABLE, AuthkitError
-from authkit.options import JsonOption, ProjectOption
-from authkit.project import Project
+from authkit.project.project import Project
+from authkit.terminal import console, tables
+from authkit.terminal.errors import CONFLICTS, UPDATE_AVAILABLE, AuthkitError
+from authkit.terminal.options import JsonOption, ProjectOption
 
 if TYPE_CHECKING:
-    from authkit.upgrade import Report, Versions
+    from authkit.update.report import Report
+    from authkit.update.versions import Versions
 
 
 def update(
@@ -39,10 +40,11 @@ def update(
       authkit update --dry-run        what would change, and why
       authkit update
     """
-    from authkit import upgrade
+    from authkit.update import upgrade
+    from authkit.update.versions import versions_of
 
     target = Project.find(project)
-    versions = upgrade.versions_of(target, to)
+    versions = versions_of(target, to)
     if check:
         show_check(versions, as_json=json)
     elif not versions.is_update:
@@ -51,7 +53,7 @@ def update(
         with upgrade.prepared(target, versions) as (report, _):
             show(report, as_json=json, tense="would be ")
     else:
-        report = upgrade.update(target, versions)
+        report = upgrade.update(target, versions, console)
         show(report, as_json=json, tense="")
         end(report)
 
@@ -73,7 +75,7 @@ def show_check(versions: "Versions", *, as_json: bool) -> None:
 
 
 def show_up_to_date(versions: "Versions", *, as_json: bool) -> None:
-    from authkit.upgrade import Report
+    from authkit.update.report import Report
 
     if as_json:
         console.print_json(Report(versions).as_json())
@@ -91,7 +93,7 @@ def show(report: "Report", *, as_json: bool, tense: str) -> None:
     if tense and report.changelog:
         console.message(report.changelog + "\n")
     rows = [(tense + change.kind, change.path, change.note) for change in report.changes]
-    console.table(("", "file", ""), sorted(rows))
+    tables.table(("", "file", ""), sorted(rows))
     for name, default in report.new_settings.items():
         console.message(f"new setting, in .env.example: {name}={default}")
     if report.left_to_do:

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
+from authkit.terminal.safe_text import excerpt
 from authkit.tokens.findings import Finding, Rules, shown
-from authkit.tokens.text import JsonObject, Token, excerpt
+from authkit.tokens.parts import JsonObject
+from authkit.tokens.text import Token
 from authkit.tokens.times import MAX_TIMESTAMP, is_timestamp, parse_time, relative, utc
 
 ACCESS, REFRESH = "at+jwt", "rt+jwt"

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from authkit.tokens.text import excerpt
+from authkit.terminal.safe_text import excerpt
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from authkit.terminal.safe_text import excerpt
 from authkit.tokens.claims import KEY_HEADERS, REFRESH
 from authkit.tokens.findings import Finding, Rules, shown
 from authkit.tokens.keys import Key
-from authkit.tokens.text import JsonObject, Token, excerpt
+from authkit.tokens.parts import JsonObject
+from authkit.tokens.text import Token
 from authkit.tokens.times import duration, is_timestamp
 
 DAY: Final = 86_400

@@ -8,7 +8,8 @@ from typing import Any
 
 from authkit.tokens.findings import Finding, shown
 from authkit.tokens.keys import HASHES, Key
-from authkit.tokens.text import BASE64URL, JsonObject, Token, encode_base64url
+from authkit.tokens.parts import BASE64URL, JsonObject, encode_base64url
+from authkit.tokens.text import Token
 
 
 def signature_problems(token: Token, keys: Sequence[Key]) -> tuple[Key | None, list[Finding]]:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final, TypeGuard
 
-from authkit.errors import UsageError
+from authkit.terminal.errors import UsageError
 
 # The last second that a date can name. A larger "exp" is a number, not a time.
 MAX_TIMESTAMP: Final = 253_402_300_799

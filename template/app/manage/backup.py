@@ -34,7 +34,7 @@ def backup(args: Namespace) -> dict[str, str | int | None]:
     if settings.uses_postgresql:
         raise CommandError(
             "the database is PostgreSQL, which has a command of its own for this",
-            "README.md, “Back up and restore”, has it",
+            "docs/operate.md, “Back up and restore”, has it",
         )
     database = _file_of(settings.database_url)
     try:

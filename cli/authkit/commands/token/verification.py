@@ -1,0 +1,65 @@
+"""What the project around a token holds for or against it: keys, rules, users and sessions."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from authkit.commands.token.sources import load_keys
+from authkit.project.project import Project
+from authkit.terminal import console
+from authkit.terminal.errors import FAILED, AuthkitError, UsageError
+from authkit.tokens.claims import session_problems
+from authkit.tokens.findings import Finding, Rules
+from authkit.tokens.keys import project_keys
+from authkit.tokens.report import Verification
+from authkit.tokens.text import Token
+
+
+def find_project(named: Path | None) -> Project | None:
+    """The project around us; none is no mistake, unless it was asked for by name."""
+    try:
+        return Project.find(named)
+    except (AuthkitError, OSError):
+        if named is not None:
+            raise
+        return None
+
+
+def verification(
+    home: Project | None, key: str | None, *, wanted: bool, status: dict[str, Any], now: float
+) -> Verification:
+    """What to verify with: `--key` when it is given, or else what the project has."""
+    extra = session_problems(status, now) if status else []
+    if key is not None:
+        return Verification(load_keys(key), wanted=wanted, extra=extra)
+    if home is None:
+        missing = Finding("no-key", "no key: this is not inside a project, and no --key was given")
+        return Verification(missing=missing, wanted=wanted, extra=extra)
+    settings = _settings(home)
+    keys = project_keys(settings)
+    rules = Rules(settings.get("JWT_ISSUER", "app"), settings.get("JWT_AUDIENCE", "app"))
+    missing_secret = Finding("no-key", "no key: the project's JWT_SECRET is not set (see .env)")
+    return Verification(keys, rules, None if keys else missing_secret, wanted, extra)
+
+
+def _settings(home: Project) -> dict[str, str]:
+    try:
+        return home.settings()
+    except AuthkitError as failure:
+        console.warning(f"{failure.message}; only the environment counts")
+        return dict(os.environ)
+
+
+def ask_database(home: Project | None, token: Token) -> tuple[dict[str, Any], AuthkitError | None]:
+    """What the project's database says about user and session, or why it could not be asked."""
+    if home is None:
+        raise UsageError("--online asks a project's database, and this is not inside a project")
+    subject = {name: token.claims.get(name) for name in ("sub", "sid")}
+    if not all(isinstance(value, str) for value in subject.values()):
+        return {}, None
+    try:
+        return home.manage("token", "status", input=json.dumps(subject)), None
+    except AuthkitError as failure:
+        failure.exit_code = FAILED
+        return {}, failure

@@ -1,0 +1,30 @@
+"""What came of `authkit new`, and how long each of its steps took."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from authkit.terminal.screen import Screen
+
+
+@dataclass
+class Made:
+    """What came of it."""
+
+    screen: Screen
+    users: list[dict[str, Any]] = field(default_factory=list)
+    commit: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    replaced: list[str] = field(default_factory=list)
+    overriding: list[str] = field(default_factory=list)
+    """Settings in the caller's environment, which will win over the new `.env`."""
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Show a step and keep its time."""
+        started = time.perf_counter()
+        with self.screen.step(name):
+            yield
+        self.seconds[name] = round(time.perf_counter() - started, 2)

@@ -1,0 +1,183 @@
+"""Finding a generated project and running something in its own environment."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from authkit.terminal.errors import FAILED, USAGE, AuthkitError, UsageError
+
+MARKER = ".copier-answers.yml"
+MAKE_ENVIRONMENT = (
+    "python3 -m venv --clear .venv && .venv/bin/python -m pip install -r requirements-dev.txt"
+)
+
+
+# What `app.manage` says about a failure; wrong settings take a line each.
+LABELLED = re.compile(r"(?ms)^error: (?P<error>.+?)(?:^hint: (?P<hint>[^\n]*)|\Z)")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A generated project, known by its root."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> "Project":
+        """The project that contains `start`, or the current directory."""
+        origin = from_here(start or Path())
+        if not origin.is_dir():
+            raise UsageError(f"there is no directory {origin}", "check the path after --project")
+        for directory in (origin, *origin.parents):
+            if (directory / MARKER).is_file():
+                return cls(directory)
+        raise AuthkitError(
+            f"{origin} is not inside a project made by authkit",
+            "change into one, name it with --project DIR, or make one: authkit new myapi",
+        )
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the project's environment."""
+        inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+        python = self.root / ".venv" / inside
+        if python.exists():
+            return python
+        # A link whose interpreter has been removed exists no more than a missing one.
+        raise self.unusable("is broken" if python.is_symlink() else "is missing")
+
+    def unusable(self, state: str) -> AuthkitError:
+        return AuthkitError(
+            f"the project's environment {self.root / '.venv'} {state}",
+            f"make it, in {self.root}: {MAKE_ENVIRONMENT}",
+        )
+
+    def environ(self) -> dict[str, str]:
+        """The environment for the project's processes: the caller's, with its `.venv` active."""
+        environ = {k: v for k, v in os.environ.items() if k not in {"PYTHONHOME", "VIRTUAL_ENV"}}
+        environ["VIRTUAL_ENV"] = str(self.root / ".venv")
+        environ["PATH"] = os.pathsep.join([str(self.python.parent), environ.get("PATH", "")])
+        return environ
+
+    def run(
+        self, args: Sequence[str], *, input: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the project's Python with `args` (`["-m", "alembic", …]`) in the project's root."""
+        try:
+            return subprocess.run(
+                [str(self.python), *args],
+                cwd=self.root,
+                env=self.environ(),
+                input=input or "",
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+            )
+        except OSError as error:
+            raise self.unusable(f"can't be started: {error.strerror}") from None
+
+    def exec(self, args: Sequence[str], *, extra_environ: dict[str, str] | None = None) -> NoReturn:
+        """Become the project's Python: signals and the exit code then need no forwarding."""
+        command = [str(self.python), *args]
+        environ = self.environ() | (extra_environ or {})
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.chdir(self.root)
+        try:
+            os.execve(command[0], command, environ)
+        except OSError as error:
+            raise self.unusable(f"can't be started: {error.strerror}") from None
+
+    def manage(self, *args: str, operands: Sequence[str] = (), input: str | None = None) -> Any:
+        """What `python -m app.manage ARGS --json` answers; its failures become ours.
+
+        `operands` are texts that somebody chose: not even "--help" among them is an option.
+        """
+        after = ["--", *operands] if operands else []
+        result = self.run(["-m", "app.manage", *args, "--json", *after], input=input)
+        if not result.stdout.strip():
+            if result.returncode == 0:
+                return None
+            raise failure_of(result, f"python -m app.manage {' '.join([*args, *operands])}")
+        if result.stderr:
+            sys.stderr.write(result.stderr)
+        try:
+            return json.loads(result.stdout)
+        except ValueError:
+            raise AuthkitError(
+                f"python -m app.manage {' '.join(args)} printed something that is not JSON",
+                "does the project print while it is imported? Use the log instead",
+            ) from None
+
+    def settings(self) -> dict[str, str]:
+        """`.env`, overlaid by the environment, as the project itself reads them."""
+        from dotenv import dotenv_values
+
+        try:
+            values = dotenv_values(self.root / ".env", encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise AuthkitError(
+                f"{self.root / '.env'} can't be read", "save it as UTF-8, readable by this user"
+            ) from None
+        return {k.upper(): v for k, v in [*values.items(), *os.environ.items()] if v is not None}
+
+    def answers(self) -> dict[str, Any]:
+        """The answers that the project was made with, and the version of its template."""
+        import yaml
+
+        try:
+            answers = yaml.safe_load((self.root / MARKER).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            answers = None
+        if not isinstance(answers, dict):
+            raise AuthkitError(f"{self.root / MARKER} can't be read", f"git checkout -- {MARKER}")
+        return answers
+
+
+def from_here(path: Path) -> Path:
+    """The path as an absolute one."""
+    try:
+        return path.absolute()
+    except FileNotFoundError:
+        raise AuthkitError(
+            "the current directory has been removed", "change into one that exists"
+        ) from None
+
+
+def failure_of(result: subprocess.CompletedProcess[str], command: str) -> AuthkitError:
+    """What the project said about its failure: `error: …` and `hint: …`, or its last line."""
+    said = in_our_words(result.stderr)
+    labelled = LABELLED.search(said)
+    if labelled:
+        exit_code = USAGE if result.returncode == USAGE else FAILED
+        return AuthkitError(labelled["error"].rstrip(), labelled["hint"] or "", exit_code)
+    # Alembic says on standard output what its user did wrong.
+    last = reason_in(said) or reason_in(result.stdout) or f"exit code {result.returncode}"
+    if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
+        return UsageError(last.rpartition(": error: ")[2])
+    return AuthkitError(
+        f"`{command}` failed: {last}", f"see all of it, in the project: .venv/bin/{command}"
+    )
+
+
+def reason_in(said: str) -> str:
+    """The line of an output, often a traceback, that says why it failed."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    # SQLAlchemy ends what it says with a link; what the database said stands in the first line.
+    if lines and lines[-1].startswith("(Background on this error"):
+        lines = [line for line in lines if ".exc." in line or ">: " in line] or lines
+    return lines[-1].removeprefix("FAILED: ") if lines else ""
+
+
+def in_our_words(advice: str) -> str:
+    """The project's plain commands as ours: they work wherever the user stands."""
+    advice = advice.replace("python -m alembic upgrade head", "authkit migrate")
+    advice = advice.replace("python -m app.manage check", "authkit doctor")
+    return re.sub(r"python -m app\.manage (?=(?:seed|user|token|keys)\b)", "authkit ", advice)

@@ -1,0 +1,70 @@
+"""Rendering the template: the only importer of copier."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from authkit import __version__
+from authkit.project.project import MARKER
+from authkit.template.source import TEMPLATE_SOURCE
+from authkit.terminal.errors import AuthkitError
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the template asks for."""
+
+    project_name: str
+    database: str
+    limits: str
+
+
+def render(destination: Path, answers: Answers, version: str = __version__) -> None:
+    """Write the files of template `version` into the new directory `destination`."""
+    with untouched_git():
+        import copier
+        from copier.errors import CopierError
+
+        try:
+            copier.run_copy(
+                TEMPLATE_SOURCE,
+                destination,
+                data=asdict(answers),
+                vcs_ref=f"v{version}",
+                settings=copier.Settings(),
+                defaults=True,
+                overwrite=True,
+                quiet=True,
+            )
+        except ValueError as error:
+            raise AuthkitError(
+                f"template {version} can't be rendered: {error}", f"correct it in {MARKER}"
+            ) from error
+        except (CopierError, OSError) as error:
+            # A failure of git's is an OSError of plumbum's, with git's words in `stderr`.
+            said = str(getattr(error, "stderr", "") or error).strip() or type(error).__name__
+            reason = said.splitlines()[-1]
+            raise AuthkitError(
+                f"template {version} can't be rendered: {reason}",
+                "nothing was left behind; make sure that there is room on the disk",
+            ) from error
+
+
+@contextmanager
+def untouched_git() -> Iterator[None]:
+    """Keep the user's git configuration out: hooks, autocrlf, an inherited GIT_DIR.
+
+    Copier runs git on the template. Whatever the user has configured for their own repositories
+    must not change a byte of what is rendered.
+    """
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        del os.environ[name]
+    os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,92 @@
+"""The keys in a file: a secret, PEM, a JWK or a JWK set (RFC 7517)."""
+
+import base64
+import json
+from typing import Any
+
+from authkit.terminal.errors import UsageError
+from authkit.tokens.keys import HASHES, Key, public_key, shared_secret
+
+
+def read_keys(data: bytes, name: str) -> list[Key]:
+    """The keys in what `name` holds."""
+    text = data.strip()
+    if not text:
+        raise UsageError(f"the key in {name} is empty")
+    if text.startswith(b"-----BEGIN"):
+        return [_pem_key(text, name)]
+    if text.startswith(b"{"):
+        return _json_keys(text, name)
+    # An editor ends a file with a line break that is not part of the secret.
+    return [shared_secret(data.rstrip(b"\r\n"), name)]
+
+
+def _pem_key(pem: bytes, name: str) -> Key:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        if b"CERTIFICATE-----" in pem:
+            return public_key(load_pem_x509_certificate(pem).public_key(), name)
+        if b"PRIVATE KEY-----" in pem:
+            private = serialization.load_pem_private_key(pem, password=None)
+            weakness = f"{name} is the private key; verifying needs only the public one"
+            return public_key(private.public_key(), name, weakness=weakness)
+        return public_key(serialization.load_pem_public_key(pem), name)
+    except TypeError:
+        raise UsageError(
+            f"{name} is an encrypted private key", "give the public key; it is enough to verify"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise UsageError(f"{name} looks like PEM, but holds no key that can be read") from None
+
+
+def _json_keys(text: bytes, name: str) -> list[Key]:
+    """A JWK or a JWK set (RFC 7517); entries for encryption or of unknown kinds are passed over."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UsageError(f"{name} looks like a JWKS, but is not JSON") from None
+    entries = document.get("keys", [document])
+    if not isinstance(entries, list):
+        raise UsageError(f'{name} looks like a JWKS, but its "keys" is not a list')
+    usable = [entry for entry in entries if isinstance(entry, dict) and entry.get("use") != "enc"]
+    keys = [key for entry in usable if (key := _jwk_key(entry, name)) is not None]
+    if not keys:
+        raise UsageError(
+            f"{name} holds no key that verifies tokens", "a JWK has a kty: RSA, EC, OKP or oct"
+        )
+    return keys
+
+
+def _jwk_key(entry: dict[str, Any], name: str) -> Key | None:
+    kid = entry["kid"] if isinstance(entry.get("kid"), str) else None
+    declared = entry["alg"] if isinstance(entry.get("alg"), str) else None
+    if entry.get("kty") == "oct":
+        return _jwk_secret(str(entry.get("k", "")), name, kid, declared or "HS256")
+    import jwt
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    readers: dict[str, Any] = {
+        "RSA": jwt.algorithms.RSAAlgorithm,
+        "EC": jwt.algorithms.ECAlgorithm,
+        "OKP": jwt.algorithms.OKPAlgorithm,
+    }
+    try:
+        loaded = readers[entry["kty"]].from_jwk(entry)
+        public = loaded.public_key() if hasattr(loaded, "private_bytes") else loaded
+        return public_key(public, name, kid=kid, declared=declared)
+    except (jwt.PyJWTError, UnsupportedAlgorithm, UsageError, ValueError, TypeError, KeyError):
+        # Whatever a stranger's entry is made of, the other keys of the set are still good.
+        return None
+
+
+def _jwk_secret(value: str, name: str, kid: str | None, algorithm: str) -> Key | None:
+    try:
+        secret = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+    except ValueError:  # binascii.Error, or not ASCII
+        return None
+    if not secret or algorithm not in HASHES:
+        return None
+    return shared_secret(secret, name, kid=kid, algorithms=(algorithm,))

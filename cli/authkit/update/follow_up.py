@@ -1,0 +1,105 @@
+"""After the merge: environment, migrations, tests, in this order."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from authkit.project import database_copy, environment, lockfile
+from authkit.project.project import Project, failure_of
+from authkit.project.suite import test_services
+from authkit.terminal.errors import INTERRUPTED, AuthkitError
+from authkit.terminal.screen import Screen
+from authkit.update.report import STEPS, UNDO, Report
+
+MIGRATE: Final = "authkit migrate"
+TEST: Final = "authkit test"
+
+
+def follow_up(project: Project, report: Report, screen: Screen) -> None:
+    """Environment, migrations, tests, in this order; what fails is left to do, with the rest."""
+    if not (project.root / ".venv" / "pyvenv.cfg").is_file():  # its owner runs it otherwise
+        report.left_to_do = [install_command(project), MIGRATE, TEST]
+        return
+    functions = (bring_environment_up_to_date, migrate, run_tests)
+    commands = (install_command(project), MIGRATE, TEST)
+    for name, step, command in zip(STEPS, functions, commands, strict=True):
+        if report.problem is not None:
+            report.left_to_do.append(command)
+            continue
+        try:
+            finished = step(project, report, screen)
+        except AuthkitError as failure:
+            report.problem = failure
+            finished = False
+        except KeyboardInterrupt:
+            report.problem = AuthkitError(f"interrupted: {name}", command, INTERRUPTED)
+            finished = False
+        if finished:
+            report.done.append(name)
+        else:
+            report.left_to_do.append(command)
+
+
+def install_command(project: Project) -> str:
+    """What brings the environment up to date; an owner without our lock has a way of their own."""
+    if (project.root / environment.REQUIREMENTS).is_file():
+        return lockfile.install_command(Path(environment.REQUIREMENTS))
+    return "install what pyproject.toml names, in your own way: you deleted its lock"
+
+
+def bring_environment_up_to_date(project: Project, report: Report, screen: Screen) -> bool:
+    """Install what the merged lock pins and `.venv` lacks; what the owner added stays."""
+    path = project.root / environment.REQUIREMENTS
+    if not path.is_file():
+        return False
+    with screen.step("environment"):
+        if lockfile.differences(project, path, with_extras=False):
+            environment.install(project.root)
+    return True
+
+
+def migrate(project: Project, report: Report, screen: Screen) -> bool:
+    """Apply the new migrations, but production's only by its owner's own hand."""
+    if project.run(["-m", "alembic", "current", "--check-heads"]).returncode == 0:
+        return True
+    if project.settings().get("ENVIRONMENT", "").lower() == "production":
+        screen.warning("these are production's settings: its database is not migrated here")
+        return False
+    before = revisions(project)
+    if not screen.confirm("There are new migrations. Migrate the database now?"):
+        return False
+    report.backup = database_copy.keep(project, screen)
+    # Resetting alone would leave the database at a revision that has no file any more.
+    report.undo = f"{MIGRATE} --to {before} && {UNDO}"
+    with screen.step("migrate"):
+        result = project.run(["-m", "alembic", "upgrade", "head"])
+        if result.returncode != 0:
+            raise failure_of(result, "alembic upgrade head")
+    return True
+
+
+def revisions(project: Project) -> str:
+    """Where the database is: a revision, or `base`; why it can't be asked, when that is so."""
+    result = project.run(["-m", "alembic", "current"])
+    if result.returncode != 0:
+        raise failure_of(result, "alembic current")
+    return " ".join(re.findall(r"^(\S+)(?: \(.*\))*$", result.stdout, re.MULTILINE)) or "base"
+
+
+def run_tests(project: Project, report: Report, screen: Screen) -> bool:
+    """The project's own suite and gate, quietly; its last lines when it fails."""
+    with screen.step("test"):
+        result = subprocess.run(
+            [str(project.python), "-m", "pytest", "-q"],
+            cwd=project.root,
+            env=project.environ() | test_services(project.settings()),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            tail = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
+            screen.message(tail)
+            raise AuthkitError("the project's tests fail after the update", TEST)
+    return True

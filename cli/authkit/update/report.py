@@ -1,0 +1,51 @@
+"""What an update did, or would do, and what it leaves to its owner."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from authkit.terminal.errors import AuthkitError
+from authkit.update.merge import Change
+from authkit.update.versions import Versions
+
+STEPS: Final = ("environment", "migrations", "tests")
+UNDO: Final = "git reset --hard"
+
+
+@dataclass
+class Report:
+    """What an update did, or would do."""
+
+    versions: Versions
+    changelog: str = ""
+    changes: list[Change] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    new_settings: dict[str, str] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    """Of environment, migrations and tests: what was brought up to date."""
+    left_to_do: list[str] = field(default_factory=list)
+    undo: str = UNDO
+    backup: str | None = None
+    """The copy of a SQLite database that was kept before it was migrated."""
+    problem: AuthkitError | None = None
+    """Why a step after the merge failed; the merge stands."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self.done == list(STEPS)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "from": self.versions.current,
+            "to": self.versions.target,
+            "changelog": self.changelog,
+            "changes": [
+                {"kind": change.kind, "path": change.path, "note": change.note}
+                for change in self.changes
+            ],
+            "conflicts": self.conflicts,
+            "newSettings": self.new_settings,
+            "done": self.done,
+            "leftToDo": self.left_to_do,
+            "undo": self.undo,
+            "backup": self.backup,
+        }

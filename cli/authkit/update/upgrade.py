@@ -1,0 +1,106 @@
+"""Updating a project to another version of its template, offline, from the installed wheel."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from authkit.project import environment
+from authkit.project.project import MARKER, Project
+from authkit.project.repository import Repository
+from authkit.template.render import Answers, render
+from authkit.terminal.errors import AuthkitError
+from authkit.terminal.screen import Screen
+from authkit.terminal.signals import stop_signals_put_off, stop_signals_raised
+from authkit.update import changelog
+from authkit.update.apply import apply
+from authkit.update.clean import require_clean
+from authkit.update.follow_up import MIGRATE, TEST, follow_up, install_command
+from authkit.update.merge import Merge, merge
+from authkit.update.report import UNDO, Report
+from authkit.update.scratch import Scratch, scratch_for
+from authkit.update.versions import Versions
+
+SETTING_LINE: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+
+
+def update(project: Project, versions: Versions, screen: Screen) -> Report:
+    """Merge; then, unless a person has to resolve conflicts first, bring all else up to date."""
+    require_clean(Repository(project.root))
+    with (
+        screen.step("merge"),
+        prepared(project, versions) as (report, result),
+        stop_signals_put_off(
+            "interrupted after the merge, which is staged",
+            f"look at it: git status; take it all back: {UNDO}",
+        ),
+    ):
+        apply(result, Repository(project.root))
+    if report.conflicts:
+        report.left_to_do = ["resolve the conflicts, then `git add` each file", MIGRATE, TEST]
+        if any(change.path == environment.REQUIREMENTS for change in report.changes):
+            report.left_to_do.insert(1, install_command(project))
+    else:
+        follow_up(project, report, screen)
+    if Path.cwd().resolve() != project.root.resolve():
+        report.left_to_do.insert(0, f"cd {shlex.quote(os.path.relpath(project.root))}")
+    report.left_to_do.append("look at it: git diff --cached; keep it: git commit")
+    return report
+
+
+@contextmanager
+def prepared(project: Project, versions: Versions) -> Iterator[tuple[Report, Merge]]:
+    """Render both versions and merge, all beside the project; nothing of it is changed."""
+    repository = Repository(project.root)
+    require_clean(repository)
+    try:
+        with (
+            stop_signals_raised("nothing was changed"),
+            scratch_for(repository, versions.target) as scratch,
+        ):
+            before, after = (
+                render_beside(scratch, project, version)
+                for version in (versions.current, versions.target)
+            )
+            result = merge(scratch, repository.line("rev-parse", "HEAD"), before, after)
+            yield report_on(result, versions, before, after), result
+    except OSError as error:
+        raise AuthkitError(
+            f"the update can't be made: {error.strerror or error} ({error.filename})",
+            "make room on the disk; `git status` shows whether anything was changed",
+        ) from error
+
+
+def render_beside(scratch: Scratch, project: Project, version: str) -> Path:
+    """The untouched project of that version, with this project's answers."""
+    answers = project.answers()
+    directory = scratch.directory / "rendered" / version
+    try:
+        chosen = Answers(**{name.name: str(answers[name.name]) for name in fields(Answers)})
+    except KeyError as missing:
+        raise AuthkitError(
+            f"{MARKER} lacks the answer {missing}",
+            f"put it back; `git log -p -- {MARKER}` shows what it was",
+        ) from None
+    render(directory, chosen, version)
+    return directory
+
+
+def report_on(result: Merge, versions: Versions, before: Path, after: Path) -> Report:
+    """What the merge means for the owner."""
+    entries = changelog.between(changelog.newest(result.scratch), versions.current, versions.target)
+    settings = new_settings(before / ".env.example", after / ".env.example")
+    return Report(versions, entries, result.changes, result.conflicting, settings)
+
+
+def new_settings(before: Path, after: Path) -> dict[str, str]:
+    """What the new version can be told and the old could not, with its default."""
+    old, new = (
+        dict(SETTING_LINE.findall(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        for path in (before, after)
+    )
+    return {name: default for name, default in new.items() if name not in old}
