@@ -14,6 +14,8 @@ from typing import Any
 import pexpect
 import pytest
 from tests.projects import copy_of, made_once
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from authkit import __version__
 
@@ -47,12 +49,23 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return 0 if alone else None
 
 
+class ByFileAndCombination(LoadScopeScheduling):  # type: ignore[misc]
+    """A file stays in one process; but of a combination of choices, the tests are a group."""
+
+    COMBINATION = re.compile(r"\[(?:\S+-)?((?:sqlite|postgres)-(?:memory|redis))\]$")
+
+    def _split_scope(self, nodeid: str) -> str:
+        combination = self.COMBINATION.search(nodeid)
+        return nodeid.partition("::")[0] + (combination[1] if combination else "")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return ByFileAndCombination(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The quick ones first; and a file stays in one process, unless its tests say otherwise."""
+    """The quick files first."""
     items.sort(key=lambda item: place(item.path.stem))
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def place(name: str) -> int:

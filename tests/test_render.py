@@ -19,7 +19,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
@@ -63,13 +62,10 @@ class Generated:
         return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in paths}
 
 
-def in_one_process(combination: tuple[str, str]) -> Any:
-    """A value for `generated`. A combination is a group: others run beside it."""
-    name = "-".join(combination)
-    return pytest.param(combination, id=name, marks=pytest.mark.xdist_group(name))
-
-
-EACH = [in_one_process(combination) for combination in (DEFAULT, RICHEST, *MIXED)]
+EACH = [
+    pytest.param(combination, id="-".join(combination))
+    for combination in (DEFAULT, RICHEST, *MIXED)
+]
 
 
 @pytest.fixture(scope="module")

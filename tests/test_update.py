@@ -589,15 +589,7 @@ class TestLivingProject:
     everything in a project are run, and on both the owner's own.
     """
 
-    @pytest.fixture(
-        params=[
-            pytest.param(choices, id=name, marks=pytest.mark.xdist_group(f"living-{name}"))
-            for choices, name in (
-                (("sqlite", "memory"), "sqlite"),
-                (("postgres", "redis"), "postgres"),
-            )
-        ]
-    )
+    @pytest.fixture(params=[("sqlite", "memory"), ("postgres", "redis")], ids="-".join)
     def living(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         database, limits = request.param
         urls = {}
