@@ -211,7 +211,8 @@ def released(version: str, *args: str, cwd: Path, env: Mapping[str, str] | None 
         "build.render = partial(build.render, version=sys.argv.pop(1)); cli.main()"
     )
     command = [sys.executable, "-c", code, version, "new", "myapi", *args]
-    subprocess.run(command, check=True, cwd=cwd, env=environ(env), stdin=subprocess.DEVNULL)
+    nothing = subprocess.DEVNULL
+    subprocess.run(command, check=True, cwd=cwd, env=environ(env), stdin=nothing, stdout=nothing)
     project = cwd / "myapi"
     assert f"_commit: v{version}\n" in (project / ".copier-answers.yml").read_text()
     return project
