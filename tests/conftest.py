@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def place(name: str) -> int:
     return SLOW.index(name) + 1 if name in SLOW else 0
+
+
+# What a person's home says of servers: where packages come from, the databases' passwords.
+LINKED = (".config/pip", ".config/uv", ".pgpass")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for this run alone: each authkit writes its template into the home of its user.
+
+    Two runs at once, of two checkouts or of two workers, would otherwise overwrite each other's.
+    The caches of packages stay the user's own, or each run would download everything anew.
+    """
+    real, own = Path.home(), tmp_path_factory.mktemp("home")
+    (own / ".gitconfig").write_text("[user]\n\tname = owner\n\temail = owner@localhost\n")
+    (own / ".config").mkdir()
+    for name in filter(lambda name: (real / name).exists(), LINKED):
+        (own / name).symlink_to(real / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME", str(real / ".cache")))
+        patch.setenv("HOME", str(own))
+        yield own
 
 
 @dataclass(frozen=True)
