@@ -22,7 +22,7 @@ behaviour = ["A router is served because it is there."]
 [moves.modules]
 "app.database" = "app.storage"
 [moves.names]
-"app.database:Event" = "app.events:Event"
+"app.database.Event" = "app.events.Event"
 [moves.sections]
 "README.md#Endpoints" = "docs/api.md#Endpoints"
 "README.md#Settings" = "docs/settings.md#Every setting"

@@ -17,10 +17,10 @@ MODULES = {
     "app.accounts.services": "app.services",
 }
 NAMES = {
-    "app.log:SecurityEvent": "app.security_events:SecurityEvent",
-    "app.log:Line": "app.foundation.log:LogLine",
+    "app.log.SecurityEvent": "app.security_events.SecurityEvent",
+    "app.log.Line": "app.foundation.log.LogLine",
 }
-GONE = {"app.log:POLICY": "a limit stands at its route"}
+GONE = {"app.log.POLICY": "a limit stands at its route"}
 RENAMES = Renames(MODULES, NAMES, GONE)
 
 

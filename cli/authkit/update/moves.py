@@ -31,9 +31,9 @@ class Renames:
     modules: Mapping[str, str]
     """Old to new; what is below a module moves with it."""
     names: Mapping[str, str]
-    """`old.module:name` to `new.module:name`, for what went elsewhere than its module."""
+    """`old.module.name` to `new.module.name`, for what went elsewhere than its module."""
     gone: Mapping[str, str]
-    """`old.module:name` to what to do instead."""
+    """`old.module.name` to what to write in its place."""
 
     def module(self, dotted: str) -> str:
         """A module by its new name."""
@@ -45,13 +45,12 @@ class Renames:
 
     def member(self, module: str, name: str) -> tuple[str, str]:
         """What `from module import name` has to say: the module and the name."""
-        if (new := self.names.get(f"{module}:{name}")) is not None:
-            found, _, renamed = new.partition(":")
-            return found, renamed
-        if (new := self.modules.get(f"{module}.{name}")) is not None and "." in new:
-            parent, _, renamed = new.rpartition(".")
-            return parent, renamed
-        return self.module(module), name
+        old = f"{module}.{name}"
+        new = self.names.get(old) or self.modules.get(old)
+        if new is None or "." not in new:
+            return self.module(module), name
+        parent, _, renamed = new.rpartition(".")
+        return parent, renamed
 
     def path(self, dotted: str) -> tuple[str, str | None]:
         """A path of attributes that starts at a package: the new one, and the module it needs.
@@ -61,9 +60,8 @@ class Renames:
         parts = dotted.split(".")
         for count in range(len(parts), 0, -1):
             prefix, rest = ".".join(parts[:count]), parts[count:]
-            if rest and (new := self.names.get(f"{prefix}:{rest[0]}")) is not None:
-                module, _, name = new.partition(":")
-                return ".".join([module, name, *rest[1:]]), module
+            if (new := self.names.get(prefix)) is not None:
+                return ".".join([new, *rest]), new.rpartition(".")[0]
             if (new := self.modules.get(prefix)) is not None:
                 return ".".join([new, *rest]), None
         return dotted, None

@@ -106,5 +106,5 @@ def gone(source: Source, renames: Renames) -> Iterator[str]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ImportFrom) and node.level == 0:
             for alias in node.names:
-                if hint := renames.gone.get(f"{node.module}:{alias.name}"):
+                if hint := renames.gone.get(f"{node.module}.{alias.name}"):
                     yield f"{node.module}.{alias.name} is gone; {hint}"
