@@ -42,20 +42,19 @@ def replay(scratch: Scratch, moves: Iterable[Moves], base_tree: str, owner_tree:
     base, owner = Side(scratch, base_tree), Side(scratch, owner_tree)
     result = Replayed(base_tree, owner_tree, owner_tree)
     rewriting = partial(rewrite, width=line_length(owner.text("pyproject.toml") or ""))
-    known: dict[tuple[str, str, int], Rewritten] = {}
-    for number, step in enumerate(moves):
+    for step in moves:
         result.settled += settle_lines(step, base, owner)
         result.sections += move_sections(step, base, owner)
+        known: dict[tuple[str, str], Rewritten] = {}
         for side in (base, owner):
-            for path in side.python():
-                key = (path, side.entries[path][1], number)
-                if key not in known:
-                    known[key] = rewriting(side.text(path) or "", path, step.renames)
-                side.rewrite(path, known[key])
+            for path, text in side.texts(p for p in side.entries if p.endswith(".py")).items():
+                if (path, text) not in known:
+                    known[path, text] = rewriting(text, path, step.renames)
+                side.rewrite(path, known[path, text])
         for old, new in renames(step.files, base, owner):
             base.rename(old, new)
             owner.rename(old, new)
-    theirs = {path for path in owner.entries if owner.entries[path] != base.entries.get(path)}
+    theirs = owner.differs(base)
     result.imports_rewritten = sorted(owner.rewritten & theirs)
     result.look_at = [hint for path in sorted(theirs) for hint in owner.look_at.get(path, [])]
     result.base, result.owner = base.write(), owner.write()
