@@ -30,8 +30,9 @@ def update(
 ) -> None:
     """Bring the project to this authkit's version of the template, and keep what you changed.
 
-    Works offline. Files are merged as git merges branches; the environment, the database (after a
-    question, never in production) and the tests follow. The result is staged, not committed.
+    Works offline. Files are merged as git merges branches, and where the template moved something,
+    your edits and imports follow; then come the environment, the database (after a question, never
+    in production) and the tests. The result is staged, not committed.
     Exits with 4 when there are conflicts to resolve.
 
     Examples:
