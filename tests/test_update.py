@@ -80,8 +80,8 @@ from app.rate_limit import RateLimiter
 
 def test_notes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.email.SMTPS_PORT", 1)
-    assert Base and UtcDateTime and SecurityEvent and redact_secrets and CorsMiddleware
-    assert Services and Settings and RateLimiter
+    assert all((Base, CorsMiddleware, RateLimiter, SecurityEvent, Services, Settings, UtcDateTime))
+    assert redact_secrets
 """
 
 
