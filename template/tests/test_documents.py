@@ -50,9 +50,6 @@ def in_backticks(cell: str) -> str:
     return cell.strip("` ")
 
 
-# ---- Settings -------------------------------------------------------------------------------
-
-
 def default_of(name: str) -> str:
     """A setting's default as `.env` spells it; the example secret for the one without default."""
     field = Settings.model_fields[name.lower()]
@@ -91,9 +88,6 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
     assert documented == DEFAULTS | {"JWT_SECRET": "required"}
 
 
-# ---- The API --------------------------------------------------------------------------------
-
-
 async def test_the_pages_have_every_endpoint_with_its_answers(app: FastAPI) -> None:
     """docs/api.md those of the base, a page of its own those of each part."""
     documented = {}
@@ -116,9 +110,6 @@ def endpoints(app: FastAPI) -> Iterator[tuple[str, set[str]]]:
 
 def test_the_api_page_explains_every_error_code() -> None:
     assert [in_backticks(row[0]) for row in table(API, "code")] == [*ErrorCode]
-
-
-# ---- Commands -------------------------------------------------------------------------------
 
 
 def test_operate_names_only_commands_that_exist() -> None:
@@ -182,9 +173,6 @@ STEPS = table(page("docs/one-request.md"), "step")
 def test_each_step_of_a_request_stands_on_its_line(row: list[str]) -> None:
     _, file, line = row
     assert in_backticks(line) in page(in_backticks(file))
-
-
-# ---- SECURITY.md ----------------------------------------------------------------------------
 
 
 def references(cell: str) -> list[str]:
