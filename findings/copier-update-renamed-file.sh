@@ -12,6 +12,7 @@ set -euo pipefail
 command -v git >/dev/null || { echo "git is not installed, so nothing was tried"; exit 1; }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 export GIT_AUTHOR_NAME=Someone GIT_AUTHOR_EMAIL=someone@example.com
 export GIT_COMMITTER_NAME=Someone GIT_COMMITTER_EMAIL=someone@example.com
 

@@ -5,7 +5,7 @@
 # Came: the field is a SecretStr, whose JSON is asterisks: that is what the client would send for
 #   every password, without an error. Read again by the same model it is a password of ten asterisks.
 # Expected: the password. The OpenAPI specification (3.1, "Data Types") calls the format a hint to
-#   obscure the value for a user interface; the value itself is a plain string.
+#   obscure the value, in 3.0 one for user interfaces; what is sent is a plain string.
 set -euo pipefail
 
 folder=$(mktemp -d)

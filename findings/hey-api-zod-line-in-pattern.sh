@@ -48,7 +48,8 @@ for (const [name, character] of [["letter", "x"], ["line-feed", "\n"], ["line-se
   const pattern = `^[^${character}]+$`;
   const works = new RegExp(pattern).test("Ann") && !new RegExp(pattern).test(character);
   const errors = generate(name, pattern);
-  console.log(`${JSON.stringify(pattern)}: RegExp ${works ? "takes" : "refuses"} it; generated: ${errors[0] ?? "no error"}`);
+  const verdict = works ? "RegExp takes it" : "RegExp refuses it";
+  console.log(`${JSON.stringify(pattern)}: ${verdict}; generated: ${errors[0] ?? "no error"}`);
   const expected = character === "x" ? undefined : "Unterminated regular expression literal.";
   if (!works || errors[0] !== expected) {
     console.log(`    this has changed: it was ${expected ?? "no error"}`);

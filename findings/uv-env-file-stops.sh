@@ -4,10 +4,10 @@
 # Came: when the quoted value ends in the variable ("$BASE"), uv warns, leaves out this line and all
 #   lines after it, runs the command without them and ends with its status, 0. "$BASE/x" and
 #   "${BASE}" are read.
-# Expected: the value of BASE, and every line; or no run. uv's documentation ("Running scripts and
-#   commands", on environment files) calls the format that of dotenv, in which double quotes keep the
-#   substitution, and has no word of files that are read in part. python-dotenv reads the last line
-#   each time (and substitutes in the form with braces only, as it documents).
+# Expected: the value of BASE, and every line; or no run. uv's documentation names dotenvy as what reads
+#   the file, whose readme ("Variable substitution") has a value in double quotes that is a variable and
+#   nothing else among its examples. python-dotenv reads the last line each time (and substitutes in
+#   the form with braces only, as it documents).
 set -euo pipefail
 
 folder=$(mktemp -d)
@@ -19,13 +19,13 @@ cd "$folder"
 venv/bin/uv --version
 changed=0
 try() { # A value, then what uv makes of the file, then what python-dotenv makes of it
-    printf 'FIRST=1\nPLACE=%s\nLAST=1\n' "$1" > env
+    printf 'FIRST=1\nPLACE=%s\nLAST=1\n' "$1" > variables
     local uv dotenv
     # shellcheck disable=SC2016
     uv=$(env --unset=FIRST --unset=LAST BASE=base venv/bin/uv run --no-project --no-config --python venv/bin/python \
-        --env-file env sh -c 'echo "FIRST=${FIRST-} PLACE=${PLACE-} LAST=${LAST-}"' 2>stderr) || uv="status $?"
+        --env-file variables sh -c 'echo "FIRST=${FIRST-} PLACE=${PLACE-} LAST=${LAST-}"' 2>stderr) || uv="status $?"
     dotenv=$(BASE=base venv/bin/python -c 'import dotenv
-print(*(f"{name}={value}" for name, value in dotenv.dotenv_values("env").items()))')
+print(*(f"{name}={value}" for name, value in dotenv.dotenv_values("variables").items()))')
     printf 'PLACE=%s\n    uv: %s %s\n    python-dotenv: %s\n' "$1" "$uv" "$(grep warning stderr || true)" "$dotenv"
     if [ "$uv" != "$2" ] || [ "$dotenv" != "$3" ]; then
         echo "    this has changed: it was $2 (uv) and $3 (python-dotenv)"
