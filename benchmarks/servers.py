@@ -36,6 +36,11 @@ class Server:
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started; 0 when none was."""
+        return self.process.pid if self.process else 0
+
     def __enter__(self) -> Self:
         self.port = self.port or free_port()
         with self.log.open("wb") as log:

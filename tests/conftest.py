@@ -3,15 +3,19 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pexpect
 import pytest
+from tests.projects import copy_of, made_once
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from authkit import __version__
 
@@ -23,6 +27,71 @@ FOREIGN = (
     *("NO_COLOR", "FORCE_COLOR", "GITHUB_ACTIONS", "DATABASE_URL", "REDIS_URL", "JWT_SECRET"),
     "PYTHONDONTWRITEBYTECODE",  # every start in a project's environment would compile it anew
 )
+
+# Files in the order in which they are run: those that take longest come after all others, and the
+# longest of them first, so that no process is left alone with one at the end.
+SLOW = ("test_render", "test_update", "test_new", "test_recipe", "test_cli_real", "test_documents")
+
+
+def pytest_configure() -> None:
+    """Let what the tests start be stopped by Ctrl-C, also where they run in the background.
+
+    There the shell has SIGINT ignored, and a program inherits that. A handler it does not inherit;
+    this one does nothing, so the tests themselves go on as the shell wanted.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda signum, frame: None)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """A single file needs no processes beside this one."""
+    alone = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
+    return 0 if alone else None
+
+
+class ByFileAndCombination(LoadScopeScheduling):  # type: ignore[misc]
+    """A file stays in one process; but of a combination of choices, the tests are a group."""
+
+    COMBINATION = re.compile(r"\[(?:\S+-)?((?:sqlite|postgres)-(?:memory|redis))\]$")
+
+    def _split_scope(self, nodeid: str) -> str:
+        combination = self.COMBINATION.search(nodeid)
+        return nodeid.partition("::")[0] + (combination[1] if combination else "")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return ByFileAndCombination(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick files first."""
+    items.sort(key=lambda item: place(item.path.stem))
+
+
+def place(name: str) -> int:
+    return SLOW.index(name) + 1 if name in SLOW else 0
+
+
+# What a person's home says of servers: where packages come from, the databases' passwords.
+LINKED = (".config/pip", ".config/uv", ".pgpass")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for this run alone: each authkit writes its template into the home of its user.
+
+    Two runs at once, of two checkouts or of two workers, would otherwise overwrite each other's.
+    The caches of packages stay the user's own, or each run would download everything anew.
+    """
+    real, own = Path.home(), tmp_path_factory.mktemp("home")
+    (own / ".gitconfig").write_text("[user]\n\tname = owner\n\temail = owner@localhost\n")
+    (own / ".config").mkdir()
+    for name in filter(lambda name: (real / name).exists(), LINKED):
+        (own / name).symlink_to(real / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME", str(real / ".cache")))
+        patch.setenv("HOME", str(own))
+        yield own
 
 
 @dataclass(frozen=True)
@@ -40,7 +109,11 @@ class Result:
 
 def environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """A known environment for a process under test."""
-    clean = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in FOREIGN and not name.startswith("PYTEST_")
+    }
     return clean | {"COLUMNS": "100", "LINES": "40", "TERM": "xterm-256color"} | dict(extra or {})
 
 
@@ -171,9 +244,18 @@ def fake(tmp_path: Path) -> FakeProject:
 
 
 @pytest.fixture(scope="session")
-def myapi(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real project, generated once: SQLite, limits in memory, installed, migrated, seeded."""
-    root = tmp_path_factory.mktemp("generated") / "myapi"
-    made = authkit("new", str(root), "--defaults")
-    assert made.code == 0, made.err
-    return root
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real project, made once for all processes, and only ever copied: SQLite, limits in
+    memory, installed, migrated, seeded."""
+
+    def make(directory: Path) -> None:
+        made = authkit("new", str(directory / "myapi"), "--defaults")
+        assert made.code == 0, made.err
+
+    return made_once(tmp_path_factory, "pristine", make) / "myapi"
+
+
+@pytest.fixture(scope="session")
+def myapi(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That project, to be run; whoever changes it takes a copy."""
+    return copy_of(pristine, tmp_path_factory.mktemp("generated") / "myapi")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import AUTHKIT, authkit, environ, plain, terminal
+from tests.projects import copy_of
 
 UNREACHABLE = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
 UNREACHABLE_REDIS = {"REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -183,9 +183,8 @@ def test_migrating_in_a_terminal_shows_the_steps(myapi: Path, tmp_path: Path) ->
     assert "applied" in plain(seen.out)
 
 
-def test_keys_rotate_and_retire(myapi: Path, tmp_path: Path) -> None:
-    project = tmp_path / "keys"
-    shutil.copytree(myapi, project, symlinks=True)
+def test_keys_rotate_and_retire(pristine: Path, tmp_path: Path) -> None:
+    project = copy_of(pristine, tmp_path / "keys")
 
     (only,) = authkit("keys", "list", "--json", cwd=project).json
     new, old = authkit("keys", "rotate", "--json", cwd=project).json
@@ -224,9 +223,8 @@ def test_wrong_settings_do_not_start(myapi: Path, workers: str) -> None:
     assert refused.err.count("JWT_SECRET") == 1
 
 
-def test_the_gate_is_the_tests_and_their_coverage(myapi: Path, tmp_path: Path) -> None:
-    project = tmp_path / "gate"
-    shutil.copytree(myapi, project, symlinks=True)
+def test_the_gate_is_the_tests_and_their_coverage(pristine: Path, tmp_path: Path) -> None:
+    project = copy_of(pristine, tmp_path / "gate")
     (project / "tests" / "test_ours.py").write_text(
         "def test_red():\n    assert 1 > 2\n\n\ndef test_green():\n    assert 2 > 1\n"
     )

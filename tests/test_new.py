@@ -432,9 +432,10 @@ class TestInstalled:
         """Built under another name, renamed at the end; another project's settings in the shell."""
         elsewhere = {"DATABASE_URL": f"sqlite:///{tmp_path}/elsewhere.db", "JWT_SECRET": "short"}
 
-        result = new(tmp_path, "--json", env=elsewhere)
+        result = new(tmp_path, "--json", env={**elsewhere, "LOG_LEVEL": "debug"})
 
         assert result.code == 0, result.err
+        assert "they win over .env: DATABASE_URL, JWT_SECRET, LOG_LEVEL" in result.err
         steps = ["render", "environment", "secrets", "migrate", "seed", "git"]
         assert list(result.json["seconds"]) == steps
         assert [user["role"] for user in result.json["users"]] == ["admin", "user"]
@@ -449,12 +450,6 @@ class TestInstalled:
         assert version.stdout.startswith("pytest ")
         again = authkit("seed", "--json", cwd=project)
         assert [user["email"] for user in again.json] == [u["email"] for u in result.json["users"]]
-
-    def test_a_shell_s_settings_that_will_win_are_named(self, tmp_path: Path) -> None:
-        result = new(tmp_path, env={"LOG_LEVEL": "debug"})
-
-        assert result.code == 0, result.err
-        assert "they win over .env: LOG_LEVEL" in result.err
 
     def test_a_database_that_was_created_goes_when_a_later_step_fails(self, tmp_path: Path) -> None:
         """Here the last one: a git that can do all but commit. The URL is as providers show it."""

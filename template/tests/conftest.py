@@ -55,6 +55,29 @@ PLENTY = "100000/hour"
 """A limit that no test reaches by accident; tests of limits set their own."""
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """A single file is done before processes for it would have started."""
+    alone = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
+    return 0 if alone else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick files first: those that start real servers come after all others.
+
+    What hypothesis makes up measures no coverage: it asks code that examples ask too, and in a
+    fresh project its tables of characters would be built under the tracer, ten times as slow.
+    """
+    slow = {item.path for item in items if {"serve", "server"} & set(fixtures_of(item))}
+    items.sort(key=lambda item: item.path in slow)
+    for item in items:
+        if item.get_closest_marker("hypothesis"):
+            item.add_marker("no_cover")
+
+
+def fixtures_of(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove what was made on servers. Here, because Ctrl-C ends workers amid their fixtures."""

@@ -166,6 +166,15 @@ def test_the_readme_leads_to_every_page() -> None:
     assert [name for name in pages if f"]({name})" not in readme] == []
 
 
+STEPS = table(page("docs/one-request.md"), "step")
+
+
+@pytest.mark.parametrize("row", STEPS, ids=lambda row: row[0])
+def test_each_step_of_a_request_stands_on_its_line(row: list[str]) -> None:
+    _, file, line = row
+    assert in_backticks(line) in page(in_backticks(file))
+
+
 def references(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
