@@ -154,18 +154,6 @@ def anchors_of(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_readme_is_read_in_minutes() -> None:
-    assert len(page("README.md").splitlines()) <= 200
-
-
-def test_the_readme_leads_to_every_page() -> None:
-    """But to those of parts, which may be left out."""
-    readme = page("README.md")
-    base = [path for path in PAGES if not re.search(r"This is a\s+part:", path.read_text("utf-8"))]
-    pages = [path.relative_to(ROOT).as_posix() for path in base if path.name != "README.md"]
-    assert [name for name in pages if f"]({name})" not in readme] == []
-
-
 STEPS = table(page("docs/one-request.md"), "step")
 
 
