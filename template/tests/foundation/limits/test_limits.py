@@ -267,6 +267,19 @@ async def test_an_encoded_path_is_the_path_it_encodes(start: Callable[..., Any])
     assert statuses == [401, 429]
 
 
+async def test_under_a_prefix_the_limits_are_the_same(start: Callable[..., Any]) -> None:
+    """As behind a proxy that leaves the prefix in the path, or mounted in another application."""
+    app = await start(rate_limit_auth="1/hour")
+    transport = httpx.ASGITransport(app, root_path="/mounted")
+    async with httpx.AsyncClient(transport=transport, base_url="https://api.example.com") as client:
+        statuses = [
+            (await client.post(f"/mounted{LOGIN}", json=BODIES[LOGIN])).status_code
+            for _ in range(2)
+        ]
+
+    assert statuses == [401, 429]
+
+
 async def test_headers_do_not_change_the_address(start: Callable[..., Any]) -> None:
     client = connect(await start(rate_limit_auth="3/hour"))
     spoofs = [
