@@ -65,6 +65,7 @@ def test_the_defaults_are_those_of_the_contract(load: Load) -> None:
         "app_name": "app",
         "environment": "development",
         "database_url": "sqlite:///./app.db",
+        "database_pool_size": 5,
         "redis_url": "",
         "jwt_previous_secrets": [],
         "jwt_issuer": "app",

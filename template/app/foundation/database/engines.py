@@ -14,9 +14,7 @@ statements queue in PostgreSQL."""
 AUTOCOMMIT: Final = "AUTOCOMMIT"
 
 
-def create_engine(
-    url: str, *, pool_size: int = POOL_SIZE, autocommit: bool = False
-) -> AsyncEngine:
+def create_engine(url: str, *, pool_size: int = POOL_SIZE, autocommit: bool = False) -> AsyncEngine:
     """Build the engine for `postgresql://...` or `sqlite:///file`."""
     is_sqlite = url.startswith("sqlite")
     options: dict[str, Any] = {

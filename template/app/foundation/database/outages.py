@@ -118,3 +118,8 @@ def reason(error: Exception) -> str:
     if isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError):
         return type(cause).__name__
     return name or type(origin).__name__
+
+
+def sentence(error: DBAPIError) -> str:
+    """What the database itself said, on one line; without the statement and its parameters."""
+    return str(error.orig).partition("\n")[0].rpartition(">: ")[2]

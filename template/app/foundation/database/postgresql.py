@@ -78,11 +78,11 @@ class _Connector:
                 f"is in {encoding}, which can't hold every name; only UTF8 can",
                 "createdb --encoding=UTF8 --template=template0 NAME, and name it in DATABASE_URL",
             )
-        self._behind_pooler = self._behind_pooler or await _is_pooler(connection)
+        self._behind_pooler = self._behind_pooler or await is_pooler(connection)
         return connection
 
 
-async def _is_pooler(connection: Any) -> bool:
+async def is_pooler(connection: Any) -> bool:
     """Whoever answers with another process id than it gave at the start passes statements on.
 
     In the simple protocol, so that nothing is prepared to find out.

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -11,12 +12,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
 from sqlalchemy.util import await_
 
-from app.foundation.database.outages import DEADLINE_SECONDS
+from app.foundation.database.outages import DEADLINE_SECONDS, WrongDatabase
 
 
 class SQLiteOnTheLoop(SQLiteDialect_pysqlite):
@@ -46,8 +47,28 @@ def create_sqlite_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
         connect_args={"check_same_thread": False, "timeout": 0.02},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "checkout", _SameFile(Path(str(engine.url.database))))
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
+
+
+class _SameFile:
+    """Hands out no connection to a file that is no longer there: SQLite would go on writing into
+    what has no name any more. For a copy that was put in its place, connections are made anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, connection: Any, record: Any, _proxy: object) -> None:
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise WrongDatabase(
+                f"has lost its file: {error.strerror}", "put the file, or a copy of it, back"
+            ) from None
+        identity = (found.st_dev, found.st_ino)
+        if record.info.setdefault("identity", identity) != identity:
+            raise DisconnectionError
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
