@@ -76,7 +76,8 @@ class _Connector:
             await connection.close()
             raise WrongDatabase(
                 f"is in {encoding}, which can't hold every name; only UTF8 can",
-                "createdb --encoding=UTF8 --template=template0 NAME, and name it in DATABASE_URL",
+                "createdb --encoding=UTF8 --locale=C --template=template0 NAME, and name it in "
+                "DATABASE_URL",
             )
         self._behind_pooler = self._behind_pooler or await is_pooler(connection)
         return connection
