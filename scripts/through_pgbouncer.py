@@ -2,7 +2,7 @@
 
     .venv/bin/python scripts/through_pgbouncer.py [PYTEST_ARGS…]
 
-PostgreSQL is the one of AUTHKIT_TEST_DATABASE_URL, Redis that of AUTHKIT_TEST_REDIS_URL if it is set.
+PostgreSQL is that of AUTHKIT_TEST_DATABASE_URL, Redis that of AUTHKIT_TEST_REDIS_URL, if set.
 Tests that ask the server itself (what a role may, which connections there are) are skipped.
 """
 

@@ -16,6 +16,7 @@ from app.config import Environment, Settings, SettingsError, load_settings
 from app.foundation.checks.formats import _check_host, _check_origin, check_rate
 from app.foundation.checks.production import (
     EXAMPLE_SECRET,
+    general_warnings,
     is_weak_secret,
     production_warnings,
 )
@@ -478,6 +479,18 @@ def test_production_refuses_what_is_unsafe(
 ) -> None:
     production.pop(name, None)
     refuse(name, value, **production)
+
+
+@pytest.mark.parametrize("blank", ["\n", " ", "\r\n"])
+def test_blanks_at_the_ends_of_a_secret_count_nowhere(load: Load, blank: str) -> None:
+    settings = load(JWT_SECRET=f"{SECRET}{blank}", JWT_PREVIOUS_SECRETS=f"one-more{blank},{blank}")
+
+    assert settings.jwt_secret.get_secret_value() == SECRET
+    assert [name for name, _ in general_warnings(settings)] == ["JWT_SECRET"]
+    # What an earlier version signed with them still verifies.
+    previous = [secret.get_secret_value() for secret in settings.jwt_previous_secrets]
+    assert previous == ["one-more", f"{SECRET}{blank}"]
+    assert general_warnings(load()) == []
 
 
 def test_development_starts_with_what_production_refuses(load: Load) -> None:

@@ -128,6 +128,14 @@ def test_a_secret_that_would_not_read_back_is_not_rotated_away(
     assert (project / ".env").read_text() == f"JWT_SECRET={line}\n"
 
 
+def test_a_secret_with_a_line_break_is_kept_as_it_counts(manage: Manage, project: Path) -> None:
+    secret = token_urlsafe(48)
+    (project / ".env").write_text(f"JWT_SECRET='{secret}\n'\n")
+    known = manage("keys", "list").data[0]["kid"]
+    assert manage("keys", "rotate").data[1]["kid"] == known
+    assert secrets_in(project)[1] == [secret]
+
+
 def test_a_link_to_the_file_is_followed(manage: Manage, project: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared.env"
     (project / ".env").rename(shared)

@@ -41,6 +41,7 @@ from app.foundation.database.outages import (
     unavailable,
 )
 from app.foundation.database.postgresql import is_pooler
+from app.foundation.database.sqlite import file_of
 from app.foundation.database.types import AnyRow
 
 MAX_TRIES: Final = 3
@@ -185,7 +186,7 @@ class Database:
     @property
     def file(self) -> Path | None:
         """SQLite's."""
-        return None if self.is_postgresql else Path(str(self.engine.url.database))
+        return None if self.is_postgresql else file_of(self.engine.url)
 
     async def is_behind_pooler(self) -> bool:
         """Whether another process of the server may answer each time."""
