@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     app_name: formats.PrintableName = "app"
     environment: Annotated[Environment, formats.AnyCase] = Environment.DEVELOPMENT
     database_url: formats.DatabaseUrl = "sqlite:///./app.db"
+    database_pool_size: int = Field(5, ge=1, le=100)
     redis_url: formats.RedisUrl = ""
 
     jwt_secret: formats.Secret
@@ -83,6 +84,13 @@ class Settings(BaseSettings):
     ] = None
     """Unset, it is `json` in production and `console` elsewhere."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_untrimmed_secret(cls, values: Any) -> Any:
+        name = "jwt_previous_secrets"
+        previous = formats.with_untrimmed(values.get(name, []), values.get("jwt_secret"))
+        return {**values, name: previous}
+
     @model_validator(mode="after")
     def _check_production(self) -> Self:
         if self.environment is Environment.PRODUCTION:
@@ -90,6 +98,12 @@ class Settings(BaseSettings):
             if problems:
                 raise SettingsError(problems)
         return self
+
+    @property
+    def trims_secret(self) -> bool:
+        """JWT_SECRET is written with blanks or a line break at an end, which do not count."""
+        known = (secret.get_secret_value() for secret in self.jwt_previous_secrets)
+        return any(secret != secret.strip() for secret in known)
 
     @cached_property
     def json_logs(self) -> bool:

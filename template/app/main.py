@@ -6,7 +6,7 @@ import structlog
 
 from app.application import create_app
 from app.config import Environment, SettingsError, load_settings
-from app.foundation.checks.production import production_warnings
+from app.foundation.checks.production import general_warnings, production_warnings
 from app.foundation.log import configure_logging
 
 try:
@@ -15,7 +15,9 @@ except SettingsError as error:
     sys.exit(str(error))
 
 configure_logging(settings.log_level, "json" if settings.json_logs else "console")
+risks = general_warnings(settings)
 if settings.environment is Environment.PRODUCTION:
-    for setting, risk in production_warnings(settings):
-        structlog.get_logger().warning("settings.risk", setting=setting, risk=risk)
+    risks += production_warnings(settings)
+for setting, risk in risks:
+    structlog.get_logger().warning("settings.risk", setting=setting, risk=risk)
 app = create_app(settings)

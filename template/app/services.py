@@ -41,7 +41,7 @@ def open_services(settings: Settings) -> Services:
     """Make everything; nothing connects before it is first used."""
     return Services(
         settings=settings,
-        database=Database(settings.database_url),
+        database=Database(settings.database_url, settings.database_pool_size),
         passwords=PasswordHasher(settings.bcrypt_cost),
         tokens=TokenSigner(
             settings.jwt_secret.get_secret_value(),

@@ -18,9 +18,10 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
 
 from app.config import load_settings
-from app.foundation.database import Base, UtcDateTime, create_engine
+from app.foundation.database import Base, UtcDateTime, WrongDatabase, create_engine, sentence
 
 # Each app/*/models.py adds its tables to Base.metadata; none can be forgotten here.
 for models in sorted((Path(__file__).parents[1] / "app").glob("*/models.py")):
@@ -89,6 +90,22 @@ def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | 
     return False
 
 
+def what_to_do(error: DBAPIError) -> str:
+    """About what no migration can help: rights, and tables of somebody else."""
+    said = sentence(error)
+    if getattr(error.orig, "sqlstate", None) == "42501":  # insufficient privilege
+        return (
+            "migrate as the role that owns the database and its tables, "
+            "or let this one create: GRANT CREATE ON SCHEMA public TO it"
+        )
+    if said.endswith(" already exists"):  # SQLite has one code for all
+        return (
+            "it is not from these migrations: name a database of this API's own in DATABASE_URL, "
+            "or rename what is there"
+        )
+    return ""
+
+
 async def run_online() -> None:
     engine = create_engine(context.config.attributes.get("url") or load_settings().database_url)
     if engine.dialect.name == "sqlite":
@@ -96,6 +113,16 @@ async def run_online() -> None:
     try:
         async with engine.begin() as connection:
             await connection.run_sync(run)
+    except WrongDatabase as error:
+        raise CommandError(f"the database {error.problem}; {error.mend}") from None
+    except DBAPIError as error:
+        if mend := what_to_do(error):
+            raise CommandError(f"the database refuses: {sentence(error)}; {mend}") from error
+        raise
+    except (OSError, TimeoutError) as error:
+        raise CommandError(
+            "the database does not answer; start it, or correct DATABASE_URL"
+        ) from error
     finally:
         await engine.dispose()
     sys.stderr.write("".join(done))

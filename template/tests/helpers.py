@@ -250,7 +250,8 @@ async def _execute(url: str, statement: str) -> None:
 @asynccontextmanager
 async def _postgresql(url: str) -> AsyncIterator[Any]:
     dsn = urlsplit(url)._replace(scheme="postgresql").geturl()
-    connection = await asyncpg.connect(driver_url(dsn), timeout=5)
+    # Nothing is prepared, so that it may be the URL of a pooler.
+    connection = await asyncpg.connect(driver_url(dsn), timeout=5, statement_cache_size=0)
     try:
         yield connection
     finally:

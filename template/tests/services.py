@@ -5,6 +5,9 @@ import os
 import pytest
 
 TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "")
+THROUGH_POOLER = os.environ.get("TEST_THROUGH_POOLER") == "1"
+"""TEST_DATABASE_URL is that of a pooler: what asks the server itself is skipped."""
+
 TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL", "")
 
 needs_postgresql = pytest.mark.skipif(

@@ -16,6 +16,7 @@ from app.config import Environment, Settings, SettingsError, load_settings
 from app.foundation.checks.formats import _check_host, _check_origin, check_rate
 from app.foundation.checks.production import (
     EXAMPLE_SECRET,
+    general_warnings,
     is_weak_secret,
     production_warnings,
 )
@@ -62,6 +63,7 @@ def test_the_defaults_are_those_of_the_contract(load: Load) -> None:
         "app_name": "app",
         "environment": "development",
         "database_url": "sqlite:///./app.db",
+        "database_pool_size": 5,
         "redis_url": "",
         "jwt_previous_secrets": [],
         "jwt_issuer": "app",
@@ -139,6 +141,18 @@ REFUSED = [
     ("DATABASE_URL", "postgresql://user:can@ary@host/name"),
     ("DATABASE_URL", "postgresql://user:can#ary@host/name"),
     ("DATABASE_URL", "postgresql://user:can/ary@host/name"),
+    ("DATABASE_URL", "postgresql://host/name?schema=canary"),
+    ("DATABASE_URL", "postgresql://host/name?sslmode=require&connection_limit=1234"),
+    ("DATABASE_URL", "postgresql://host/name?nobodys=canary"),
+    ("DATABASE_URL", "postgresql://host/name?ssl=canary"),
+    ("DATABASE_URL", "postgresql://host/name?sslmode=canary"),
+    ("DATABASE_URL", "postgresql://host/name?target_session_attrs=canary"),
+    ("DATABASE_URL", "postgresql://host/name?sslrootcert=/canary/root.crt"),
+    ("DATABASE_URL", f"postgresql://host/name?sslrootcert={__file__}"),
+    ("DATABASE_URL", "postgresql://host/name?canary"),
+    ("DATABASE_URL", "postgresql://user:12?canary@host/name"),
+    ("DATABASE_POOL_SIZE", "0"),
+    ("DATABASE_POOL_SIZE", "101"),
     ("REDIS_URL", "localhost:6379"),
     ("REDIS_URL", "http://user:canary@host"),
     ("REDIS_URL", "redis://"),
@@ -451,6 +465,18 @@ def test_production_refuses_what_is_unsafe(
 ) -> None:
     production.pop(name, None)
     refuse(name, value, **production)
+
+
+@pytest.mark.parametrize("blank", ["\n", " ", "\r\n"])
+def test_blanks_at_the_ends_of_a_secret_count_nowhere(load: Load, blank: str) -> None:
+    settings = load(JWT_SECRET=f"{SECRET}{blank}", JWT_PREVIOUS_SECRETS=f"one-more{blank},{blank}")
+
+    assert settings.jwt_secret.get_secret_value() == SECRET
+    assert [name for name, _ in general_warnings(settings)] == ["JWT_SECRET"]
+    # What an earlier version signed with them still verifies.
+    previous = [secret.get_secret_value() for secret in settings.jwt_previous_secrets]
+    assert previous == ["one-more", f"{SECRET}{blank}"]
+    assert general_warnings(load()) == []
 
 
 def test_development_starts_with_what_production_refuses(load: Load) -> None:

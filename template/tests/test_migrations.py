@@ -3,12 +3,15 @@
 import asyncio
 import os
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
@@ -17,7 +20,7 @@ from sqlalchemy import Executable, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts.models import Session, User
-from app.foundation.database import AnyRow
+from app.foundation.database import AnyRow, driver_url
 from tests.conftest import TEST_DATABASE_URL
 from tests.helpers import (
     ROOT,
@@ -27,6 +30,7 @@ from tests.helpers import (
     migrate,
 )
 from tests.live import environment
+from tests.services import needs_postgresql
 
 
 @pytest.fixture
@@ -357,3 +361,53 @@ def test_the_plain_command_says_it_in_one_sentence(tmp_path: Path) -> None:
     assert "1 of refresh_tokens (to users)" in out
     assert "1 of test_parents (to users)" in out
     assert line.rows() == ROWS
+
+
+def refusal_of_plain_command(url: str) -> str:
+    """What `alembic upgrade head` says: one sentence, no traceback."""
+    migration = start_migrating(url)
+    out, err = migration.communicate(timeout=60)
+    assert migration.returncode != 0
+    assert err == ""
+    assert "Background on this error" not in out
+    return next(line for line in out.splitlines() if "FAILED: " in line)
+
+
+def test_a_foreign_table_of_the_same_name_is_named(empty_url: str) -> None:
+    async def make_it() -> None:
+        database = Tables(empty_url)
+        await database.execute(text("CREATE TABLE users (id integer)"))
+        await database.close()
+
+    asyncio.run(make_it())
+
+    said = refusal_of_plain_command(empty_url)
+
+    assert re.search(r"the database refuses: .*users.* already exists; ", said)
+    assert "not from these migrations" in said
+
+
+@needs_postgresql
+def test_a_role_that_may_not_create_is_told_what_to_do(empty_url: str) -> None:
+    role = f"role_{secrets.token_hex(6)}"
+
+    async def as_owner(*statements: str) -> None:
+        connection = await asyncpg.connect(driver_url(empty_url))
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(as_owner(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'"))
+    try:
+        parts = urlsplit(empty_url)
+        host = parts.netloc.rpartition("@")[2]
+        said = refusal_of_plain_command(parts._replace(netloc=f"{role}:{role}@{host}").geturl())
+    finally:
+        asyncio.run(as_owner(f"DROP OWNED BY {role}", f"DROP ROLE {role}"))
+
+    assert "the database refuses: permission denied for schema public; migrate as" in said
+
+
+def test_a_database_that_does_not_answer_is_one_sentence(closed_port: int) -> None:
+    said = refusal_of_plain_command(f"postgresql://user@127.0.0.1:{closed_port}/name")
+    assert said.endswith("the database does not answer; start it, or correct DATABASE_URL")

@@ -23,10 +23,8 @@ HINT = (
 def plain_dsn(url: str) -> str:
     """`postgres://` and `postgresql+driver://` as asyncpg spells them, with what it understands."""
     sys.path.insert(0, str(Path.cwd()))
-    from app import database
+    from app.foundation.database import driver_url
 
-    # Templates before 0.2.0 hand the driver what they are given.
-    driver_url = getattr(database, "driver_url", str)
     return str(driver_url("postgresql" + url[url.index("://") :]))
 
 
@@ -40,10 +38,21 @@ async def ensure(dsn: str, name: str) -> str:
     try:
         connection = await asyncpg.connect(dsn, timeout=5)
     except asyncpg.InvalidCatalogNameError:
-        await execute(dsn, f"CREATE DATABASE {quote_identifier(name)}")
+        await create(dsn, name)
         return "created"
     await connection.close()
     return "existed"
+
+
+async def create(dsn: str, name: str) -> None:
+    """In UTF8, also on a server of another encoding, as installed without LANG: SQL_ASCII."""
+    connection = await asyncpg.connect(dsn, database=MAINTENANCE_DATABASE, timeout=5)
+    try:
+        own = connection.get_settings().server_encoding
+        utf8 = "" if own == "UTF8" else " ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0"
+        await connection.execute(f"CREATE DATABASE {quote_identifier(name)}{utf8}")
+    finally:
+        await connection.close()
 
 
 async def drop(dsn: str, name: str) -> str:

@@ -47,9 +47,14 @@ class Key:
 
 def project_keys(settings: Mapping[str, str]) -> list[Key]:
     """The signing secret and the earlier ones that still verify; HS256 and nothing else."""
-    current = settings.get("JWT_SECRET", "")
+    written = settings.get("JWT_SECRET", "")
     earlier = [part.strip() for part in settings.get("JWT_PREVIOUS_SECRETS", "").split(",")]
-    named = [("JWT_SECRET", current), *(("JWT_PREVIOUS_SECRETS", secret) for secret in earlier)]
+    # What was signed with the blanks at its ends, which older projects counted, still verifies.
+    current = dict.fromkeys((written.strip(), written))
+    named = [
+        *(("JWT_SECRET", secret) for secret in current),
+        *(("JWT_PREVIOUS_SECRETS", secret) for secret in earlier),
+    ]
     return [
         shared_secret(secret.encode(), name, kid=key_id(secret.encode()), algorithms=("HS256",))
         for name, secret in named

@@ -18,7 +18,7 @@ from app.config import SettingsError, load_settings
 from app.errors import AppError, Unavailable
 from app.foundation.log import configure_logging
 from app.foundation.modules import modules_in
-from app.manage.errors import CommandError, reason_of
+from app.manage.errors import CommandError, what_is_wrong
 from app.manage.output import print_json, print_text
 from app.services import close_services, open_services
 
@@ -33,14 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(str(error), error.hint, error.exit_code)
     except SettingsError as error:
         return _fail(str(error), "see .env.example for each setting")
-    except Unavailable:
-        return _fail("the database does not answer", "start it, or correct DATABASE_URL")
+    except (Unavailable, DBAPIError) as error:
+        if isinstance(error, DBAPIError) and _is_missing_table(error):
+            return _fail("the database has no tables yet", "python -m alembic upgrade head")
+        problem, mend = what_is_wrong(error)
+        return _fail(f"the database {problem}", mend)
     except AppError as error:
         return _fail(error.detail.rstrip(".").lower())
-    except DBAPIError as error:
-        if _is_missing_table(error):
-            return _fail("the database has no tables yet", "python -m alembic upgrade head")
-        return _fail(f"the database refuses: {reason_of(error)}", "python -m app.manage check")
     (print_json if args.json else print_text)(data)
     return 1 if data and args.data_is_bad_news else 0
 

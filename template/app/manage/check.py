@@ -13,12 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from app.config import Environment, Settings, SettingsError, load_settings
 from app.errors import Unavailable
 from app.foundation.checks.production import (
+    general_warnings,
     is_weak_secret,
     production_problems,
     production_warnings,
 )
+from app.foundation.database import connection_shortage, write_nothing
 from app.manage.commands import add_command
-from app.manage.errors import reason_of
+from app.manage.errors import what_is_wrong
 from app.services import Services, close_services, open_services
 
 SMTP_TIMEOUT_SECONDS: Final = 3.0
@@ -39,7 +41,10 @@ async def check(args: Namespace) -> list[Finding]:
         except SettingsError:
             return findings
         return findings + await _check_surroundings(settings)
-    findings = _check_settings(settings, production=args.production)
+    findings = [
+        _setting(name, problem, severity="warning") for name, problem in general_warnings(settings)
+    ]
+    findings += _check_settings(settings, production=args.production)
     return findings + await _check_surroundings(settings)
 
 
@@ -71,22 +76,34 @@ async def _check_surroundings(settings: Settings) -> list[Finding]:
 
 
 async def _check_database(services: Services) -> list[Finding]:
+    database = services.database
+    if _is_missing(database.file):  # connecting would make it
+        return [_migrations("the database's file is not there")]
     try:
-        async with services.database.connection() as connection:
+        async with database.connection() as connection:
             current = await connection.run_sync(
                 lambda sync: MigrationContext.configure(sync).get_current_heads()
             )
-    except Unavailable:
-        message = "the database of DATABASE_URL does not answer"
-        return [_finding("database", message, "start it, or correct DATABASE_URL")]
-    except DBAPIError as error:
-        message = f"the database of DATABASE_URL refuses: {reason_of(error)}"
-        return [_finding("database", message, "correct DATABASE_URL, or the database")]
+        await write_nothing(database)
+        shortage = await connection_shortage(database)
+    except (Unavailable, DBAPIError) as error:
+        problem, mend = what_is_wrong(error)
+        return [_finding("database", f"the database of DATABASE_URL {problem}", mend)]
+    findings = []
+    if shortage:
+        findings.append(_setting("DATABASE_POOL_SIZE", shortage, severity="warning"))
     wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
-    if set(current) == set(wanted):
-        return []
-    message = "the database's schema is not that of the code"
-    return [_finding("migrations", message, "python -m alembic upgrade head")]
+    if set(current) != set(wanted):
+        findings.append(_migrations("the database's schema is not that of the code"))
+    return findings
+
+
+def _is_missing(file: Path | None) -> bool:
+    return file is not None and file.parent.is_dir() and not file.exists()
+
+
+def _migrations(message: str) -> Finding:
+    return _finding("migrations", message, "python -m alembic upgrade head")
 
 
 async def _check_redis(services: Services) -> list[Finding]:

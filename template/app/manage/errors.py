@@ -2,6 +2,9 @@
 
 from sqlalchemy.exc import DBAPIError
 
+from app.errors import Unavailable
+from app.foundation.database import WrongDatabase, sentence
+
 
 class CommandError(Exception):
     """
@@ -16,6 +19,12 @@ class CommandError(Exception):
         self.exit_code = exit_code
 
 
-def reason_of(error: DBAPIError) -> str:
-    """What the database itself said, on one line; without the statement and its parameters."""
-    return str(error.orig).partition("\n")[0].rpartition(">: ")[2]
+def what_is_wrong(error: Unavailable | DBAPIError) -> tuple[str, str]:
+    """Why the database can't be worked with, in its own words if it has said something, and what
+    to do."""
+    if isinstance(error, WrongDatabase):
+        return error.problem, error.mend
+    said = error if isinstance(error, DBAPIError) else error.__cause__
+    if isinstance(said, DBAPIError):
+        return f"refuses: {sentence(said)}", "correct DATABASE_URL, or the database"
+    return "does not answer", "start it, or correct DATABASE_URL"

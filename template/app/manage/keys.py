@@ -33,8 +33,8 @@ def rotate(args: Namespace) -> list[dict[str, str]]:
     _refuse_environment()
     current, previous = _read()
     keep = _may_verify(current)
-    if keep and ("," in current or current != current.strip()):
-        raise _not_listable("holds a comma, or a space at an end")
+    if keep and "," in current:
+        raise _not_listable("holds a comma")
     if keep:
         # First the old one among the earlier ones: if this stops half-way, it still verifies.
         _write(PREVIOUS, ",".join([current, *(old for old in previous if old != current)]))
@@ -65,7 +65,7 @@ def _read() -> tuple[str, list[str]]:
     except (OSError, UnicodeDecodeError):
         raise CommandError(UNREADABLE_ENV_FILE) from None
     previous = (secret.strip() for secret in (values.get(PREVIOUS) or "").split(","))
-    return values.get(CURRENT) or "", [secret for secret in previous if secret]
+    return (values.get(CURRENT) or "").strip(), [secret for secret in previous if secret]
 
 
 def _may_verify(secret: str) -> bool:

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.accounts.models import User
 from app.accounts.passwords import (
@@ -183,12 +182,6 @@ async def test_a_read_is_answered_while_a_password_is_hashed(
     assert gate.threads[0] is not threading.main_thread()
 
 
-def engines_of(app: FastAPI) -> tuple[AsyncEngine, AsyncEngine]:
-    """For reads and for transactions."""
-    database = services_of(app).database
-    return database.engine, database._transactional
-
-
 @pytest.mark.parametrize("path", ["register", "login", "change-password", "reset-password"])
 async def test_no_connection_is_held_while_hashing(
     app: FastAPI,
@@ -217,8 +210,8 @@ async def test_no_connection_is_held_while_hashing(
     request = asyncio.create_task(client.post(url, json=body, headers=ada.headers))
     await gate.someone_hashes()
 
-    for engine in engines_of(app):
-        assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    pool = services_of(app).database.engine.pool
+    assert pool.checkedout() == 0  # type: ignore[attr-defined]
 
     gate.open()
     assert (await request).is_success
@@ -262,15 +255,11 @@ async def full_queue(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 def statements(app: FastAPI) -> Iterator[list[str]]:
     """What the database is asked meanwhile."""
     asked: list[str] = []
-    listeners = [
-        (engine.sync_engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-        for engine in engines_of(app)
-    ]
-    for listener in listeners:
-        event.listen(*listener)
+    engine = services_of(app).database.engine.sync_engine
+    listener = (engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    event.listen(*listener)
     yield asked
-    for listener in listeners:
-        event.remove(*listener)
+    event.remove(*listener)
 
 
 HASHING = {

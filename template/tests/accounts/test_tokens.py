@@ -448,6 +448,21 @@ async def test_an_earlier_secret_verifies_until_it_is_removed(
     assert not await is_signed_in(connect(app), renewed)
 
 
+async def test_a_line_break_after_the_secret_signs_nobody_out(
+    start: Callable[..., Any], app: FastAPI, ada: Account, settings: Settings
+) -> None:
+    """`echo` adds one, to the secret and later to the list of earlier ones."""
+    secret = settings.jwt_secret.get_secret_value()
+    with_break = connect(await start(jwt_secret=f"{secret}\n"))
+    assert await is_signed_in(with_break, ada)
+    renewed = await refresh(with_break, ada)
+    assert await is_signed_in(connect(app), renewed), "on a host without the break too"
+
+    rotated = connect(await start(jwt_secret="n" * 40, jwt_previous_secrets=f"{secret}\n"))
+    assert await is_signed_in(rotated, renewed)
+    assert await is_signed_in(rotated, await refresh(rotated, renewed))
+
+
 async def test_another_issuer_or_audience_signs_everybody_out(
     start: Callable[..., Any], ada: Account
 ) -> None:

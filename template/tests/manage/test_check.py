@@ -1,11 +1,13 @@
 """`check`, `info`, and how commands fail."""
 
 import json
+import secrets
 from pathlib import Path
 
 import pytest
 
 from app.manage.output import print_text
+from tests.helpers import migrate
 from tests.manage.conftest import Manage
 
 NOWHERE = "127.0.0.1:1"
@@ -77,6 +79,35 @@ def test_a_database_that_refuses_is_quoted(
     outcome = manage("user", "list")
     assert outcome.exit_code == 1
     assert outcome.err.startswith("error: the database refuses: file is not a database\n")
+
+
+def test_a_database_that_takes_no_writes_is_found(
+    manage: Manage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(f"sqlite:///{tmp_path}/read-only.db")
+    url = f"sqlite:///file:{tmp_path}/read-only.db?mode=ro&uri=true"
+    monkeypatch.setenv("DATABASE_URL", url)
+    [finding] = findings(manage)
+    assert finding["id"] == "database"
+    assert finding["message"].endswith("refuses: attempt to write a readonly database")
+
+
+def test_a_secret_with_a_line_break_is_found(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_SECRET", f"{secrets.token_urlsafe(48)}\n")
+    [finding] = findings(manage)
+    assert (finding["id"], finding["severity"]) == ("jwt_secret", "warning")
+    assert finding["fix"] == "set JWT_SECRET in .env or the environment: write it without"
+
+
+def test_looking_at_a_file_that_is_not_there_does_not_make_it(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///./gone.db")
+    [finding] = findings(manage)
+    assert finding["message"] == "the database's file is not there"
+    assert not (project / "gone.db").exists()
 
 
 def test_a_weak_secret_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,7 @@ def test_a_secret_that_needs_quotes_goes_on_verifying(
 
 @pytest.mark.parametrize(
     ("line", "reason"),
-    [("'ends in a space '", "a space at an end"), ('"ends in #\\\\"', ".env can't hold")],
+    [('"ends in #\\\\"', ".env can't hold")],
 )
 def test_a_secret_that_would_not_read_back_is_not_rotated_away(
     manage: Manage, project: Path, line: str, reason: str
@@ -126,6 +126,14 @@ def test_a_secret_that_would_not_read_back_is_not_rotated_away(
     assert reason in outcome.err
     assert "ends in" not in outcome.err
     assert (project / ".env").read_text() == f"JWT_SECRET={line}\n"
+
+
+def test_a_secret_with_a_line_break_is_kept_as_it_counts(manage: Manage, project: Path) -> None:
+    secret = token_urlsafe(48)
+    (project / ".env").write_text(f"JWT_SECRET='{secret}\n'\n")
+    known = manage("keys", "list").data[0]["kid"]
+    assert manage("keys", "rotate").data[1]["kid"] == known
+    assert secrets_in(project)[1] == [secret]
 
 
 def test_a_link_to_the_file_is_followed(manage: Manage, project: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from email.utils import parseaddr
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 import limits
@@ -12,11 +12,7 @@ from jwt.exceptions import InvalidKeyError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
-_HOST: Final = r"(?:[^\[\]:@/?#,]*|\[[0-9A-Fa-f:.%]+\])(?::[0-9]{1,5})?"
-_POSTGRESQL: Final = re.compile(
-    rf"postgres(?:ql)?(?:\+\w+)?://(?=.)(?:[^@/?#]*@)?{_HOST}(?:,{_HOST})*(?:[/?].*)?"
-)
-"""With one host or several. A password's @ : / ? # end it early, unless they are encoded."""
+from app.foundation.checks.database_url import check_database_url
 
 
 def _split_commas(value: object) -> object:
@@ -57,6 +53,20 @@ def _check_allowed_hosts(hosts: list[str]) -> list[str]:
     return hosts
 
 
+def trimmed(secret: SecretStr) -> SecretStr:
+    """Without the blanks and line breaks at its ends: `echo` adds one, a list can't hold them."""
+    return SecretStr(secret.get_secret_value().strip())
+
+
+def with_untrimmed(previous: object, secret: object) -> object:
+    """The earlier secrets, with the one that signs as it is written: what was signed with the
+    blanks at its ends still verifies."""
+    if not isinstance(secret, str) or secret.strip() in {secret, ""}:
+        return previous
+    earlier = _split_commas(previous or [])
+    return [*earlier, secret] if isinstance(earlier, list) else previous
+
+
 def check_key(secret: SecretStr) -> SecretStr:
     """Accept what HS256 can sign with."""
     if not secret.get_secret_value().strip():
@@ -76,17 +86,6 @@ def _parse_network(network: object) -> object:
         return ipaddress.ip_network(str(network), strict=False)
     except ValueError:
         raise ValueError('write each proxy as an address or a network, "10.0.0.0/8"') from None
-
-
-def _check_database_url(url: str) -> str:
-    if _POSTGRESQL.fullmatch(url):
-        return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
-    if re.match(r"sqlite(\+\w+)?:///(?!:memory:).", url):
-        return re.sub(r"^sqlite(\+\w+)?://", "sqlite://", url)
-    raise ValueError(
-        'write "postgresql://user:password@host:5432/name" or "sqlite:///./app.db" (a file); '
-        "in a password, write @ / ? # as %40 %2F %3F %23"
-    )
 
 
 def _check_redis_url(url: str) -> str:
@@ -164,10 +163,10 @@ Hosts = Annotated[
     CommaSeparated,
     AfterValidator(_check_allowed_hosts),
 ]
-Secret = Annotated[SecretStr, AfterValidator(check_key)]
-Secrets = Annotated[list[Secret], NoDecode, CommaSeparated]
+Secret = Annotated[SecretStr, AfterValidator(trimmed), AfterValidator(check_key)]
+Secrets = Annotated[list[Annotated[SecretStr, AfterValidator(check_key)]], NoDecode, CommaSeparated]
 Rate = Annotated[str, AfterValidator(check_rate)]
-DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+DatabaseUrl = Annotated[str, AfterValidator(check_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
 SmtpHost = Annotated[str, AfterValidator(_check_smtp_host)]
 Sender = Annotated[str, AfterValidator(_check_sender)]

@@ -71,6 +71,18 @@ def production_warnings(settings: "Settings") -> list[tuple[str, str]]:
     return warnings
 
 
+def general_warnings(settings: "Settings") -> list[tuple[str, str]]:
+    """List what any environment allows but its owner should know."""
+    if not settings.trims_secret:
+        return []
+    return [
+        (
+            "JWT_SECRET",
+            "has blanks or a line break at an end, which do not count; write it without",
+        )
+    ]
+
+
 def _are_everybody(networks: list[Network]) -> bool:
     """Tell whether they make up all of IPv4 or of IPv6, in one piece or in several."""
     ipv4 = [network for network in networks if isinstance(network, ipaddress.IPv4Network)]

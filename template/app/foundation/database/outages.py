@@ -3,13 +3,16 @@
 import sqlite3
 from typing import Final
 
+import asyncpg
 import structlog
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.errors import Unavailable
 
 DEADLINE_SECONDS: Final = 2.0
 """The longest a section may last, waiting included, before the client gets its 503."""
+
+NO_ANSWER: Final = "The database does not answer. Try again."
 
 logger = structlog.get_logger()
 
@@ -18,32 +21,105 @@ class StaleConnection(Unavailable):
     """A pooled connection turned out to be closed; the pool has been emptied, so a retry helps."""
 
 
-_OUTAGE_SQLSTATES = (
+class StalePlan(Unavailable):
+    """A migration changed what a prepared statement returns. Nothing was done; a retry helps."""
+
+
+class WrongDatabase(Unavailable):
+    """It answers, and this API can't work with it. Its operator hears why, its clients do not."""
+
+    def __init__(self, problem: str, mend: str) -> None:
+        super().__init__(NO_ANSWER)
+        self.problem = problem
+        self.mend = mend
+
+
+_OUTAGE_SQLSTATES: Final = (
     "08",  # connection exception
+    "25P",  # idle in a transaction, or in one, for longer than the role may be
     "28",  # the password was changed on the server, or the role is locked out
     "3D",  # there is no such database, as while it is restored
     "40",  # rolled back: deadlock, serialization failure
     "53",  # insufficient resources: too many connections, disk full
-    "57P",  # shut down, crashed, starting up
+    "55P03",  # a lock was not to be had within the role's lock_timeout
+    "57",  # shut down, crashed, starting up; a statement took longer than statement_timeout
     "25006",  # read-only: a standby before its promotion
 )
+
+_SQLITE_OUTAGES: Final = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,  # too many at once begin with the WAL
+    sqlite3.SQLITE_NOTADB,
+}
+"""What is the matter with the file, not with the statement."""
+
+_PRIMARY: Final = 0xFF
+"""The bits of a code that are not its details: SQLITE_READONLY of SQLITE_READONLY_DBMOVED."""
 
 
 def is_outage(error: Exception) -> bool:
     if isinstance(error, IntegrityError):
         return False
-    if isinstance(error, OperationalError):  # SQLite: locked, full, unreadable
-        return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR
+    origin = getattr(error, "orig", error)
+    if isinstance(origin, sqlite3.Error):
+        code = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        return code & _PRIMARY in _SQLITE_OUTAGES
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    origin = getattr(error, "orig", error)
+    if is_stale_plan(error):
+        return True
     sqlstate = getattr(origin, "sqlstate", None)
     if sqlstate is None:
-        return not isinstance(error, DBAPIError)
+        return not isinstance(error, DBAPIError) or _was_closed(error)
     return str(sqlstate).startswith(_OUTAGE_SQLSTATES)
 
 
+def is_stale_plan(error: Exception) -> bool:
+    """Whether a prepared statement would return other types than when it was prepared.
+
+    SQLAlchemy has forgotten all of them by now, so that the next try prepares anew.
+    """
+    return isinstance(_from_driver(error), asyncpg.InvalidCachedStatementError)
+
+
+def _from_driver(error: Exception) -> object:
+    """What asyncpg itself raised: SQLAlchemy wraps it twice."""
+    return getattr(getattr(error, "orig", None), "__cause__", None)
+
+
+def _was_closed(error: Exception) -> bool:
+    """Whether the driver found the connection closed; the SQLSTATE of why went to nobody."""
+    cause = _from_driver(error)
+    return isinstance(cause, asyncpg.InterfaceError) and "clos" in str(cause)
+
+
 def unavailable(error: Exception) -> Unavailable:
-    logger.error("database.unavailable", reason=type(getattr(error, "orig", error)).__name__)
+    if is_stale_plan(error):
+        logger.info("database.plan_outdated")
+        return StalePlan(NO_ANSWER)
+    logger.error("database.unavailable", reason=reason(error))
     stale = isinstance(error, DBAPIError) and error.connection_invalidated
-    return (StaleConnection if stale else Unavailable)("The database does not answer. Try again.")
+    return (StaleConnection if stale else Unavailable)(NO_ANSWER)
+
+
+def reason(error: Exception) -> str:
+    """What happened, by name: SQLITE_FULL, SQLITE_READONLY_DBMOVED, QueryCanceledError."""
+    origin = getattr(error, "orig", error)
+    name: str | None = getattr(origin, "sqlite_errorname", None)
+    cause = _from_driver(error)
+    if isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError):
+        return type(cause).__name__
+    return name or type(origin).__name__
+
+
+def sentence(error: DBAPIError) -> str:
+    """What the database itself said, on one line; without the statement and its parameters."""
+    return str(error.orig).partition("\n")[0].rpartition(">: ")[2]

@@ -7,41 +7,70 @@ milliseconds, and ends in 503 after `DEADLINE_SECONDS` however the database beha
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import Connection, Executable, column, select, table
+import structlog
+from sqlalchemy import (
+    Connection,
+    Executable,
+    Select,
+    column,
+    func,
+    select,
+    table,
+)
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import Session
 from sqlalchemy.util import greenlet_spawn
 
 from app.errors import Unavailable
-from app.foundation.database.engines import POOL_SIZE, create_engine
+from app.foundation.database.engines import POOL_SIZE, create_engine, transactional_level
 from app.foundation.database.outages import (
     DEADLINE_SECONDS,
     StaleConnection,
+    StalePlan,
+    WrongDatabase,
     is_outage,
+    is_stale_plan,
     unavailable,
 )
+from app.foundation.database.postgresql import is_pooler
+from app.foundation.database.sqlite import file_of
 from app.foundation.database.types import AnyRow
 
-_REVISION: Final[Executable] = select(column("version_num")).select_from(table("alembic_version"))
+MAX_TRIES: Final = 3
+"""Two changes of a migration may outdate a plan one after the other."""
+
+logger = structlog.get_logger()
+
+_REVISION: Final[Select[Any]] = select(column("version_num")).select_from(table("alembic_version"))
 """Where Alembic keeps what it has applied."""
+
+_REVISION_OF_PRIMARY: Final[Executable] = _REVISION.where(
+    func.current_setting("transaction_read_only") == "off"
+)
+"""A standby answers as well, and takes no writes."""
 
 
 class Database:
-    """Two engines, for reads and for transactions, and the line in front of them."""
+    """One pool for reads and transactions, and the line in front of it."""
 
-    def __init__(self, url: str) -> None:
-        # A connection that changes between autocommit and transactions says so each time: with one
-        # pool for both, a write costs 7 % more, or a read 15 % if it is the one to change.
-        self.engine = create_engine(url, autocommit=True)
-        self._transactional = create_engine(url)
+    def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
+        # On autocommit for reads. A connection turns to transactions for each write and back, which
+        # takes 10 microseconds; with a pool for each, a worker would hold twice as many.
+        self.engine = create_engine(url, pool_size=pool_size, autocommit=True)
+        self.is_postgresql = url.startswith("postgresql")
+        self.pool_size = pool_size
+        self._transactional = {"isolation_level": transactional_level(url)}
         # SQLAlchemy's pool lets newcomers overtake those who wait. A first-in-first-out gate of
         # the same size keeps the slowest reads near the median: p99 104 -> 22 ms.
-        self._gate = asyncio.Semaphore(POOL_SIZE)
+        self._gate = asyncio.Semaphore(pool_size)
 
     async def fetch_one(self, statement: Executable, **parameters: Any) -> AnyRow | None:
         """Read at most one row."""
@@ -54,11 +83,7 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        deadline = _deadline()
-        try:
-            return await self._run(self.engine, statement, parameters, deadline)
-        except StaleConnection:
-            return await self._run(self.engine, statement, parameters, deadline)
+        return await self._retry((StaleConnection, StalePlan), {}, statement, parameters)
 
     async def execute(self, statement: Executable, **parameters: Any) -> Sequence[AnyRow]:
         """Write with one statement and commit; the rows are those of its RETURNING.
@@ -69,17 +94,36 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        return await self._run(self._transactional, statement, parameters, _deadline())
+        return await self._retry((StalePlan,), self._transactional, statement, parameters)
+
+    async def _retry(
+        self,
+        retriable: tuple[type[Unavailable], ...],
+        options: dict[str, Any],
+        statement: Executable,
+        parameters: dict[str, Any],
+    ) -> Sequence[AnyRow]:
+        """Run a statement, and again after what is known to have done nothing."""
+        deadline = _deadline()
+        for _ in range(MAX_TRIES - 1):
+            with suppress(*retriable):
+                return await self._run(options, statement, parameters, deadline)
+        return await self._run(options, statement, parameters, deadline)
 
     async def _run(
         self,
-        engine: AsyncEngine,
+        options: dict[str, Any],
         statement: Executable,
         parameters: dict[str, Any],
         deadline: float,
     ) -> Sequence[AnyRow]:
         def run() -> Sequence[AnyRow]:
-            with engine.sync_engine.connect() as connection, _cut_at(deadline, timeout, connection):
+            with (
+                self.engine.sync_engine.connect() as connection,
+                _cut_at(deadline, timeout, connection),
+            ):
+                if options:
+                    connection.execution_options(**options)
                 result = connection.execute(statement, parameters)
                 rows = result.all() if result.returns_rows else ()
                 connection.commit()  # on autocommit, nothing
@@ -99,7 +143,9 @@ class Database:
         """
         async with (
             self._connection(self._transactional, _deadline()) as connection,
-            AsyncSession(connection, expire_on_commit=False) as session,
+            AsyncSession(
+                connection, expire_on_commit=False, sync_session_class=_FirstTwice
+            ) as session,
         ):
             yield session
             await session.commit()
@@ -110,14 +156,16 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        return self._connection(self.engine, _deadline())
+        return self._connection({}, _deadline())
 
     @asynccontextmanager
     async def _connection(
-        self, engine: AsyncEngine, deadline: float
+        self, options: dict[str, Any], deadline: float
     ) -> AsyncIterator[AsyncConnection]:
-        async with self._turn(deadline) as timeout, engine.connect() as connection:
+        async with self._turn(deadline) as timeout, self.engine.connect() as connection:
             with _cut_at(deadline, timeout, connection.sync_connection):
+                if options:
+                    await connection.execution_options(**options)
                 yield connection
 
     @asynccontextmanager
@@ -127,15 +175,34 @@ class Database:
         try:
             async with asyncio.timeout_at(deadline) as timeout, self._gate:
                 yield timeout
+        except WrongDatabase as error:
+            logger.error("database.unavailable", reason=error.problem, mend=error.mend)
+            raise
         except (DBAPIError, OSError, asyncpg.PostgresError) as error:
             if not is_outage(error):
                 raise
             raise unavailable(error) from error
 
+    @property
+    def file(self) -> Path | None:
+        """SQLite's."""
+        return None if self.is_postgresql else file_of(self.engine.url)
+
+    async def is_behind_pooler(self) -> bool:
+        """Whether another process of the server may answer each time."""
+        if not self.is_postgresql:
+            return False
+        async with self.connection() as connection:
+            raw = await connection.get_raw_connection()
+            return await is_pooler(raw.driver_connection)
+
     async def is_up(self) -> bool:
-        """Tell whether the database answers, and has been migrated."""
+        """Tell whether the database answers, takes writes, and has been migrated."""
+        if self.file is not None and not os.access(self.file, os.R_OK | os.W_OK):
+            return False
+        revision = _REVISION_OF_PRIMARY if self.is_postgresql else _REVISION
         try:
-            return await self.fetch_one(_REVISION) is not None
+            return await self.fetch_one(revision) is not None
         except (Unavailable, DBAPIError):
             return False
 
@@ -143,7 +210,35 @@ class Database:
         """Take leave of the server; of a frozen one, without its answer."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE_SECONDS):
-                await asyncio.gather(self.engine.dispose(), self._transactional.dispose())
+                await self.engine.dispose()
+
+
+class _FirstTwice(Session):
+    """Runs its first statement once more when its plan turns out to be outdated by a migration:
+    nothing has been done yet that a second try would do twice."""
+
+    _has_begun = False
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        return self._run(super().execute, args, options)
+
+    def scalar(self, *args: Any, **options: Any) -> Any:
+        return self._run(super().scalar, args, options)
+
+    def scalars(self, *args: Any, **options: Any) -> Any:
+        return self._run(super().scalars, args, options)
+
+    def _run(
+        self, method: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        is_first, self._has_begun = not self._has_begun, True
+        try:
+            return method(*args, **options)
+        except DBAPIError as error:
+            if not is_first or self.new or self.dirty or not is_stale_plan(error):
+                raise
+        self.rollback()
+        return method(*args, **options)
 
 
 def _deadline() -> float:

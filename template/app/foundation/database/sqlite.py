@@ -3,17 +3,22 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import (
+    URL,
+    Connection,
+    event,
+)
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
 from sqlalchemy.util import await_
 
-from app.foundation.database.outages import DEADLINE_SECONDS
+from app.foundation.database.outages import DEADLINE_SECONDS, WrongDatabase
 
 
 class SQLiteOnTheLoop(SQLiteDialect_pysqlite):
@@ -43,8 +48,44 @@ def create_sqlite_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
         connect_args={"check_same_thread": False, "timeout": 0.02},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    same_file = _SameFile(file_of(engine.url))
+    event.listen(engine.sync_engine, "do_connect", same_file.make_none_anew)
+    event.listen(engine.sync_engine, "checkout", same_file.check)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
     return engine
+
+
+def file_of(url: URL) -> Path:
+    """The file, which SQLite's own notation may name: `file:app.db`."""
+    return Path(str(url.database).removeprefix("file:"))
+
+
+class _SameFile:
+    """Sees that the file stays: SQLite would go on writing into one that was deleted, and make an
+    empty one in its place. To a copy that was put there, connections are made anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._was_there = False
+
+    def make_none_anew(self, *_connection: object) -> None:
+        if self._was_there:
+            self._identity()
+
+    def check(self, _connection: object, record: Any, _proxy: object) -> None:
+        identity = self._identity()
+        self._was_there = True
+        if record.info.setdefault("file", identity) != identity:
+            raise DisconnectionError
+
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise WrongDatabase(
+                f"has lost its file: {error.strerror}", "put the file, or a copy of it, back"
+            ) from None
+        return found.st_dev, found.st_ino
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

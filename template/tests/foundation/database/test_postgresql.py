@@ -1,0 +1,385 @@
+"""PostgreSQL as it is really run: behind a pooler, with limits on roles, while it is migrated."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+from alembic import command
+from fastapi import FastAPI
+from sqlalchemy import select, text, update
+
+from app.accounts.models import User
+from app.errors import Unavailable
+from app.foundation.database import (
+    Database,
+    UnusableDatabase,
+    WrongDatabase,
+    driver_url,
+)
+from tests.helpers import (
+    PASSWORD,
+    RUN,
+    Account,
+    Tables,
+    alembic_config,
+    connect,
+    error_code,
+    is_signed_in,
+    make_scratch_database,
+    migrate,
+    refresh,
+    register,
+    services_of,
+    sign_in,
+)
+from tests.live import Serve
+from tests.manage.conftest import *  # noqa: F403 - its fixtures
+from tests.manage.conftest import Manage
+from tests.pooler import needs_pgbouncer, pooler_to
+from tests.services import TEST_DATABASE_URL, THROUGH_POOLER, needs_postgresql
+
+pytestmark = needs_postgresql
+
+Start = Callable[..., Awaitable[FastAPI]]
+
+directly = pytest.mark.skipif(
+    THROUGH_POOLER, reason="asks the server itself: TEST_DATABASE_URL is that of a pooler"
+)
+
+
+# ---- A pooler -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pooled_url(database_url: str, tmp_path: Path) -> Iterator[str]:
+    with pooler_to(database_url, tmp_path) as url:
+        yield url
+
+
+async def use_everything(client: httpx.AsyncClient, email: str) -> Account:
+    """What users do: each of these was a 500 now and then."""
+    account = await register(client, email)
+    for _ in range(3):
+        account = await refresh(client, await sign_in(client, email))
+        assert await is_signed_in(client, account)
+        change = {"name": secrets.token_hex(4)}
+        changed = await client.patch("/api/users/me", json=change, headers=account.headers)
+        assert changed.status_code == 200, changed.text
+        body = {"currentPassword": PASSWORD, "newPassword": PASSWORD}
+        url = "/api/users/me/change-password"
+        changed = await client.post(url, json=body, headers=account.headers)
+        assert changed.status_code == 200, changed.text
+    return account
+
+
+@needs_pgbouncer
+async def test_all_works_behind_a_pooler(serve: Serve, pooled_url: str) -> None:
+    async with serve(workers=2, database_url=pooled_url) as server, server.client() as client:
+        names = [f"user-{number}@example.com" for number in range(8)]
+        await asyncio.gather(*(use_everything(client, name) for name in names))
+        assert (await client.get("/health/ready")).status_code == 200
+        assert "InvalidSQLStatementNameError" not in server.log
+
+
+@needs_pgbouncer
+def test_migrations_work_behind_a_pooler(tmp_path: Path) -> None:
+    empty = asyncio.run(make_scratch_database(TEST_DATABASE_URL))
+    with pooler_to(empty, tmp_path) as url:
+        for _ in range(3):
+            migrate(url)
+            command.check(alembic_config(url))
+            command.downgrade(alembic_config(url), "base")
+
+
+@needs_pgbouncer
+@directly
+async def test_a_pooler_is_noticed(pooled_url: str, database_url: str) -> None:
+    for url, pooled in ((pooled_url, True), (database_url, False)):
+        database = Database(url)
+        assert await database.is_behind_pooler() is pooled
+        await database.close()
+
+
+@needs_pgbouncer
+async def test_a_pooler_can_be_told_of(pooled_url: str) -> None:
+    database = Database(f"{pooled_url}?pgbouncer=true")
+    assert await database.fetch_one(select(1)) == (1,)
+    await database.close()
+
+
+# ---- A migration beside a running server ----------------------------------------------------
+
+
+CHANGES = ("varchar(120)", "text", "varchar(130)", "varchar(100)")
+
+
+@pytest.mark.parametrize("pooled", [False, pytest.param(True, marks=needs_pgbouncer)])
+async def test_a_column_may_change_its_type_while_requests_come(
+    request: pytest.FixtureRequest, start: Start, database_url: str, pooled: bool
+) -> None:
+    url = request.getfixturevalue("pooled_url") if pooled else database_url
+    app = await start(database_url=url)
+    client = connect(app)
+    account = await register(client)
+    stop = asyncio.Event()
+    work = [asyncio.create_task(keep_asking(client, account, stop)) for _ in range(6)]
+    tables = Tables(database_url, 1)
+    for type_ in CHANGES:
+        await asyncio.sleep(0.1)
+        await tables.execute(text(f"ALTER TABLE users ALTER COLUMN name TYPE {type_}"))
+    await asyncio.sleep(0.1)
+    stop.set()
+
+    statuses = {status for statuses in await asyncio.gather(*work) for status in statuses}
+    await tables.close()
+
+    assert statuses == {200}
+
+
+async def keep_asking(
+    client: httpx.AsyncClient, account: Account, stop: asyncio.Event
+) -> list[int]:
+    statuses = []
+    while not stop.is_set():
+        for method, body in (("GET", None), ("PATCH", {"name": secrets.token_hex(4)})):
+            response = await client.request(
+                method, "/api/users/me", json=body, headers=account.headers
+            )
+            statuses.append(response.status_code)
+    return statuses
+
+
+async def test_a_column_may_change_to_what_is_written_otherwise(
+    database_url: str, request: pytest.FixtureRequest
+) -> None:
+    """A number of 4 bytes becomes one of 8: what was prepared would misread it."""
+    database = Database(database_url, 2)
+    await database.execute(text("CREATE TABLE test_counts (id int, count int)"))
+    request.addfinalizer(lambda: asyncio.run(run_on(database_url, "DROP TABLE test_counts")))
+    await database.execute(text("INSERT INTO test_counts VALUES (1, 7)"))
+    for type_ in ("bigint", "varchar(10)", "int"):
+        read = text("SELECT id, count FROM test_counts")
+        before = await database.fetch_all(read)
+        using = f"ALTER TABLE test_counts ALTER count TYPE {type_} USING count::{type_}"
+        await database.execute(text(using))
+
+        assert str((await database.fetch_all(read))[0].count) == str(before[0].count)
+        async with database.transaction() as db:
+            row = (await db.execute(text("SELECT id, count FROM test_counts FOR UPDATE"))).one()
+            assert str(row.count) == "7"
+    await database.close()
+
+
+async def run_on(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(driver_url(url), statement_cache_size=0)
+    await connection.execute(statement)
+    await connection.close()
+
+
+# ---- A role with limits ---------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def role_with(database_url: str, *options: str) -> AsyncIterator[str]:
+    """The URL for a role that may do what the API does, with options like `CONNECTION LIMIT 5`
+    and `SET lock_timeout = 100`."""
+    role, password = f"role_{RUN}_{secrets.token_hex(4)}", secrets.token_hex(16)
+    owner = await asyncpg.connect(driver_url(database_url), statement_cache_size=0)
+    await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+    await owner.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    for option in options:
+        await owner.execute(f"ALTER ROLE {role} {option}")
+    parts = urlsplit(database_url)
+    host = parts.netloc.rpartition("@")[2]
+    try:
+        yield parts._replace(netloc=f"{role}:{password}@{host}").geturl()
+    finally:
+        await owner.execute(f"DROP OWNED BY {role}")
+        await owner.execute(f"DROP ROLE {role}")
+        await owner.close()
+
+
+@asynccontextmanager
+async def locked(database_url: str, statement: str) -> AsyncIterator[None]:
+    locker = await asyncpg.connect(driver_url(database_url), statement_cache_size=0)
+    async with locker.transaction():
+        await locker.execute(statement)
+        yield
+    await locker.close()
+
+
+def is_unavailable(response: httpx.Response) -> bool:
+    assert int(response.headers["retry-after"]) >= 1
+    return (response.status_code, error_code(response)) == (503, "unavailable")
+
+
+@directly
+@pytest.mark.parametrize("limit", ["statement_timeout", "lock_timeout"])
+async def test_what_takes_longer_than_the_role_may_is_a_503(
+    start: Start, database_url: str, database: Tables, limit: str
+) -> None:
+    async with role_with(database_url, f"SET {limit} = 150") as url:
+        app = await start(database_url=url)
+        client = connect(app)
+        account = await register(client)
+        async with locked(database_url, "SELECT * FROM users FOR UPDATE"):
+            change = {"name": "Mallory"}
+            for path, body in (
+                ("/api/users/me", change),
+                ("/api/auth/login", account.credentials),
+            ):
+                method = "PATCH" if body is change else "POST"
+                response = await client.request(method, path, json=body, headers=account.headers)
+                assert is_unavailable(response), response.text
+        assert (await database.user()).name == "Ada Lovelace"
+        assert len(await database.sessions()) == 1
+        assert await is_signed_in(client, account)
+        await services_of(app).database.close()
+
+
+@directly
+async def test_who_idles_in_a_transaction_for_longer_than_the_role_may_wrote_nothing(
+    database_url: str, ada: Account, database: Tables
+) -> None:
+    async with role_with(database_url, "SET idle_in_transaction_session_timeout = 50") as url:
+        limited = Database(url)
+
+        async def idle() -> None:
+            async with limited.transaction() as db:
+                await db.execute(update(User).values(name="Mallory"))
+                raw = await (await db.connection()).get_raw_connection()
+                driver: Any = raw.driver_connection
+                closed = asyncio.Event()
+                driver.add_termination_listener(lambda _: closed.set())
+                await asyncio.wait_for(closed.wait(), 10)
+
+        with pytest.raises(Unavailable):
+            await idle()
+        assert (await limited.fetch_all(select(User.name))) == [("Ada Lovelace",)]
+        await limited.close()
+
+
+@directly
+async def test_reads_and_writes_share_the_connections_of_a_role(
+    serve: Serve, database_url: str
+) -> None:
+    """Two workers of two connections each, for a role that may have four."""
+    async with (
+        role_with(database_url, "CONNECTION LIMIT 4") as url,
+        serve(workers=2, database_url=url, database_pool_size="2") as server,
+        server.client() as client,
+    ):
+        names = [f"user-{number}@example.com" for number in range(12)]
+        await asyncio.gather(*(use_everything(client, name) for name in names))
+
+
+@directly
+async def test_a_single_connection_is_enough(start: Start) -> None:
+    app = await start(database_pool_size=1)
+    client = connect(app)
+    names = [f"user-{number}@example.com" for number in range(4)]
+    await asyncio.gather(*(use_everything(client, name) for name in names))
+    pool: Any = services_of(app).database.engine.pool
+    assert pool.size() == 1
+    assert pool.overflow() <= 0
+
+
+@directly
+async def test_fewer_connections_than_the_workers_take_are_warned_of(
+    start: Start,
+    manage: Manage,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database_url: str,
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    async with role_with(database_url, "CONNECTION LIMIT 19") as url:
+        capsys.readouterr()
+        app = await start(database_url=url)
+        said = capsys.readouterr().out
+        assert "is 5 each of 4 workers, and the role may have 19 connections" in said
+        await services_of(app).database.close()
+
+        monkeypatch.setenv("DATABASE_URL", url)
+        found = await asyncio.to_thread(findings, manage)
+        assert [finding["id"] for finding in found] == ["database_pool_size"]
+        monkeypatch.setenv("WEB_CONCURRENCY", "3")
+        assert await asyncio.to_thread(findings, manage) == []
+
+
+def findings(manage: Manage) -> Any:
+    return json.loads(manage("check").out)
+
+
+# ---- A database that can't be used ----------------------------------------------------------
+
+
+@pytest.fixture(params=["SQL_ASCII", "LATIN1"])
+async def narrow_url(request: pytest.FixtureRequest) -> str:
+    """A database in an encoding that can't hold every name."""
+    name = f"scratch_{RUN}_{secrets.token_hex(6)}"
+    await run_on(
+        TEST_DATABASE_URL,
+        f"CREATE DATABASE {name} ENCODING '{request.param}' LOCALE 'C' TEMPLATE template0",
+    )
+    return urlsplit(TEST_DATABASE_URL)._replace(scheme="postgresql", path=f"/{name}").geturl()
+
+
+async def test_another_encoding_than_utf8_is_refused(
+    narrow_url: str, start: Start, manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnusableDatabase, match=r"DATABASE_URL: .*createdb --encoding=UTF8 "):
+        await start(database_url=narrow_url)
+
+    database = Database(narrow_url)
+    assert not await database.is_up()
+    with pytest.raises(WrongDatabase):
+        await database.fetch_one(select(1))
+    await database.close()
+
+    monkeypatch.setenv("DATABASE_URL", narrow_url)
+    [finding] = await asyncio.to_thread(findings, manage)
+    assert finding["id"] == "database"
+    assert "which can't hold every name" in finding["message"]
+    assert finding["fix"].startswith("createdb --encoding=UTF8 --locale=C --template=template0 ")
+
+
+@directly
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("no.such_setting=1&options=-c%20nothing%3D1", 'parameter "nothing"'),
+        ("statement_timeout=soon", 'parameter "statement_timeout"'),
+    ],
+)
+async def test_what_the_server_refuses_of_a_url_is_refused_at_the_start(
+    start: Start, database_url: str, query: str, said: str
+) -> None:
+    with pytest.raises(UnusableDatabase, match=f"DATABASE_URL: the database refuses: .*{said}"):
+        await start(database_url=f"{database_url}?{query}")
+
+
+@directly
+@pytest.mark.parametrize("query", ["options=-c%20lock_timeout%3D77ms", "lock_timeout=77ms"])
+async def test_settings_of_a_connection_may_stand_in_the_url(database_url: str, query: str) -> None:
+    database = Database(f"{database_url}?{query}")
+    assert await database.fetch_one(text("SHOW lock_timeout")) == ("77ms",)
+    await database.close()
+
+
+@directly
+async def test_who_takes_no_writes_is_not_ready(database_url: str, ada: Account) -> None:
+    """As a standby before its promotion."""
+    database = Database(f"{database_url}?default_transaction_read_only=on")
+    assert not await database.is_up()
+    with pytest.raises(Unavailable):
+        await database.execute(update(User).values(name="Mallory"))
+    await database.close()
