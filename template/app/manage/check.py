@@ -88,11 +88,11 @@ async def _check_database(services: Services) -> list[Finding]:
 
 
 async def _check_redis(services: Services) -> list[Finding]:
-    if await services.limiter.is_up():
+    problem = await services.limiter.problem()
+    if problem is None:
         return []
-    message = "the Redis of REDIS_URL does not answer; limits count in memory"
-    fix = "start it, correct REDIS_URL, or empty it for limits in memory"
-    return [_error("redis", message, fix)]
+    message = f"the Redis of REDIS_URL {problem.reason}; limits count in memory"
+    return [_error("redis", message, problem.fix)]
 
 
 async def _check_smtp(settings: Settings) -> list[Finding]:
