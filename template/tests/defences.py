@@ -369,8 +369,8 @@ DEFENCES: Final = (
         23,
         "the type of a body",
         "app/foundation/http/request_body.py",
-        "if has_body and not is_json(",
-        "if False and not is_json(",
+        "    if not is_json(",
+        "    if False and not is_json(",
         "tests/foundation/http/test_middleware.py",
     ),
     Defence(
@@ -441,8 +441,8 @@ DEFENCES: Final = (
         29,
         "who is believed about addresses",
         "app/foundation/http/client_address.py",
-        "if trusted_proxies and _is_trusted(address, trusted_proxies):",
-        "if True:",
+        "elif trusted.networks and trusted.contain(address):",
+        "elif True:",
         "tests/foundation/http/test_client_address.py",
     ),
     Defence(

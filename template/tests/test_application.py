@@ -1,5 +1,6 @@
 """The application as a whole: health, documentation, unknown addresses, and its start."""
 
+import asyncio
 import importlib
 import json
 import sys
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.foundation.http.security_headers import SECURITY_HEADERS
-from tests.helpers import Account, connect, error_code
+from tests.helpers import Account, connect, error_code, services_of
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}
 
@@ -48,7 +49,7 @@ async def test_not_ready_without_a_database(start: Callable[..., Any], tmp_path:
 
     assert (ready.status_code, error_code(ready)) == (503, "unavailable")
     assert int(ready.headers["retry-after"]) >= 1
-    assert ready.json()["error"]["details"] == {"database": "down", "limits": "ok"}
+    assert ready.json()["error"]["details"] == [{"field": "database", "message": "down"}]
     assert (await client.get("/health")).status_code == 200
     login = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": "x"})
     assert (login.status_code, error_code(login)) == (503, "unavailable")
@@ -62,7 +63,35 @@ async def test_not_ready_before_the_first_migration(
     ready = await client.get("/health/ready")
 
     assert ready.status_code == 503
-    assert ready.json()["error"]["details"]["database"] == "down"
+    assert ready.json()["error"]["details"] == [{"field": "database", "message": "down"}]
+
+
+async def test_a_flood_of_probes_is_one_look(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would take a connection of the database and one of Redis."""
+    looks = 0
+
+    async def look() -> dict[str, bool]:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0)
+        return {"database": True, "limits": looks > 1}
+
+    shared = services_of(app).readiness
+    monkeypatch.setattr(shared, "_ask", look)
+    monkeypatch.setattr(shared, "_answer", None)
+    impatient = asyncio.ensure_future(client.get("/health/ready"))
+    await asyncio.sleep(0)
+    answers = [asyncio.ensure_future(client.get("/health/ready")) for _ in range(300)]
+    impatient.cancel()  # who goes away takes nobody's answer along
+    assert {answer.status_code for answer in await asyncio.gather(*answers)} == {503}
+    assert looks == 1
+
+    shared._good_until = 0.0
+    heads = [client.head("/health/ready") for _ in range(300)]
+    assert {answer.status_code for answer in await asyncio.gather(*heads)} == {200}
+    assert looks == 2
 
 
 # ---- Addresses ------------------------------------------------------------------------------
@@ -79,13 +108,13 @@ async def test_an_unknown_address_is_a_404(client: httpx.AsyncClient, path: str)
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/health", "GET"),
-        ("/health/ready", "GET"),
+        ("/health", "GET, HEAD"),
+        ("/health/ready", "GET, HEAD"),
         ("/api/auth/login", "POST"),
         ("/api/auth/logout", "POST"),
-        ("/api/users", "GET"),
-        ("/api/users/me", "GET, PATCH"),
-        ("/api/users/7f1c4f64-0000-4000-8000-000000000000", "GET, PATCH"),
+        ("/api/users", "GET, HEAD"),
+        ("/api/users/me", "GET, HEAD, PATCH"),
+        ("/api/users/7f1c4f64-0000-4000-8000-000000000000", "GET, HEAD, PATCH"),
     ],
 )
 async def test_a_405_names_every_method_there_is(
