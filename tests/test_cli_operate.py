@@ -436,6 +436,9 @@ def test_serve_starts_uvicorn_as_documented(project: FakeProject) -> None:
     assert {"--no-proxy-headers", "--no-server-header"} < set(args)
     assert args[args.index("--workers") + 1] == "2"
     assert args[args.index("--log-config") + 1] == "uvicorn_log.json"
+    # Longer than balancers keep an idle connection.
+    assert args[args.index("--timeout-keep-alive") + 1] == "75"
+    assert args[args.index("--http") + 1] == "app.foundation.http.protocol:HttpProtocol"
     assert project.calls[-1]["env"]["VIRTUAL_ENV"] == str(project.root / ".venv")
     assert "counts its own limits" in started.err
 

@@ -16,6 +16,7 @@ from app.foundation.http.client_address import rate_limit_key
 from app.foundation.http.cors import CorsMiddleware
 from app.foundation.http.crash_guard import CrashGuardMiddleware
 from app.foundation.http.error_handlers import add_error_handlers
+from app.foundation.http.head import HeadMiddleware
 from app.foundation.http.hosts import AllowedHostsMiddleware
 from app.foundation.http.openapi import ANYWHERE, document_real_errors
 from app.foundation.http.request_body import RequestBodyMiddleware
@@ -28,6 +29,7 @@ from app.foundation.modules import modules_in
 from app.services import Services, close_services, open_services
 
 DOCS_PATHS = ("/docs", "/redoc")
+HEALTH_PATHS = ("/health", "/health/ready")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -47,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     include_routers(app)
     document_real_errors(app)
-    app.user_middleware = _layers(services, _rules(app, services))
+    app.user_middleware = _layers(app, services)
     return app
 
 
@@ -75,22 +77,29 @@ def _rules(app: FastAPI, services: Services) -> RouteRules:
     return RouteRules(app.routes, services.settings, {"user": user, "address": address})
 
 
-def _layers(services: Services, rules: RouteRules) -> list[Middleware]:
+def _layers(app: FastAPI, services: Services) -> list[Middleware]:
     """What stands around the routes, the outermost first."""
     settings = services.settings
     return [
-        Middleware(RequestContextMiddleware, trusted_proxies=settings.trusted_proxies),
+        Middleware(
+            RequestContextMiddleware,
+            trusted_proxies=settings.trusted_proxies,
+            quiet_paths=() if settings.log_health else HEALTH_PATHS,
+        ),
+        Middleware(HeadMiddleware, routes=app.routes),
         Middleware(
             SecurityHeadersMiddleware, docs_paths=DOCS_PATHS if settings.serves_docs else ()
         ),
         Middleware(RequestHeadMiddleware),
         Middleware(CorsMiddleware, allow_origins=settings.cors_origins),
         Middleware(CrashGuardMiddleware),
-        Middleware(AllowedHostsMiddleware, allowed_hosts=settings.allowed_hosts),
+        Middleware(
+            AllowedHostsMiddleware, allowed_hosts=settings.allowed_hosts, any_host=HEALTH_PATHS
+        ),
         Middleware(
             RateLimitMiddleware,
             limiter=services.limiter,
-            rules=rules,
+            rules=_rules(app, services),
             refuse_if_full=services.passwords.refuse_if_full,
         ),
         Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes),

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
 
     cors_origins: formats.Origins = []
     allowed_hosts: formats.Hosts = ["*"]
-    trusted_proxies: formats.Networks = []
+    trusted_proxies: formats.Proxies = []
     max_body_bytes: int = Field(65536, ge=1024)
     docs_enabled: Annotated[bool | None, formats.EmptyIsUnset] = None
     """The interactive documentation; unset, it is on everywhere but in production."""
@@ -83,6 +83,7 @@ class Settings(BaseSettings):
         Literal["console", "json"] | None, formats.EmptyIsUnset, formats.AnyCase
     ] = None
     """Unset, it is `json` in production and `console` elsewhere."""
+    log_health: bool = True
 
     @model_validator(mode="before")
     @classmethod

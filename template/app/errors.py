@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     VALIDATION_FAILED = "validation_failed"
     INVALID_JSON = "invalid_json"
     INVALID_HOST = "invalid_host"
+    UPGRADE_UNSUPPORTED = "upgrade_unsupported"
     CORS_REJECTED = "cors_rejected"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105  # nosec B105
     INVALID_RESET_TOKEN = "invalid_reset_token"  # noqa: S105  # nosec B105

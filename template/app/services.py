@@ -1,5 +1,6 @@
 """What the account functions work with, made once a process and passed in."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from app.config import Settings
 from app.foundation.database import Database
 from app.foundation.limits import RateLimiter, new_limit
 from app.foundation.mail import ConsoleMailer, Mailer, Outbox, SmtpMailer
+from app.foundation.shared import Shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Services:
     limiter: RateLimiter
     account_limit: Limit
     """Wrong passwords for one account, from wherever they come."""
+    readiness: Shared[dict[str, bool]]
+    """What this API depends on, and whether each can be worked with."""
 
     @property
     def access_token_lifetime(self) -> timedelta:
@@ -39,9 +43,16 @@ class Services:
 
 def open_services(settings: Settings) -> Services:
     """Make everything; nothing connects before it is first used."""
+    database = Database(settings.database_url, settings.database_pool_size)
+    limiter = RateLimiter(settings)
+
+    async def look() -> dict[str, bool]:
+        states = await asyncio.gather(database.is_up(), limiter.is_up())
+        return dict(zip(("database", "limits"), states, strict=True))
+
     return Services(
         settings=settings,
-        database=Database(settings.database_url, settings.database_pool_size),
+        database=database,
         passwords=PasswordHasher(settings.bcrypt_cost),
         tokens=TokenSigner(
             settings.jwt_secret.get_secret_value(),
@@ -50,8 +61,9 @@ def open_services(settings: Settings) -> Services:
             audience=settings.jwt_audience,
         ),
         outbox=Outbox(_mailer(settings)),
-        limiter=RateLimiter(settings),
+        limiter=limiter,
         account_limit=new_limit("account", settings.rate_limit_account),
+        readiness=Shared(look),
     )
 
 

@@ -12,7 +12,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -243,8 +243,13 @@ def mailbox(app: FastAPI, capsys: pytest.CaptureFixture[str]) -> Mailbox:
 def serve(values: dict[str, str], tmp_path: Path) -> Serve:
     """Real servers: `async with serve(workers=2, bcrypt_cost="5") as server`."""
 
-    def start_server(workers: int = 1, **changes: str) -> AbstractAsyncContextManager[Server]:
-        return serving(tmp_path, {**values, **changes}, workers=workers)
+    def start_server(
+        workers: int = 1,
+        uds: Path | None = None,
+        options: Sequence[str] = (),
+        **changes: str,
+    ) -> AbstractAsyncContextManager[Server]:
+        return serving(tmp_path, values | changes, workers=workers, uds=uds, options=options)
 
     return start_server
 

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -29,6 +29,10 @@ START_OPTIONS = (
     "6",
     "--timeout-worker-healthcheck",
     "30",
+    "--timeout-keep-alive",
+    "75",
+    "--http",
+    "app.foundation.http.protocol:HttpProtocol",
 )
 """As in the start command of docs/deploy.md."""
 
@@ -42,11 +46,18 @@ Serve = Callable[..., AbstractAsyncContextManager["Server"]]
 class Server:
     """A running server: its address, its process, and what it has written so far."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log_file: Path) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        port: int,
+        log_file: Path,
+        uds: Path | None = None,
+    ) -> None:
         self.process = process
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._log_file = log_file
+        self._uds = uds
 
     @property
     def log(self) -> str:
@@ -56,13 +67,17 @@ class Server:
     def client(self, **options: object) -> httpx.AsyncClient:
         """A client with connections enough that parallel requests are parallel."""
         limits = httpx.Limits(max_connections=100)
-        timeout = httpx.Timeout(30)
+        transport = httpx.AsyncHTTPTransport(
+            verify=_NO_CERTIFICATES,
+            trust_env=False,
+            limits=limits,
+            uds=str(self._uds) if self._uds else None,
+        )
         return httpx.AsyncClient(
             base_url=self.url,
-            limits=limits,
-            timeout=timeout,
+            transport=transport,
+            timeout=httpx.Timeout(30),
             trust_env=False,
-            verify=_NO_CERTIFICATES,
             **options,  # type: ignore[arg-type]
         )
 
@@ -106,22 +121,32 @@ def free_port() -> int:
 
 @contextmanager
 def server_process(
-    directory: Path, values: Mapping[str, str], *, workers: int = 1
+    directory: Path,
+    values: Mapping[str, str],
+    *,
+    workers: int = 1,
+    uds: Path | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Start `uvicorn app.main:app` with the documented options; it need not be up yet."""
+    """Start `uvicorn app.main:app` with the documented options; it need not be up yet.
+
+    Args:
+        uds: the Unix socket to listen on, instead of a port.
+        options: further ones.
+    """
     port = free_port()
     log_file = directory / f"server-{port}.log"
-    options = [*START_OPTIONS, "--workers", str(workers)]
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--host", "127.0.0.1"]
+    where = ["--uds", str(uds)] if uds else ["--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", *where, *START_OPTIONS]
     with log_file.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
-            [*command, "--port", str(port), *options],
+            [*command, "--workers", str(workers), *options],
             cwd=directory,  # no .env here
             env=environment(values),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    server = Server(process, port, log_file)
+    server = Server(process, port, log_file, uds)
     try:
         yield server
     finally:
@@ -130,10 +155,15 @@ def server_process(
 
 @asynccontextmanager
 async def serving(
-    directory: Path, values: Mapping[str, str], *, workers: int = 1
+    directory: Path,
+    values: Mapping[str, str],
+    *,
+    workers: int = 1,
+    uds: Path | None = None,
+    options: Sequence[str] = (),
 ) -> AsyncIterator[Server]:
     """Start a server, wait for `/health`, and stop it at the end."""
-    with server_process(directory, values, workers=workers) as server:
+    with server_process(directory, values, workers=workers, uds=uds, options=options) as server:
         await server.wait_until_healthy()
         try:
             yield server

@@ -91,6 +91,7 @@ def test_the_defaults_are_those_of_the_contract(load: Load) -> None:
         "password_reset_url": "http://localhost:3000/reset-password",
         "log_level": "info",
         "log_format": None,
+        "log_health": True,
     }
 
 
@@ -162,6 +163,19 @@ REFUSED = [
     ("REDIS_URL", "redis://host:6379/0?socket_timeout=canary"),
     ("REDIS_URL", "redis://host:6379/0?canary=1"),
     ("REDIS_URL", "rediss://host:6379/0?ssl_cert_reqs=canary"),
+    ("REDIS_URL", "redis+cluster://"),
+    ("REDIS_URL", "redis+cluster://host:port"),
+    ("REDIS_URL", "redis+cluster://:canary@host:6379,"),
+    ("REDIS_URL", "redis+cluster://:can@ary@host:6379/1"),
+    ("REDIS_URL", "redis+cluster://host/?db=1"),
+    ("REDIS_URL", "redis+cluster://host?canary=1"),
+    ("REDIS_URL", "redis+cluster://host?protocol=canary"),
+    ("REDIS_URL", "redis+cluster://host?ssl_cert_reqs=canary"),
+    ("REDIS_URL", "redis+cluster://:canary@[::1"),
+    ("REDIS_URL", "redis+sentinel://:canary@host:26379"),
+    ("REDIS_URL", "redis+sentinel://:can/ary@host:26379/service"),
+    ("REDIS_URL", "redis+unix:///canary"),
+    ("REDIS_URL", "memcached://canary"),
     ("JWT_SECRET", ""),
     ("JWT_SECRET", "   "),
     ("JWT_SECRET", "-----BEGIN PUBLIC KEY-----canary-----END PUBLIC KEY-----"),
@@ -236,6 +250,7 @@ REFUSED = [
     ("PASSWORD_RESET_URL", "https://app.example.com/#reset"),
     ("LOG_LEVEL", "loud"),
     ("LOG_FORMAT", "xml"),
+    ("LOG_HEALTH", "perhaps"),
 ]
 
 
@@ -281,7 +296,7 @@ def test_lists_are_separated_by_commas(load: Load) -> None:
     settings = load(
         CORS_ORIGINS=" https://App.example.com , http://localhost:3000,http://[::1],",
         ALLOWED_HOSTS="API.example.com,*.example.org,[::1]",
-        TRUSTED_PROXIES="10.0.0.1/8, ::1",
+        TRUSTED_PROXIES="10.0.0.1/8, ::1,UNIX",
         JWT_PREVIOUS_SECRETS=" one,two ",
     )
 
@@ -294,6 +309,7 @@ def test_lists_are_separated_by_commas(load: Load) -> None:
     assert settings.trusted_proxies == [
         ipaddress.ip_network("10.0.0.0/8"),
         ipaddress.ip_network("::1/128"),
+        "unix",
     ]
     secrets = [secret.get_secret_value() for secret in settings.jwt_previous_secrets]
     assert secrets == ["one", "two"]
@@ -338,6 +354,11 @@ def test_words_are_taken_in_any_case(load: Load) -> None:
         "rediss://u:p@h/1",
         "rediss://:p@q@h/1?ssl_cert_reqs=none",
         "unix:///run/redis.sock",
+        "valkey://h:6379/0",
+        "valkeys://h/0",
+        "redis+cluster://h",
+        "redis+cluster://u:p%40@h:1,[::1]:2?ssl=true&ssl_ca_certs=/ca.pem",
+        "redis+sentinel://:p@h:1,i/main-1?db=3&sentinel_password=q&protocol=2",
     ],
 )
 def test_redis_urls(load: Load, url: str) -> None:
@@ -374,6 +395,7 @@ def test_the_reset_link(load: Load, url: str, link: str) -> None:
         ("DATABASE_URL", "postgresql://user@host/name?sslpassword=canary&sslmode=require"),
         ("REDIS_URL", "redis://:word@canary@host:6379/0"),
         ("REDIS_URL", "redis://host:6379/0?password=canary"),
+        ("REDIS_URL", "redis+sentinel://u:canary@host:1/service?sentinel_password=canary"),
     ],
 )
 def test_a_url_hides_its_password_wherever_it_is(load: Load, name: str, url: str) -> None:

@@ -401,7 +401,7 @@ async def test_a_foreign_origin_gets_nothing(start: Callable[..., Awaitable[Fast
 
 
 MALFORMED = {
-    "no version": b"GET /health\r\n\r\n",
+    "no version": b"GET /docs\r\n\r\n",
     "garbage": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     "wrong version": b"GET /health HTTP/9.9\r\nHost: x\r\n\r\n",
     "NUL in the path": b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -418,13 +418,13 @@ MALFORMED = {
 }
 
 REFUSED_BY_US = {
-    "two hosts": b"GET /health HTTP/1.1\r\nHost: api.example.com\r\nHost: evil.example\r\n\r\n",
-    "no host": b"GET /health HTTP/1.1\r\n\r\n",
-    "no host, 1.0": b"GET /health HTTP/1.0\r\n\r\n",
-    "foreign host": b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n",
-    "host and userinfo": b"GET /health HTTP/1.1\r\nHost: api.example.com@evil.example\r\n\r\n",
-    "host and path": b"GET /health HTTP/1.1\r\nHost: api.example.com/x\r\n\r\n",
-    "absolute URL": b"GET http://evil.example/health HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "two hosts": b"GET /docs HTTP/1.1\r\nHost: api.example.com\r\nHost: evil.example\r\n\r\n",
+    "no host": b"GET /docs HTTP/1.1\r\n\r\n",
+    "no host, 1.0": b"GET /docs HTTP/1.0\r\n\r\n",
+    "foreign host": b"GET /docs HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    "host and userinfo": b"GET /docs HTTP/1.1\r\nHost: api.example.com@evil.example\r\n\r\n",
+    "host and path": b"GET /docs HTTP/1.1\r\nHost: api.example.com/x\r\n\r\n",
+    "absolute URL": b"GET http://evil.example/docs HTTP/1.1\r\nHost: evil.example\r\n\r\n",
 }
 
 TWO_TOKENS = (

@@ -16,7 +16,11 @@ from authkit.terminal.options import ProjectOption
 DRAIN_SECONDS = "6"
 # A worker that is still starting on a busy machine is not a dead one.
 WORKER_SECONDS = "30"
+# Balancers keep idle connections for 60 s; the API must not be the one that closes them.
+KEEP_ALIVE_SECONDS = "75"
 LOG_CONFIG = "uvicorn_log.json"
+# Of projects since 0.6: it serves clients that offer `Upgrade: h2c`.
+PROTOCOL = "app.foundation.http.protocol:HttpProtocol"
 
 
 def serve(
@@ -79,8 +83,11 @@ def uvicorn_arguments(
     arguments += ["--no-proxy-headers", "--no-server-header"]
     arguments += ["--timeout-graceful-shutdown", DRAIN_SECONDS]
     arguments += ["--timeout-worker-healthcheck", WORKER_SECONDS]
+    arguments += ["--timeout-keep-alive", KEEP_ALIVE_SECONDS]
     if (project.root / LOG_CONFIG).is_file():
         arguments += ["--log-config", LOG_CONFIG]
+    if (project.root / f"{PROTOCOL.partition(':')[0].replace('.', '/')}.py").is_file():
+        arguments += ["--http", PROTOCOL]
     if reload:
         return [*arguments, "--reload", "--reload-dir", "app"]
     return [*arguments, "--workers", str(workers)]

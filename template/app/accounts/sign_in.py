@@ -10,7 +10,7 @@ from app.accounts.sessions import Device, TokenPair, open_session
 from app.accounts.tokens import token_hash
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow
-from app.foundation.http.client_address import rate_limit_key
+from app.foundation.http.client_address import UNKNOWN, rate_limit_key
 from app.foundation.limits import TooManyRequests
 from app.security_events import SecurityEvent
 from app.services import Services
@@ -86,6 +86,7 @@ async def _refuse_guessing(
             for row in await services.database.fetch_all(addresses)
             if row.ip_address
         }
+        known.discard(UNKNOWN)  # it is nobody's
         if rate_limit_key(device.ip_address) not in known:
             raise
 

@@ -1,7 +1,5 @@
 """`/health`: is the process alive, and can it work."""
 
-import asyncio
-
 from fastapi import APIRouter
 
 from app import __version__
@@ -25,13 +23,9 @@ async def health() -> Health:
 @router.get("/ready", responses=errors(503))
 @unlimited
 async def ready(services: ServicesDep) -> Readiness:
-    """Database and limit store answer too."""
-    database, limits = await asyncio.gather(services.database.is_up(), services.limiter.is_up())
-    if not (database and limits):
-        down = {"database": _state(database), "limits": _state(limits)}
+    """The database answers, and the limit store counts; looked at once a second at most."""
+    states = await services.readiness.get()
+    down = [{"field": name, "message": "down"} for name, up in states.items() if not up]
+    if down:
         raise Unavailable("Not ready.", details=down)
     return Readiness(status="ok", database="ok", limits="ok")
-
-
-def _state(up: bool) -> str:
-    return "ok" if up else "down"

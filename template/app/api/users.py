@@ -10,6 +10,7 @@ from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.users import (
     ChangePasswordInput,
+    PageQuery,
     Profile,
     UpdatedProfile,
     UpdateProfileInput,
@@ -51,13 +52,12 @@ async def change_password(
 async def list_users(
     admin: AdminUser,
     services: ServicesDep,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    page: Annotated[PageQuery, Query()],
 ) -> UserPage:
     """All users, a page at a time, in order of registration."""
-    users, total = await administration.list_users(services, limit, offset)
+    users, total = await administration.list_users(services, page.limit, page.offset)
     shown = [UserInfo.model_validate(user) for user in users]
-    return UserPage(users=shown, total=total, limit=limit, offset=offset)
+    return UserPage(users=shown, total=total, limit=page.limit, offset=page.offset)
 
 
 @router.get("/{user_id}", responses=errors(400, 401, 403, 404, 429, 503))

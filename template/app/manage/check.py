@@ -107,11 +107,11 @@ def _migrations(message: str) -> Finding:
 
 
 async def _check_redis(services: Services) -> list[Finding]:
-    if await services.limiter.is_up():
+    problem = await services.limiter.problem()
+    if problem is None:
         return []
-    message = "the Redis of REDIS_URL does not answer; limits count in memory"
-    fix = "start it, correct REDIS_URL, or empty it for limits in memory"
-    return [_finding("redis", message, fix)]
+    message = f"the Redis of REDIS_URL {problem.reason}; limits count in memory"
+    return [_finding("redis", message, problem.fix)]
 
 
 async def _check_smtp(settings: Settings) -> list[Finding]:

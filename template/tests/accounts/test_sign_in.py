@@ -150,6 +150,15 @@ async def test_the_owner_gets_in_from_another_address_of_the_same_ipv6_network(
     assert neighbour.status_code == 429
 
 
+async def test_an_address_that_is_not_known_is_nobodys(guarded: FastAPI) -> None:
+    """On a Unix socket that no proxy speaks for, it is that of every client, a guesser's too."""
+    nowhere = connect(guarded, "")
+    ada = await register(nowhere)
+    await guess(guarded, FEW)
+
+    assert (await try_sign_in(nowhere, ada.password)).status_code == 429
+
+
 async def test_one_account_does_not_stand_for_another(guarded: FastAPI) -> None:
     await register(connect(guarded, OFFICE))
     await register(connect(guarded, OFFICE), "eve@example.com")

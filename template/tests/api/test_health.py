@@ -1,14 +1,17 @@
 """`/health`: alive, and ready."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+from fastapi import FastAPI
 
 from app import __version__
-from tests.helpers import connect, error_code
+from tests.helpers import connect, error_code, services_of
 
 
 async def test_health(client: httpx.AsyncClient) -> None:
@@ -36,7 +39,7 @@ async def test_not_ready_without_a_database(start: Callable[..., Any], tmp_path:
 
     assert (ready.status_code, error_code(ready)) == (503, "unavailable")
     assert int(ready.headers["retry-after"]) >= 1
-    assert ready.json()["error"]["details"] == {"database": "down", "limits": "ok"}
+    assert ready.json()["error"]["details"] == [{"field": "database", "message": "down"}]
     assert (await client.get("/health")).status_code == 200
     login = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": "x"})
     assert (login.status_code, error_code(login)) == (503, "unavailable")
@@ -50,4 +53,32 @@ async def test_not_ready_before_the_first_migration(
     ready = await client.get("/health/ready")
 
     assert ready.status_code == 503
-    assert ready.json()["error"]["details"]["database"] == "down"
+    assert ready.json()["error"]["details"] == [{"field": "database", "message": "down"}]
+
+
+async def test_a_flood_of_probes_is_one_look(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would take a connection of the database and one of Redis."""
+    looks = 0
+
+    async def look() -> dict[str, bool]:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0)
+        return {"database": True, "limits": looks > 1}
+
+    shared = services_of(app).readiness
+    monkeypatch.setattr(shared, "_ask", look)
+    monkeypatch.setattr(shared, "_answer", None)
+    impatient = asyncio.ensure_future(client.get("/health/ready"))
+    await asyncio.sleep(0)
+    answers = [asyncio.ensure_future(client.get("/health/ready")) for _ in range(300)]
+    impatient.cancel()  # who goes away takes nobody's answer along
+    assert {answer.status_code for answer in await asyncio.gather(*answers)} == {503}
+    assert looks == 1
+
+    shared._good_until = 0.0
+    heads = [client.head("/health/ready") for _ in range(300)]
+    assert {answer.status_code for answer in await asyncio.gather(*heads)} == {200}
+    assert looks == 2

@@ -268,6 +268,19 @@ async def list_users(client: httpx.AsyncClient, who: Account, **params: object) 
     return page
 
 
+@pytest.mark.parametrize("query", ["role=admin", "page=2", "limit=2&email=x", "LIMIT=2", "%00=1"])
+async def test_a_parameter_that_is_not_known_is_refused(
+    client: httpx.AsyncClient, admin: Account, query: str
+) -> None:
+    """Ignored, a filter would show everybody."""
+    refused = await client.get(f"/api/users?{query}", headers=admin.headers)
+
+    assert (refused.status_code, error_code(refused)) == (400, "validation_failed")
+    assert refused.json()["error"]["details"] == [
+        {"field": "query", "message": "has a field that is not known here"}
+    ]
+
+
 async def test_admins_see_all_users_a_page_at_a_time(
     client: httpx.AsyncClient, admin: Account
 ) -> None:

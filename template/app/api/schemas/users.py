@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.models import Role
 from app.api.schemas.base import Input, Output
@@ -26,6 +26,15 @@ class UpdateUserInput(Input):
     # Strictness would ask JSON for a member of the enum.
     role: Annotated[Role, Field(strict=False)] | None = None
     is_active: bool | None = None
+
+
+class PageQuery(BaseModel):
+    """A parameter that is not known here is refused: a filter that is ignored shows everybody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(20, ge=1, le=100)
+    offset: int = Field(0, ge=0, le=2**31 - 1)
 
 
 class UserSummary(Output):

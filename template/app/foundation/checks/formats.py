@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from email.utils import parseaddr
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import limits
@@ -13,6 +13,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from app.foundation.checks.database_url import check_database_url
+from app.foundation.checks.redis_urls import parse_redis_url
+
+UNIX_SOCKET: Final = "unix"
+"""In TRUSTED_PROXIES: whoever connects by a Unix socket, which has no address."""
 
 
 def _split_commas(value: object) -> object:
@@ -44,7 +48,7 @@ def _check_origin(origin: str) -> str:
 def _check_host(host: str) -> str:
     if not re.fullmatch(r"\*|(\*\.)?[A-Za-z0-9_-][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]", host):
         raise ValueError('write each host as "api.example.com" or "*.example.com", without a port')
-    return host.lower()
+    return host.lower().removesuffix(".")
 
 
 def _check_allowed_hosts(hosts: list[str]) -> list[str]:
@@ -81,32 +85,21 @@ def check_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _parse_network(network: object) -> object:
+def _parse_proxy(proxy: object) -> object:
+    if str(proxy).lower() == UNIX_SOCKET:
+        return UNIX_SOCKET
     try:
-        return ipaddress.ip_network(str(network), strict=False)
+        return ipaddress.ip_network(str(proxy), strict=False)
     except ValueError:
-        raise ValueError('write each proxy as an address or a network, "10.0.0.0/8"') from None
+        raise ValueError(
+            'write each proxy as an address or a network, "10.0.0.0/8", or "unix" for a Unix socket'
+        ) from None
 
 
 def _check_redis_url(url: str) -> str:
-    if url and not _is_redis_url(url):
-        raise ValueError(
-            'write "redis://host:6379/0", or leave it empty for limits in memory; '
-            "in a password, write / ? # as %2F %3F %23"
-        )
+    if url:
+        parse_redis_url(url)
     return url
-
-
-def _is_redis_url(url: str) -> bool:
-    """Try it out, options included; makes a connection's settings, and connects to nothing."""
-    from redis.asyncio import ConnectionPool  # noqa: PLC0415 - not needed for limits in memory
-    from redis.exceptions import RedisError  # noqa: PLC0415
-
-    try:
-        ConnectionPool.from_url(url).make_connection()  # type: ignore[no-untyped-call]
-    except (RedisError, ValueError, TypeError):
-        return False
-    return re.match(r"rediss?://.|unix://.", url) is not None
 
 
 def _check_smtp_host(host: str) -> str:
@@ -153,9 +146,8 @@ EmptyIsUnset = BeforeValidator(_none_if_empty)
 CommaSeparated = BeforeValidator(_split_commas)
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
-Networks = Annotated[
-    list[Annotated[Network, BeforeValidator(_parse_network)]], NoDecode, CommaSeparated
-]
+Proxy: TypeAlias = Network | Literal["unix"]
+Proxies = Annotated[list[Annotated[Proxy, BeforeValidator(_parse_proxy)]], NoDecode, CommaSeparated]
 Origins = Annotated[list[Annotated[str, AfterValidator(_check_origin)]], NoDecode, CommaSeparated]
 Hosts = Annotated[
     list[Annotated[str, AfterValidator(_check_host)]],

@@ -3,7 +3,7 @@
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
-from app.foundation.checks.formats import Network
+from app.foundation.checks.formats import Proxy
 
 if TYPE_CHECKING:
     from app.config import Settings
@@ -83,7 +83,7 @@ def general_warnings(settings: "Settings") -> list[tuple[str, str]]:
     ]
 
 
-def _are_everybody(networks: list[Network]) -> bool:
+def _are_everybody(networks: list[Proxy]) -> bool:
     """Tell whether they make up all of IPv4 or of IPv6, in one piece or in several."""
     ipv4 = [network for network in networks if isinstance(network, ipaddress.IPv4Network)]
     ipv6 = [network for network in networks if isinstance(network, ipaddress.IPv6Network)]

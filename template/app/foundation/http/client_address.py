@@ -6,18 +6,20 @@ chain of TRUSTED_PROXIES vouches for it. `Forwarded` and `X-Real-IP` are never r
 
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Final
 
 from starlette.types import Scope
 
+from app.foundation.checks.formats import UNIX_SOCKET
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNKNOWN: Final = "unknown"
-"""The peer of a connection that has no address, as on a Unix socket."""
+"""The client of a connection that has no address, as on a Unix socket. Nobody in particular."""
 
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[\d.]+):\d+")
 _LONGEST_ADDRESS: Final = 64
@@ -26,15 +28,37 @@ MAX_HOPS: Final = 32
 _IPV6_CUSTOMER_BITS: Final = 64
 
 
-def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
+class TrustedProxies:
+    """TRUSTED_PROXIES: the networks, and whether who comes by a Unix socket is one of them."""
+
+    def __init__(self, proxies: Iterable[Network | str] = ()) -> None:
+        self.networks = [proxy for proxy in proxies if not isinstance(proxy, str)]
+        self.unix_socket = UNIX_SOCKET in proxies
+
+    def contain(self, address: Address) -> bool:
+        return any(address in network for network in self.networks)
+
+
+def client_address(scope: Scope, trusted: TrustedProxies) -> str:
     """Give the peer of the socket, or behind trusted proxies the right-most untrusted hop."""
     peer = scope.get("client")
     address = parse_address(peer[0]) if peer else None
     if address is None:
-        return UNKNOWN
-    if trusted_proxies and _is_trusted(address, trusted_proxies):
-        address = _first_untrusted(address, _forwarded_for(scope), trusted_proxies)
-    return _text(address)
+        if trusted.unix_socket and came_by_unix_socket(scope):
+            address = _first_untrusted(None, _forwarded_for(scope), trusted)
+    elif trusted.networks and trusted.contain(address):
+        address = _first_untrusted(address, _forwarded_for(scope), trusted)
+    return UNKNOWN if address is None else _text(address)
+
+
+def came_by_unix_socket(scope: Scope) -> bool:
+    """Tell whether neither end of the connection is an address with a port.
+
+    A client that hung up at once has lost its own; the server's end still has one.
+    """
+    peer, server = scope.get("client"), scope.get("server")
+    # uvicorn gives None, granian ("", "0").
+    return not (peer and peer[0]) and not (server and server[1] and int(server[1]))
 
 
 @lru_cache(maxsize=8192)
@@ -69,10 +93,6 @@ def _parse(text: str) -> Address | None:
 _text = lru_cache(maxsize=8192)(str)
 
 
-def _is_trusted(address: Address, trusted_proxies: Sequence[Network]) -> bool:
-    return any(address in network for network in trusted_proxies)
-
-
 def _forwarded_for(scope: Scope) -> Iterator[str]:
     """Go through the hops of every X-Forwarded-For header, the nearest to us first."""
     for name, value in reversed(scope["headers"]):
@@ -82,8 +102,8 @@ def _forwarded_for(scope: Scope) -> Iterator[str]:
 
 
 def _first_untrusted(
-    address: Address, hops: Iterator[str], trusted_proxies: Sequence[Network]
-) -> Address:
+    address: Address | None, hops: Iterator[str], trusted: TrustedProxies
+) -> Address | None:
     """Follow the chain while who vouches for the next hop is trusted and names an address.
 
     Junk ends the chain: what stands before it was never vouched for. So does its length:
@@ -94,6 +114,6 @@ def _first_untrusted(
         if next_address is None:
             break
         address = next_address
-        if not _is_trusted(address, trusted_proxies):
+        if not trusted.contain(address):
             break
     return address

@@ -56,7 +56,8 @@ def _allowed_methods(request: Request) -> list[str]:
     """All methods of this address; the framework names those of the first route only."""
     routes = iter_route_contexts(request.app.routes)
     here = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
-    return sorted({method for route in here for method in route.methods or ()})
+    methods = {method for route in here for method in route.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _answer_validation_error(request: Request, error: RequestValidationError) -> Response:

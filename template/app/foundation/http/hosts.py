@@ -11,6 +11,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode, error_response
+from app.foundation.http.paths import route_path
 
 _LONGEST: Final = 264
 """Of a name with its port. What is longer is neither matched nor remembered."""
@@ -19,10 +20,18 @@ _HOST: Final = re.compile(rb"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,2
 
 
 class AllowedHostsMiddleware:
-    """Let only requests for the allowed hosts pass: exact names, `*.example.com`, or `*`."""
+    """Let only requests for the allowed hosts pass: exact names, `*.example.com`, or `*`.
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str]) -> None:
+    Args:
+        any_host: paths that are answered whatever the host. Balancers ask for the health of an
+            address, not of a name, and can't always be told otherwise.
+    """
+
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: Collection[str], any_host: Collection[str] = ()
+    ) -> None:
         self.app = app
+        self.any_host = frozenset(any_host)
         names = {host.lower() for host in allowed_hosts}
         self.allow_any = "*" in names
         self.names = frozenset(name for name in names if not name.startswith("*"))
@@ -30,7 +39,7 @@ class AllowedHostsMiddleware:
         self.is_allowed = lru_cache(maxsize=1024)(self._is_allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.allow_any or scope["type"] == "lifespan":
+        if self.allow_any or scope["type"] == "lifespan" or route_path(scope) in self.any_host:
             await self.app(scope, receive, send)
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
@@ -45,5 +54,6 @@ class AllowedHostsMiddleware:
         match = _HOST.fullmatch(host)
         if match is None:
             return False
-        name = match["name"].decode("ascii").lower()
+        # A final dot only says that the name is complete (RFC 1034 §3.1).
+        name = match["name"].decode("ascii").lower().removesuffix(".")
         return name in self.names or name.endswith(self.suffixes)

@@ -12,13 +12,14 @@ from app.errors import AppError, ErrorCode, error_response
 from app.foundation.http.headers import request_header
 
 _JSON: Final = b"application/json"
+_PLAIN: Final = b"identity"
 _LONGEST_NUMBER: Final = 18
 _NUL: Final = b"\x00"
 
 
 class RequestBodyMiddleware:
-    """Answer 413 to a body over the limit, 415 to one that is not `application/json`, and 400 to
-    one in another encoding than UTF-8."""
+    """Answer 413 to a body over the limit, 415 to one that is not plain `application/json`, and 400
+    to one in another encoding than UTF-8, or that the server has lost."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app = app
@@ -27,23 +28,27 @@ class RequestBodyMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif (error := self._refusal(scope)) is not None:
-            await error_response(error)(scope, receive, send)
+            return
+        try:
+            receive = await self._admit(scope, receive)
+        except AppError as refusal:
+            await error_response(refusal)(scope, receive, send)
         else:
-            await self.app(scope, self._checked(receive), send)
+            await self.app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> AppError | None:
+    async def _admit(self, scope: Scope, receive: Receive) -> Receive:
+        """Give what the body is read from, if it may be read."""
         length = declared_length(request_header(scope, b"content-length"))
         if length > self.max_bytes:
-            return self._too_large()
+            raise self._too_large()
         has_body = length > 0 or request_header(scope, b"transfer-encoding") is not None
-        if has_body and not is_json(request_header(scope, b"content-type")):
-            message = "Send the body as application/json."
-            headers = {"Accept": "application/json"}
-            return AppError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, message, headers=headers)
-        return None
+        if has_body and (refusal := _refusal(scope)) is not None:
+            if length > 0:
+                raise refusal
+            receive = await _without_body(receive, refusal)
+        return self._checked(receive, may_be_lost=has_body and _offers_upgrade(scope))
 
-    def _checked(self, receive: Receive) -> Receive:
+    def _checked(self, receive: Receive, *, may_be_lost: bool) -> Receive:
         """Count what really arrives: a chunked body declares no length, and a length may lie.
 
         What is over the limit is never kept: the error stops whoever is reading.
@@ -64,6 +69,8 @@ class RequestBodyMiddleware:
             if _NUL in body:
                 problem = "The body is not valid JSON in UTF-8."
                 raise AppError(400, ErrorCode.INVALID_JSON, problem)
+            if may_be_lost and received == 0 and _ends(message):
+                raise _lost_body()
             return message
 
         return receive_checked
@@ -71,6 +78,62 @@ class RequestBodyMiddleware:
     def _too_large(self) -> AppError:
         message = f"The body may have at most {self.max_bytes} bytes."
         return AppError(413, ErrorCode.BODY_TOO_LARGE, message)
+
+
+def _refusal(scope: Scope) -> AppError | None:
+    """What is wrong with the kind of a body, if one should come."""
+    encoding = request_header(scope, b"content-encoding")
+    if encoding is not None and encoding.strip().lower() != _PLAIN:
+        return _unsupported(
+            "Send the body as it is, not compressed.", "Accept-Encoding", "identity"
+        )
+    if not is_json(request_header(scope, b"content-type")):
+        return _unsupported("Send the body as application/json.", "Accept", "application/json")
+    return None
+
+
+def _unsupported(message: str, header: str, value: str) -> AppError:
+    return AppError(
+        415,
+        ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+        message,
+        headers={header: value},
+    )
+
+
+async def _without_body(receive: Receive, refusal: AppError) -> Receive:
+    """Of a chunked body only its first bytes tell that there is one (RFC 9112 §6.3)."""
+    message = await receive()
+    while not message.get("body") and _continues(message):
+        message = await receive()
+    if message.get("body"):
+        raise refusal
+    first: list[Message] = [message]
+
+    async def receive_again() -> Message:
+        return first.pop() if first else await receive()
+
+    return receive_again
+
+
+def _offers_upgrade(scope: Scope) -> bool:
+    return request_header(scope, b"upgrade") is not None
+
+
+def _continues(message: Message) -> bool:
+    return message["type"] == "http.request" and bool(message.get("more_body"))
+
+
+def _ends(message: Message) -> bool:
+    return message["type"] == "http.request" and not message.get("more_body")
+
+
+def _lost_body() -> AppError:
+    return AppError(
+        400,
+        ErrorCode.UPGRADE_UNSUPPORTED,
+        "The body was lost, because the request offers an upgrade; send it as plain HTTP/1.1.",
+    )
 
 
 def declared_length(content_length: bytes | None) -> int:

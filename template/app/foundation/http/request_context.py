@@ -2,15 +2,23 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
+from http import HTTPStatus
 from time import perf_counter
 from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.foundation.http.client_address import Network, client_address
+from app.foundation.checks.formats import Proxy
+from app.foundation.http.client_address import (
+    UNKNOWN,
+    TrustedProxies,
+    came_by_unix_socket,
+    client_address,
+)
 from app.foundation.http.headers import request_header
+from app.foundation.http.paths import route_path
 
 CLIENT_CLOSED_REQUEST: Final = 499
 """Logged when nothing was answered, because the client (or the server, stopping) hung up.
@@ -28,11 +36,21 @@ class RequestContextMiddleware:
     """Give each request an id, echo it in `X-Request-ID`, and log the request once.
 
     `request.state.request_id` and `request.state.client_address` are set for everything inside.
+
+    Args:
+        quiet_paths: what is answered there without an error is not logged.
     """
 
-    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        trusted_proxies: Iterable[Proxy] = (),
+        quiet_paths: Collection[str] = (),
+    ) -> None:
         self.app = app
-        self.trusted_proxies = tuple(trusted_proxies)
+        self.trusted_proxies = TrustedProxies(trusted_proxies)
+        self.quiet_paths = frozenset(quiet_paths)
+        self._has_warned = self.trusted_proxies.unix_socket
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,7 +72,8 @@ class RequestContextMiddleware:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            _log_access(scope, status, perf_counter() - started)
+            if status >= HTTPStatus.BAD_REQUEST or route_path(scope) not in self.quiet_paths:
+                _log_access(scope, status, perf_counter() - started)
 
     def _enter(self, scope: Scope, request_id: str) -> None:
         state = scope.setdefault("state", {})
@@ -63,6 +82,19 @@ class RequestContextMiddleware:
         # Cleared first: a task may inherit the context of an earlier one on its connection.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        if state["client_address"] == UNKNOWN and not self._has_warned:
+            self._warn_if_all_are_one(scope)
+
+    def _warn_if_all_are_one(self, scope: Scope) -> None:
+        """Once: at the start no application knows yet where its server listens."""
+        self._has_warned = came_by_unix_socket(scope)
+        if self._has_warned:
+            logger.warning(
+                "settings.risk",
+                setting="TRUSTED_PROXIES",
+                risk="a request came by a Unix socket, whose clients are all one without a proxy; "
+                'add "unix", and let the proxy set X-Forwarded-For',
+            )
 
 
 def _request_id(scope: Scope) -> str:

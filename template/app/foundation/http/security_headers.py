@@ -5,6 +5,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.foundation.http.paths import route_path
+
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 _CSP: Final = b"content-security-policy"
@@ -48,7 +50,7 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        defaults = _DOCS_HEADERS if scope["path"] in self.docs_paths else SECURITY_HEADERS
+        defaults = _DOCS_HEADERS if route_path(scope) in self.docs_paths else SECURITY_HEADERS
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

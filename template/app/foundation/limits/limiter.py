@@ -19,6 +19,7 @@ from app.security_events import SecurityEvent
 
 if TYPE_CHECKING:
     from app.foundation.limits.redis import RedisOrMemoryStorage
+    from app.foundation.limits.redis_problems import Problem
 
 logger = structlog.get_logger()
 
@@ -102,8 +103,12 @@ class RateLimiter:
         await self._storage.close()
 
     async def is_up(self) -> bool:
-        """Tell whether the configured store answers; memory always does."""
+        """Tell whether the configured store counts; memory always does."""
         return await self._storage.check()
+
+    async def problem(self) -> "Problem | None":
+        """Why the configured store does not count, if it does not."""
+        return await self._storage.problem()
 
 
 def _open_storage(settings: Settings) -> "MemoryStorage | RedisOrMemoryStorage":

@@ -47,6 +47,9 @@ class MemoryStorage(Storage):
     async def check(self) -> bool:
         return True
 
+    async def problem(self) -> None:
+        return None
+
     async def reset(self) -> int | None:
         self._windows.clear()
         return None

@@ -7,32 +7,29 @@ from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import structlog
-from limits.aio.storage import RedisStorage, Storage
-from redis.asyncio import ConnectionPool
+from limits.aio.storage import Storage
 from redis.exceptions import RedisError
 
 from app.foundation.limits.memory import MemoryStorage
+from app.foundation.limits.redis_problems import FAILURES, Problem, problem_of
+from app.foundation.limits.redis_store import close_store, open_store
 
 REDIS_TIMEOUT_SECONDS: Final = 0.2
 REDIS_RETRY_SECONDS: Final = 1.0
 REDIS_CONNECTIONS: Final = 8
 """A worker. If each request of a storm opened its own, the storm would look like an outage."""
 
+REMIND_SECONDS: Final = 60.0
+
+PROBE_SECONDS: Final = 10
+
+PROBES: Final = ("probe{460}", "probe{430}")
+"""Counters of nobody. In a cluster they belong to its first and to its last node: a node that is
+asked as if it were alone has not both."""
+
 T = TypeVar("T")
 
 logger = structlog.get_logger()
-
-
-class MillisecondRedisStorage(RedisStorage):
-    """The library's, except that it asks for the end of a window in milliseconds.
-
-    Redis rounds seconds, and who came back half a second early would have to wait again.
-    """
-
-    async def get_expiry(self, key: str) -> float:
-        bridge = self.bridge
-        left: int = await bridge.get_connection().pttl(bridge.prefixed_key(key))  # type: ignore[attr-defined]
-        return time.time() + max(left, 0) / 1000
 
 
 class RedisOrMemoryStorage(Storage):
@@ -48,21 +45,10 @@ class RedisOrMemoryStorage(Storage):
     def __init__(self, url: str, prefix: str) -> None:
         super().__init__()
         self._memory = MemoryStorage()
-        # Redis reads its own URLs: the library refuses one without a port.
-        pool: ConnectionPool = ConnectionPool.from_url(
-            url,
-            # Only should `_in_time` fail: the client's own clock goes on while this process rests.
-            socket_timeout=REDIS_RETRY_SECONDS,
-            socket_connect_timeout=REDIS_RETRY_SECONDS,
-        )
-        self._redis = MillisecondRedisStorage(
-            "async+redis://",
-            implementation="redispy",
-            key_prefix=f"{prefix}:limits",
-            connection_pool=pool,  # type: ignore[arg-type]
-        )
+        self._redis = open_store(url, f"{prefix}:limits")
         self._gate = asyncio.Semaphore(REDIS_CONNECTIONS)
         self._away_until = 0.0
+        self._warned_at = -REMIND_SECONDS
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -80,11 +66,24 @@ class RedisOrMemoryStorage(Storage):
         return await self._ask(lambda storage: storage.get_expiry(key))
 
     async def check(self) -> bool:
+        return await self.problem() is None
+
+    async def problem(self) -> Problem | None:
+        """Why Redis does not count, if it does not.
+
+        It is asked to: a replica, a full server, or one that does not let us, answers PING.
+        """
         try:
             async with _in_time():
-                return await self._redis.check()
-        except (RedisError, OSError, TimeoutError):
-            return False
+                for probe in PROBES:
+                    await self._redis.incr(probe, PROBE_SECONDS)
+                await self._redis.get(probe)
+                await self._redis.get_expiry(probe)
+                await self._redis.clear(probe)
+        except FAILURES as error:
+            self._warn(error)
+            return problem_of(error)
+        return None
 
     async def reset(self) -> int | None:
         return await self._ask(lambda storage: storage.reset())
@@ -94,8 +93,7 @@ class RedisOrMemoryStorage(Storage):
         await self._ask(lambda storage: storage.clear(key))
 
     async def close(self) -> None:
-        connection = self._redis.bridge.get_connection()  # type: ignore[attr-defined]
-        await connection.aclose(close_connection_pool=True)
+        await close_store(self._redis)
 
     async def _ask(self, question: Callable[[Storage], Awaitable[T]]) -> T:
         async with self._gate:
@@ -110,15 +108,24 @@ class RedisOrMemoryStorage(Storage):
         try:
             async with _in_time():
                 answer = await question(self._redis)
-        except (RedisError, OSError, TimeoutError) as error:
-            if not was_away:
-                logger.error("rate_limit.redis_away", reason=type(error).__name__)
+        except FAILURES as error:
+            self._warn(error)
             self._away_until = time.monotonic() + REDIS_RETRY_SECONDS
             return await question(self._memory)
         if was_away:
             logger.info("rate_limit.redis_back")
             self._away_until = 0.0
+            self._warned_at = -REMIND_SECONDS
         return answer
+
+    def _warn(self, error: Exception) -> None:
+        """Once a minute for as long as it lasts."""
+        now = time.monotonic()
+        if now - self._warned_at >= REMIND_SECONDS:
+            self._warned_at = now
+            logger.warning(
+                "rate_limit.redis_away", reason=problem_of(error).reason, error=type(error).__name__
+            )
 
 
 @asynccontextmanager

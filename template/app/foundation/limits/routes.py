@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, compile_path
 from starlette.types import Scope
 
 from app.config import Settings
+from app.foundation.http.paths import route_path
 from app.foundation.limits.declaration import Policy, policy_of
 from app.foundation.limits.limiter import new_limit
 
@@ -52,7 +53,7 @@ class RouteRules:
 
     def find(self, scope: Scope) -> Rule:
         # As the router reads it: its patterns end in `$`, which matches before a line break too.
-        path = scope["path"].removeprefix(scope.get("root_path", "")).removesuffix("\n")
+        path = route_path(scope).removesuffix("\n")
         request = (scope["method"], path)
         return self._by_path.get(request) or self._match(*request) or self._general
 

@@ -55,9 +55,6 @@ directly = pytest.mark.skipif(
 )
 
 
-# ---- A pooler -------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def pooled_url(database_url: str, tmp_path: Path) -> Iterator[str]:
     with pooler_to(database_url, tmp_path) as url:
@@ -113,9 +110,6 @@ async def test_a_pooler_can_be_told_of(pooled_url: str) -> None:
     database = Database(f"{pooled_url}?pgbouncer=true")
     assert await database.fetch_one(select(1)) == (1,)
     await database.close()
-
-
-# ---- A migration beside a running server ----------------------------------------------------
 
 
 CHANGES = ("varchar(120)", "text", "varchar(130)", "varchar(100)")
@@ -182,9 +176,6 @@ async def run_on(url: str, statement: str) -> None:
     connection = await asyncpg.connect(driver_url(url), statement_cache_size=0)
     await connection.execute(statement)
     await connection.close()
-
-
-# ---- A role with limits ---------------------------------------------------------------------
 
 
 @asynccontextmanager
@@ -317,9 +308,6 @@ async def test_fewer_connections_than_the_workers_take_are_warned_of(
 
 def findings(manage: Manage) -> Any:
     return json.loads(manage("check").out)
-
-
-# ---- A database that can't be used ----------------------------------------------------------
 
 
 @pytest.fixture(params=["SQL_ASCII", "LATIN1"])

@@ -1,21 +1,35 @@
 """Whose address counts: the socket's, unless trusted proxies vouch for another."""
 
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Scope
 
+from app.foundation.checks.formats import UNIX_SOCKET
 from app.foundation.http.client_address import (
     MAX_HOPS,
     UNKNOWN,
+    TrustedProxies,
     client_address,
     parse_address,
     rate_limit_key,
 )
 
-PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48")]
+NETWORKS = [ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48")]
+
+PROXIES = TrustedProxies(NETWORKS)
+NOBODY = TrustedProxies()
+UNIX = TrustedProxies([UNIX_SOCKET, ip_network("10.0.0.0/8")])
+
+UNIX_PEERS: dict[str, dict[str, Any]] = {
+    "uvicorn": {"client": None, "server": ("/run/api.sock", None)},
+    "hypercorn": {"client": None, "server": ("/run/api.sock", None)},
+    "granian": {"client": ("", "0"), "server": ("", "0")},
+    "an abstract socket": {"client": None, "server": None},
+}
 
 
 def scope(peer: str | None, *forwarded: str, **others: str) -> Scope:
@@ -36,14 +50,14 @@ def scope(peer: str | None, *forwarded: str, **others: str) -> Scope:
     ],
 )
 def test_the_peer_of_the_socket_is_the_client(peer: str | None, address: str) -> None:
-    assert client_address(scope(peer), []) == address
+    assert client_address(scope(peer), NOBODY) == address
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip"])
 def test_a_header_changes_nothing_without_a_trusted_proxy(header: str) -> None:
     spoofed = scope("192.0.2.1", **{header: "198.51.100.7"})
 
-    assert client_address(spoofed, []) == "192.0.2.1"
+    assert client_address(spoofed, NOBODY) == "192.0.2.1"
     assert client_address(spoofed, PROXIES) == "192.0.2.1"
 
 
@@ -91,14 +105,14 @@ def test_any_header_gives_an_address(forwarded: list[str]) -> None:
 
 @given(
     st.text(st.characters(codec="latin-1")),
-    st.ip_addresses().filter(lambda address: not any(address in network for network in PROXIES)),
+    st.ip_addresses().filter(lambda address: not any(address in network for network in NETWORKS)),
 )
 def test_nothing_a_client_sends_hides_the_address_that_its_proxy_saw(
     sent: str, seen: object
 ) -> None:
     behind_proxy = client_address(scope("10.0.0.1", f"{sent}, {seen}"), PROXIES)
 
-    assert behind_proxy == client_address(scope(str(seen)), [])
+    assert behind_proxy == client_address(scope(str(seen)), NOBODY)
 
 
 @given(st.ip_addresses(), st.integers(0, 65535))
@@ -133,3 +147,23 @@ def test_an_overlong_address_is_junk() -> None:
 )
 def test_limits_count_an_ipv4_address_or_an_ipv6_network(address: str, key: str) -> None:
     assert rate_limit_key(address) == key
+
+
+@pytest.mark.parametrize("server", UNIX_PEERS)
+def test_a_proxy_on_a_unix_socket_vouches_when_it_is_trusted(server: str) -> None:
+    forwarded = {**scope(None, "198.51.100.7, 10.0.0.1"), **UNIX_PEERS[server]}
+    silent = {**scope(None), **UNIX_PEERS[server]}
+
+    assert client_address(forwarded, UNIX) == "198.51.100.7"
+    assert client_address(silent, UNIX) == UNKNOWN
+    for others in (NOBODY, PROXIES):
+        assert client_address(forwarded, others) == UNKNOWN
+
+
+@pytest.mark.parametrize("server", [("192.0.2.1", 8000), ("192.0.2.1", "8000"), ("::1", 8000)])
+def test_a_client_that_hung_up_did_not_come_by_a_unix_socket(server: tuple[str, object]) -> None:
+    """Its socket has no peer any more, as uvicorn says it; the server's end still has a port."""
+    hung_up = {**scope(None, "198.51.100.7"), "server": server}
+
+    assert client_address(hung_up, UNIX) == UNKNOWN
+    assert client_address(scope("192.0.2.9", "198.51.100.7"), UNIX) == "192.0.2.9"

@@ -12,12 +12,15 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import Message, Scope
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.application import create_app
 from app.config import load_settings
 from app.errors import AppError, ErrorCode
 from app.foundation.http.crash_guard import CRASH_MESSAGE, CrashGuardMiddleware
+from app.foundation.http.paths import route_path
 from app.foundation.http.request_body import declared_length, is_json
 from app.foundation.http.request_context import RequestContextMiddleware, loggable_path
 
@@ -77,7 +80,11 @@ def make_app(**values: Any) -> FastAPI:
 
 
 def connect(**values: Any) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(make_app(**values), client=("192.0.2.1", 5000))
+    return connect_to(make_app(**values))
+
+
+def connect_to(app: ASGIApp) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, client=("192.0.2.1", 5000))
     return httpx.AsyncClient(transport=transport, base_url="https://api.example.com")
 
 
@@ -120,6 +127,18 @@ async def test_a_malformed_request_id_is_replaced(client: httpx.AsyncClient, hos
 
     assert len(response.headers.get_list("x-request-id")) == 1
     assert response.headers["x-request-id"] != hostile
+
+
+async def test_the_lines_of_probes_can_be_switched_off(log: Log) -> None:
+    """What is refused there is logged all the same."""
+    async with connect(log_health=False) as client:
+        await client.get("/health")
+        await client.head("/health")
+        await client.put("/health")
+        await client.get("/echo")
+
+    lines = [line for line in log() if line["event"] == "http.request"]
+    assert [(line["path"], line["status"]) for line in lines] == [("/health", 405), ("/echo", 200)]
 
 
 async def test_a_request_has_one_access_line_and_its_id_on_every_line(
@@ -183,7 +202,13 @@ async def call(app: Any, receive: Any = None) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "client": None}
+    scope: Scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "headers": [],
+        "client": ("192.0.2.1", 5000),
+    }
     await app(scope, receive, send)
     return sent
 
@@ -405,6 +430,39 @@ async def test_another_host_is_refused_and_not_redirected(
     assert "location" not in response.headers
 
 
+async def test_a_final_dot_of_a_host_is_no_other_host() -> None:
+    """In the request, or in the setting: it only says that the name is complete."""
+    for allowed in ("api.example.com,*.example.org", "api.example.com.,*.example.org."):
+        async with connect(allowed_hosts=allowed) as client:
+            for host in (
+                "api.example.com.",
+                "API.example.com.:443",
+                "a.example.org.",
+                "a.example.org",
+            ):
+                assert (await client.get("/echo", headers={"Host": host})).status_code == 200, host
+            for host in ("api.example.com..", ".", "evil.example."):
+                assert (await client.get("/echo", headers={"Host": host})).status_code == 400, host
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_health_is_told_whatever_the_host(client: httpx.AsyncClient, method: str) -> None:
+    """A balancer asks an address for its health, and can't always be told another name."""
+    for host in ("10.0.0.7:8000", "evil.example", "", "a b"):
+        for path in ("/health", "/health/ready"):
+            answer = await client.request(method, path, headers={"Host": host})
+            assert error_code_or_none(answer) != "invalid_host"
+        for path in ("/health/", "/health/x", "//health", "/echo"):
+            refused = await client.request("GET", path, headers={"Host": host})
+            assert error_code(refused) == "invalid_host"
+
+
+def error_code_or_none(response: httpx.Response) -> str | None:
+    if response.status_code < 400 or not response.content:
+        return None
+    return error_code(response)
+
+
 async def test_two_hosts_are_one_too_many(client: httpx.AsyncClient) -> None:
     hosts = [("Host", "api.example.com"), ("Host", "api.example.com")]
 
@@ -416,6 +474,105 @@ async def test_any_host_may_be_allowed() -> None:
         response = await client.get("/echo", headers={"Host": "whatever.example"})
 
     assert response.status_code == 200
+
+
+# HEAD
+
+
+@pytest.mark.parametrize(
+    "path", ["/echo", "/health", "/openapi.json", "/docs", "/nowhere", "/crash", "/api/auth/login"]
+)
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient, path: str) -> None:
+    got, head = await client.get(path), await client.head(path)
+
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    changing = {"x-request-id", "date"}
+    assert {name: value for name, value in head.headers.items() if name not in changing} == {
+        name: value for name, value in got.headers.items() if name not in changing
+    }
+
+
+async def test_head_of_what_only_posts_is_a_405(client: httpx.AsyncClient) -> None:
+    refused = await client.head("/api/auth/login")
+
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+
+
+async def test_a_head_is_logged_as_what_it_is(client: httpx.AsyncClient, log: Log) -> None:
+    await client.head("/health")
+
+    [line] = log()
+    assert (line["method"], line["path"], line["status"]) == ("HEAD", "/health", 200)
+
+
+async def test_a_route_that_answers_head_itself_does(client: httpx.AsyncClient) -> None:
+    app = make_app(app_name="with a HEAD of its own")
+
+    @app.api_route("/stock/{item}", methods=["HEAD"])
+    async def in_stock(item: str) -> Response:
+        return Response(status_code=204, headers={"X-Item": item})
+
+    async with connect_to(app) as own:
+        answer = await own.head("/stock/7")
+    assert (answer.status_code, answer.headers["x-item"]) == (204, "7")
+
+
+# Under a prefix
+
+
+@pytest.mark.parametrize("prefix", ["", "/svc", "/a/b"])
+async def test_everything_works_under_a_prefix(prefix: str) -> None:
+    """A proxy serves the API under `/svc` (`--root-path`), or another application mounts it."""
+    mounted = Starlette(routes=[Mount(prefix, make_app())])
+    async with connect_to(mounted) as client:
+        for page in ("/docs", "/redoc"):
+            policy = (await client.get(prefix + page)).headers["content-security-policy"]
+            assert "https://cdn.jsdelivr.net" in policy
+        other = await client.get(f"{prefix}/echo")
+        assert (other.status_code, other.headers["content-security-policy"]) == (
+            200,
+            SECURITY_HEADERS["content-security-policy"],
+        )
+        probe = await client.get(f"{prefix}/health", headers={"Host": "10.0.0.7"})
+        assert probe.status_code == 200
+        assert (await client.head(f"{prefix}/echo")).status_code == 200
+
+
+async def test_a_path_that_only_begins_like_the_prefix_is_not_under_it() -> None:
+    scope: Scope = {"type": "http", "path": "/svc/docs", "root_path": "/svc"}
+    assert route_path(scope) == "/docs"
+    assert route_path({**scope, "path": "/svcdocs"}) == "/svcdocs"
+    assert route_path({**scope, "path": "/docs"}) == "/docs"
+    assert route_path({**scope, "root_path": ""}) == "/svc/docs"
+
+
+# A Unix socket
+
+
+async def test_who_comes_by_an_untrusted_unix_socket_is_warned_of_once(log: Log) -> None:
+    def by_unix_socket(**values: Any) -> httpx.AsyncClient:
+        app = make_app(app_name="on a Unix socket", **values)
+
+        async def served(scope: Scope, receive: Receive, send: Send) -> None:
+            where = {"client": None, "server": ("/run/api.sock", None)}
+            await app({**scope, **where}, receive, send)
+
+        return connect_to(served)
+
+    forwarded = {"X-Forwarded-For": "198.51.100.7"}
+    async with by_unix_socket() as client:
+        clients = [
+            (await client.get("/echo", headers=forwarded)).json()["client"] for _ in range(2)
+        ]
+        assert clients == ["unknown", "unknown"]
+    [warning] = [line for line in log() if line["event"] == "settings.risk"]
+    assert warning["setting"] == "TRUSTED_PROXIES"
+    assert '"unix"' in warning["risk"]
+
+    async with by_unix_socket(trusted_proxies="unix") as client:
+        assert (await client.get("/echo", headers=forwarded)).json()["client"] == "198.51.100.7"
+    assert "settings.risk" not in {line["event"] for line in log()}
 
 
 # Request bodies
@@ -485,6 +642,44 @@ async def test_a_body_that_is_not_json_is_refused(
 
 async def test_a_body_without_a_type_is_refused(client: httpx.AsyncClient) -> None:
     assert (await client.post("/echo", content=b"{}")).status_code == 415
+
+
+async def test_an_empty_chunked_body_is_no_body(client: httpx.AsyncClient) -> None:
+    """Some clients and proxies send one with each request, GET included."""
+
+    async def nothing() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b""
+
+    for method in ("GET", "POST", "DELETE"):
+        for headers in ({}, {"Content-Type": "text/plain"}, {"Content-Encoding": "gzip"}):
+            answer = await client.request(method, "/echo", content=nothing(), headers=headers)
+            assert (answer.status_code, answer.json()["bytes"]) == (200, 0)
+
+
+async def test_a_chunked_body_of_another_type_is_refused_at_its_first_bytes(
+    client: httpx.AsyncClient,
+) -> None:
+    sent: list[int] = []
+    refused = await client.request("GET", "/echo", content=chunks(LIMIT * 8, sent))
+
+    assert (refused.status_code, error_code(refused)) == (415, "unsupported_media_type")
+    assert sum(sent) == 512
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "gzip, identity", "x"])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_compressed_body_is_refused(
+    client: httpx.AsyncClient, encoding: str, chunked: bool
+) -> None:
+    content = chunks(512, []) if chunked else b"{}"
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    response = await client.post("/echo", content=content, headers=headers)
+
+    assert (response.status_code, error_code(response)) == (415, "unsupported_media_type")
+    assert response.headers["accept-encoding"] == "identity"  # RFC 7694 §3
+    plain = {"Content-Type": "application/json", "Content-Encoding": "Identity"}
+    assert (await client.post("/echo", content=b"{}", headers=plain)).status_code == 200
 
 
 async def test_no_body_needs_no_type(client: httpx.AsyncClient) -> None:

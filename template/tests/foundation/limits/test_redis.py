@@ -32,7 +32,7 @@ async def test_while_redis_is_away_the_limits_hold_in_memory(
     assert {response.status_code for response in responses} == {401, 429}
     ready = await client.get("/health/ready")
     assert (ready.status_code, error_code(ready)) == (503, "unavailable")
-    assert ready.json()["error"]["details"] == {"database": "ok", "limits": "down"}
+    assert ready.json()["error"]["details"] == [{"field": "limits", "message": "down"}]
     assert "rate_limit.redis_away" in capsys.readouterr().out
 
 
