@@ -6,7 +6,7 @@ import pytest
 
 TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "")
 THROUGH_POOLER = os.environ.get("TEST_THROUGH_POOLER") == "1"
-"""TEST_DATABASE_URL is that of a pooler: what asks the server itself is skipped."""
+"""TEST_DATABASE_URL is that of a pooler."""
 
 TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL", "")
 
@@ -14,3 +14,7 @@ needs_postgresql = pytest.mark.skipif(
     not TEST_DATABASE_URL, reason="needs PostgreSQL: set TEST_DATABASE_URL"
 )
 needs_redis = pytest.mark.skipif(not TEST_REDIS_URL, reason="needs Redis: set TEST_REDIS_URL")
+
+directly = pytest.mark.skipif(
+    THROUGH_POOLER, reason="asks the server itself: TEST_DATABASE_URL is that of a pooler"
+)
