@@ -10,12 +10,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parents[1] / "template"
 sys.path.insert(0, str(TEMPLATE))
 
-from tests.pooler import pooler_to  # noqa: E402
+pooler_to = import_module("tests.pooler").pooler_to
 
 DATABASE_URL = os.environ.get(
     "AUTHKIT_TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/postgres"

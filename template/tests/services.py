@@ -7,7 +7,7 @@ import pytest
 
 TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "")
 THROUGH_POOLER = os.environ.get("TEST_THROUGH_POOLER") == "1"
-"""TEST_DATABASE_URL is that of a pooler: what asks the server itself is skipped."""
+"""TEST_DATABASE_URL is that of a pooler."""
 
 TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL", "")
 
@@ -33,3 +33,7 @@ def _needs_program(name: str, package: str) -> pytest.MarkDecorator:
 needs_nginx = _needs_program("nginx", "nginx-light")
 needs_haproxy = _needs_program("haproxy", "haproxy")
 needs_redis_server = _needs_program("redis-server", "redis-server")
+
+directly = pytest.mark.skipif(
+    THROUGH_POOLER, reason="asks the server itself: TEST_DATABASE_URL is that of a pooler"
+)

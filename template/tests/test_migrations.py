@@ -30,7 +30,7 @@ from tests.helpers import (
     migrate,
 )
 from tests.live import environment
-from tests.services import needs_postgresql
+from tests.services import directly, needs_postgresql
 
 
 @pytest.fixture
@@ -388,6 +388,7 @@ def test_a_foreign_table_of_the_same_name_is_named(empty_url: str) -> None:
 
 
 @needs_postgresql
+@directly
 def test_a_role_that_may_not_create_is_told_what_to_do(empty_url: str) -> None:
     role = f"role_{secrets.token_hex(6)}"
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -35,7 +36,7 @@ from tests.helpers import (
 )
 from tests.live import Serve, Server
 from tests.proxy import Proxy, proxy_to
-from tests.services import TEST_REDIS_URL, needs_postgresql, needs_redis
+from tests.services import TEST_REDIS_URL, directly, needs_postgresql, needs_redis
 
 LONGEST_WAIT_SECONDS = 3.0
 """The contract's own bound: a client hears of an outage within it."""
@@ -260,14 +261,25 @@ async def modest_role(database_url: str) -> AsyncIterator[str]:
         await owner.close()
 
 
+@asynccontextmanager
+async def all_connections_of(url: str) -> AsyncIterator[list[Any]]:
+    hogs = [await asyncpg.connect(driver_url(url)) for _ in range(2)]
+    try:
+        yield hogs
+    finally:
+        for hog in hogs:
+            await hog.close()
+
+
 @needs_postgresql
+@directly
 async def test_too_many_connections_are_an_outage(serve: Serve, database_url: str) -> None:
     async with (
         modest_role(database_url) as url,
-        serve(database_url=url) as server,
+        all_connections_of(url) as hogs,
+        serve(database_url=url) as server,  # which starts all the same
         server.client() as client,
     ):
-        hogs = [await asyncpg.connect(driver_url(url)) for _ in range(2)]
         body = {"email": "ada@example.com", "password": "Correct-Horse-7"}
         refused = await client.post("/api/auth/login", json=body)
         assert (refused.status_code, error_code(refused)) == (503, "unavailable")

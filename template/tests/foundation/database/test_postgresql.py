@@ -44,15 +44,11 @@ from tests.live import Serve
 from tests.manage.conftest import *  # noqa: F403 - its fixtures
 from tests.manage.conftest import Manage
 from tests.pooler import needs_pgbouncer, pooler_to
-from tests.services import TEST_DATABASE_URL, THROUGH_POOLER, needs_postgresql
+from tests.services import TEST_DATABASE_URL, directly, needs_postgresql
 
 pytestmark = needs_postgresql
 
 Start = Callable[..., Awaitable[FastAPI]]
-
-directly = pytest.mark.skipif(
-    THROUGH_POOLER, reason="asks the server itself: TEST_DATABASE_URL is that of a pooler"
-)
 
 
 @pytest.fixture
