@@ -60,8 +60,11 @@ class Merge:
         return sorted(self.conflicts)
 
 
-def merge(scratch: Scratch, head: str, then: Path, now: Path) -> Merge:
-    """Bring what changed in the template from `then` to `now` into the project's `head`."""
+def merge(scratch: Scratch, head: str, then: Path, now: Path, *, keep_edited: bool = True) -> Merge:
+    """Bring what changed in the template from `then` to `now` into the project's `head`.
+
+    A file that the template no longer has and the owner edited is kept, or is a conflict.
+    """
     base, template = scratch.add_directory(then), scratch.add_directory(now)
     mine = scratch.project_tree(head)
     # The answers are the template's own notes: no edit of theirs may ever conflict.
@@ -74,7 +77,7 @@ def merge(scratch: Scratch, head: str, then: Path, now: Path) -> Merge:
     for name, commit in sides.items():
         scratch.git("update-ref", f"refs/heads/{name}", commit)
     tree, conflicts, causes = merge_tree(scratch)
-    tree, notes = settle(scratch, tree, conflicts, causes)
+    tree, notes = settle(scratch, tree, conflicts, causes, keep_edited=keep_edited)
     tree, moved = put_migrations_in_one_line(scratch, tree, base, template)
     notes |= moved | without_markers(scratch, tree, conflicts)
     changes = list(compare(scratch, mine, tree, template, conflicts, notes))
@@ -117,7 +120,12 @@ def causes_of(messages: Iterator[str]) -> dict[str, set[str]]:
 
 
 def settle(
-    scratch: Scratch, tree: str, conflicts: Conflicts, causes: Mapping[str, set[str]]
+    scratch: Scratch,
+    tree: str,
+    conflicts: Conflicts,
+    causes: Mapping[str, set[str]],
+    *,
+    keep_edited: bool,
 ) -> tuple[str, dict[str, str]]:
     """Decide what needs no person: deletions, and locks, which merge by package."""
     decided: dict[str, tuple[str, str] | None] = {}
@@ -127,7 +135,7 @@ def settle(
         if stages.keys() == {BASE, TEMPLATE} and deleted:
             decided[path] = None
             notes[path] = "you deleted it; it stays deleted, although the template changed it"
-        elif stages.keys() == {BASE, OWNER} and deleted:
+        elif stages.keys() == {BASE, OWNER} and deleted and keep_edited:
             decided[path] = stages[OWNER]
             notes[path] = "no longer in the template; kept, because you changed it"
         elif Path(path).name in LOCKS and stages.keys() == {BASE, OWNER, TEMPLATE}:
@@ -143,7 +151,9 @@ def without_markers(scratch: Scratch, tree: str, conflicts: Conflicts) -> dict[s
     """Where the other side is, of conflicts that can't show both in one file."""
     files, notes = scratch.files(tree), {}
     for path, stages in conflicts.items():
-        if not stages.keys() >= {OWNER, TEMPLATE}:
+        if stages.keys() == {BASE, OWNER}:
+            notes[path] = f"you changed it: let it go with git rm -- {path}, or git add it"
+        elif not stages.keys() >= {OWNER, TEMPLATE}:
             notes[path] = "moved, or of another kind, on one side: both are there, pick one"
         elif path in files and "<<<<<<< " not in scratch.read(files[path][1]):
             notes[path] = f"yours is in place; the template's: git checkout --theirs -- {path}"
