@@ -107,10 +107,16 @@ def renderings(request: Request, scratch: Scratch, head: str) -> tuple[Path, Pat
     lines = Lines({path: there[path] for path in own}, owned_migrations(scratch, head))
     if request.action == "add":
         return without, with_part, migrations.add(lines, without, with_part)
-    before = with_part
-    if request.part not in (request.answers.parts or ()):
+    if request.part in (request.answers.parts or ()):
+        before = with_part
+    else:
         before = rendered(scratch, "now", request.answers, request.versions.current)
     data = migrations.remove(lines, before, without, drop_data=request.drop_data)
+    if data == "none" and before is not with_part:
+        raise AuthkitError(
+            f"neither the part {request.part} is there, nor are tables of it",
+            "authkit info names the parts that the project has",
+        )
     return before, without, data
 
 

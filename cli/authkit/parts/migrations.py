@@ -94,9 +94,14 @@ def remove(lines: Lines, before: Path, after: Path, *, drop_data: bool) -> Data:
         return "none"
     if not drop_data:
         return "kept"
-    there = [path for path in sorted(lines.part, reverse=True) if not lines.is_dropped(path)]
+    there = [
+        path
+        for path in sorted(lines.part, reverse=True)
+        if not lines.is_dropped(path)
+        and ((before / path).is_file() or revision_of(lines.part[path]) in lines.revisions)
+    ]
     append(before, after, dict(lines.copy(path, "dropped", turned=True) for path in there))
-    return "dropped"
+    return "dropped" if there else "none"
 
 
 def keep_places(before: Path, after: Path) -> None:
