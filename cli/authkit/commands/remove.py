@@ -9,7 +9,7 @@ from authkit.terminal.options import JsonOption, ProjectOption
 
 
 def remove(
-    part: Annotated[str, typer.Argument(help="Which part; one of `authkit info`'s.")],
+    part: Annotated[str, typer.Argument(help="Which part; a wrong name is answered with the known ones.")],
     drop_data: Annotated[
         bool, typer.Option("--drop-data", help="Write a migration that drops the part's tables.")
     ] = False,
@@ -27,7 +27,7 @@ def remove(
 
     Examples:
 
-      authkit remove sessions --dry-run  the files that would go
+      authkit remove sessions --dry-run   the files that would go
       authkit remove sessions
     """
     change_part(project, "remove", part, dry_run=dry_run, json=json, drop_data=drop_data)
