@@ -329,9 +329,8 @@ def test_a_part_s_tables_come_last_stay_and_go_when_that_is_said(stamped: Stampe
     assert dropped.json["backup"], "on SQLite a copy is kept first"
     assert stamped.names() is None
 
-    again = stamped.change("add", "stamps")
-    assert again.json["data"] == "created"
-    assert stamped.names() == []
+    run(stamped.root, "alembic", "downgrade", "-1")
+    assert stamped.names() == [], "what the migration takes back is what adding again would make"
     run(stamped.root, "ruff", "check", "migrations")
     run(stamped.root, "ruff", "format", "--check", "migrations")
     run(stamped.root, "alembic", "downgrade", "base")

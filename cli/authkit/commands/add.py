@@ -9,7 +9,9 @@ from authkit.terminal.options import JsonOption, ProjectOption
 
 
 def add(
-    part: Annotated[str, typer.Argument(help="Which part; a wrong name is answered with the known ones.")],
+    part: Annotated[
+        str, typer.Argument(help="Which part; a wrong name is answered with the known ones.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Merge beside the project and show what would change.")
     ] = False,

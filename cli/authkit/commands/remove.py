@@ -9,7 +9,9 @@ from authkit.terminal.options import JsonOption, ProjectOption
 
 
 def remove(
-    part: Annotated[str, typer.Argument(help="Which part; a wrong name is answered with the known ones.")],
+    part: Annotated[
+        str, typer.Argument(help="Which part; a wrong name is answered with the known ones.")
+    ],
     drop_data: Annotated[
         bool, typer.Option("--drop-data", help="Write a migration that drops the part's tables.")
     ] = False,
