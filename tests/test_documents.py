@@ -44,6 +44,19 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
+def test_the_generated_readme_is_read_in_minutes() -> None:
+    assert len((ROOT / "template/README.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_the_generated_readme_leads_to_every_page() -> None:
+    """But to those of parts, which may be left out."""
+    readme = (ROOT / "template/README.md").read_text(encoding="utf-8")
+    pages = sorted((ROOT / "template/docs").glob("*.md"))
+    base = [page for page in pages if not re.search(r"This is a\s+part:", page.read_text("utf-8"))]
+
+    assert [page.name for page in base if f"](docs/{page.name})" not in readme] == []
+
+
 def test_a_fresh_project_has_what_its_documents_install_with(myapi: Path) -> None:
     """Everything is installed, so pip has nothing to fetch; but it has to be there."""
     page = (myapi / "docs" / "test.md").read_text(encoding="utf-8")

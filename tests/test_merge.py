@@ -1,7 +1,7 @@
 """The merge of an update, on small trees: each way in which two sides can differ."""
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from authkit.update.apply import apply
 from authkit.update.locks import merge_locks
 from authkit.update.merge import Merge, merge
 from authkit.update.migration_line import in_one_line
+from authkit.update.moves import Moves
 from authkit.update.scratch import scratch_for
 
 LINES = "".join(f"line {number}\n" for number in range(1, 31))
@@ -58,6 +59,7 @@ class Update:
     tmp: Path
     subdirectory: str = "."
     object_format: str = "sha1"
+    moves: Sequence[Moves] = ()
 
     @property
     def top(self) -> Path:
@@ -83,7 +85,7 @@ class Update:
         write(after, template)
         repository = Repository(self.project)
         with scratch_for(repository, "0.2.0") as scratch:
-            yield merge(scratch, repository.line("rev-parse", "HEAD"), before, after)
+            yield merge(scratch, repository.line("rev-parse", "HEAD"), before, after, self.moves)
 
     def apply(
         self, owner: Files, template: Files, then: Files = THEN

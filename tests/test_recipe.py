@@ -16,8 +16,9 @@ from tests.serving import serving
 # in the same code, and pass or fail as they do in test_render.
 ASKING_EVERYTHING = (
     *("api/test_openapi", "test_application", "test_architecture", "test_documents"),
-    *("test_database", "test_migrations", "test_rate_limit", "test_hostile_input"),
-    *("manage/test_users", "accounts/test_events", "test_canary"),
+    *("accounts/test_models", "test_migrations", "test_hostile_input", "test_canary"),
+    *("foundation/limits/test_declaration", "foundation/limits/test_limits"),
+    *("manage/test_users", "accounts/test_events"),
 )
 CONCERNED = ("tests/api/test_notes.py", *(f"tests/{name}.py" for name in ASKING_EVERYTHING))
 

@@ -34,11 +34,18 @@ MAJOR, MINOR, _ = bundle.version_key(__version__)
 MIDDLE, NEXT = f"{MAJOR}.{MINOR + 1}.0", f"{MAJOR}.{MINOR + 2}.0"
 ARCHIVES = [path.name.removesuffix(".tar.xz") for path in REPOSITORY.glob("releases/*.tar.xz")]
 EARLIER = sorted(ARCHIVES, key=bundle.version_key)
-OLDEST = [*EARLIER, __version__][0]
+OLDEST, LATEST = [*EARLIER, __version__][0], [__version__, *EARLIER][-1]
 COMBINATIONS = [(d, limits) for d in ("sqlite", "postgres") for limits in ("memory", "redis")]
 
 BACKUP = "/srv/app.db.backup-20261127T204600Z"
 ENTRY = f"- A line about {NEXT}, for whoever updates."
+MOVED = f"""
+[[moves]]
+version = "{NEXT}"
+behaviour = ["Something is done in another way."]
+files = {{ "app/manage/output.py" = "app/manage/outputs.py" }}
+settings = {{ OLDER = "removed; nothing reads it" }}
+"""
 NEW_MIGRATION = """\"\"\"Make users anew on SQLite, and change nothing, for the sake of the update
 
 Revision ID: {revision}
@@ -62,6 +69,30 @@ def upgrade() -> None:
 def downgrade() -> None:
     upgrade()
 """
+
+
+OWN_TEST = """\
+\"\"\"What an owner tests of their own, with names of 0.1.0.\"\"\"
+
+import pytest
+
+from app.accounts.services import Services
+from app.config import Settings
+from app.database import Base, UtcDateTime
+from app.log import SecurityEvent, redact_secrets
+from app.middleware.cors import CorsMiddleware
+from app.rate_limit import RateLimiter
+
+
+def test_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.email.SMTPS_PORT", 1)
+    assert all((Base, CorsMiddleware, RateLimiter, SecurityEvent, Services, Settings, UtcDateTime))
+    assert redact_secrets
+"""
+
+
+OWNED = ("app/notes", "app/api", "migrations", "tests/test_mine.py", "tests/api")
+"""Where an owner's Python is."""
 
 
 def git(directory: Path, *args: str) -> str:
@@ -155,7 +186,7 @@ def release(source: Path, version: str) -> None:
 
 
 def change_template(template: Path) -> None:
-    """A new file, removed ones and a renamed one, two edits in one file, a setting, a migration."""
+    """Files that are new, removed or renamed, two edits in one, a setting, a migration, a move."""
     (template / "NEWS.md").write_text(f"# What {NEXT} brings\n")
     (template / "MIDDLE.md").unlink()
     (template / ".vscode" / "extensions.json").unlink()
@@ -166,6 +197,18 @@ def change_template(template: Path) -> None:
     example = template / ".env.example"
     example.write_text(example.read_text() + "\n# What only the next version knows.\n# NOVELTY=5\n")
     add_migration(template, "next_one")
+    move_module(template)
+
+
+def move_module(template: Path) -> None:
+    """What the template itself does when a module of its own moves."""
+    with (template / "moved.toml").open("a") as moved:
+        moved.write(MOVED)
+    (template / "app/manage/output.py").rename(template / "app/manage/outputs.py")
+    for path in template.rglob("*.py"):
+        path.write_text(
+            path.read_text().replace("app.manage.output import", "app.manage.outputs import")
+        )
 
 
 @pytest.fixture(scope="session")
@@ -246,6 +289,8 @@ def test_an_untouched_project_becomes_a_fresh_one_byte_for_byte(
     assert kinds["NEWS.md"] == "added"
     assert kinds[".vscode/extensions.json"] == "removed"
     assert kinds[".vscode/recommended.json"] == "renamed"
+    assert kinds["app/manage/outputs.py"] == "renamed"
+    assert result.json["importsRewritten"] == [], "none of the owner's"
 
 
 @pytest.mark.parametrize(("database", "limits"), [COMBINATIONS[0], COMBINATIONS[-1]])
@@ -331,6 +376,55 @@ class TestDryRun:
         assert "NOVELTY" in result.err
         assert files_of(project) == before
         assert git(project, "status", "--porcelain") == ""
+
+
+class TestMoves:
+    """What the template moved: the owner's files name the new place, and the report says so."""
+
+    @pytest.fixture
+    def project(self, project: Path) -> Path:
+        (project / "app/mine.py").write_text("from app.manage.output import print_text\n")
+        edit(project / "app/manage/output.py", '"""', '# Mine.\n"""')
+        commit(project)
+        return project
+
+    def test_are_followed(self, project: Path, next_authkit: NextAuthkit) -> None:
+        result = next_authkit("update", "--json", cwd=project)
+
+        assert result.code == 0, result.err
+        assert "app.manage.outputs import" in (project / "app/mine.py").read_text()
+        assert "# Mine.\n" in (project / "app/manage/outputs.py").read_text()
+        assert not (project / "app/manage/output.py").exists()
+        assert result.json["importsRewritten"] == ["app/mine.py"]
+        change = {"kind": "renamed", "path": "app/manage/outputs.py"}
+        assert change | {"note": "from app/manage/output.py"} in result.json["changes"]
+        assert result.json["beforeYouDeploy"] == {
+            "settings": {"OLDER": "removed; nothing reads it"},
+            "behaviour": ["Something is done in another way."],
+        }
+        git(project, "reset", "--quiet", "--hard")
+        assert git(project, "status", "--porcelain") == ""
+        assert "app.manage.output import" in (project / "app/mine.py").read_text()
+
+    def test_are_shown_before_anything_is_done(
+        self, project: Path, next_authkit: NextAuthkit
+    ) -> None:
+        result = next_authkit("update", "--dry-run", cwd=project)
+
+        assert "would be renamed\tapp/manage/outputs.py\tfrom app/manage/output.py" in result.out
+        assert "imports rewritten in: app/mine.py\n" in result.err
+        _, _, deploy = result.err.partition("\nBefore you deploy:\n")
+        assert "  OLDER: removed; nothing reads it\n" in deploy
+        assert "  Something is done in another way.\n" in deploy
+        assert git(project, "status", "--porcelain") == ""
+
+    def test_are_none_up_to_the_version_before(
+        self, project: Path, next_authkit: NextAuthkit
+    ) -> None:
+        result = next_authkit("update", "--to", MIDDLE, "--json", cwd=project)
+
+        assert result.json["importsRewritten"] == []
+        assert (project / "app/manage/output.py").exists()
 
 
 class TestRefusals:
@@ -633,18 +727,28 @@ class TestLivingProject:
     everything in a project are run, and on both the owner's own.
     """
 
-    @pytest.fixture(params=[("sqlite", "memory"), ("postgres", "redis")], ids="-".join)
+    @pytest.fixture(
+        params=[
+            (OLDEST, "sqlite", "memory"),
+            (OLDEST, "postgres", "redis"),
+            (LATEST, "sqlite", "redis"),
+            (LATEST, "postgres", "memory"),
+        ],
+        ids="-".join,
+    )
     def living(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-        database, limits = request.param
+        version, database, limits = request.param
         urls = {}
         if database == "postgres":
             url = services.database_named(f"authkit_{secrets.token_hex(6)}")
-            urls = {"AUTHKIT_DATABASE_URL": url, "AUTHKIT_REDIS_URL": services.require_redis()}
+            urls["AUTHKIT_DATABASE_URL"] = url
+        if limits == "redis":
+            urls["AUTHKIT_REDIS_URL"] = services.require_redis()
         options = ("--database", database, "--limits", limits)
-        released(OLDEST, *options, cwd=tmp_path, env=urls)
+        released(version, *options, cwd=tmp_path, env=urls)
         live_in(tmp_path / "myapi")
         yield tmp_path / "myapi"
-        if urls:
+        if database == "postgres":
             asyncio.run(drop_database(urls["AUTHKIT_DATABASE_URL"]))
 
     def test_keeps_what_its_owner_made(self, living: Path, next_authkit: NextAuthkit) -> None:
@@ -673,6 +777,15 @@ class TestLivingProject:
         assert (result.json["backup"] is not None) == (b"sqlite" in secret)
         migrated = authkit("migrate", "--check", cwd=living)
         assert migrated.code == 0, migrated.err
+        for check in (("ruff", "check"), ("ruff", "format", "--check")):
+            checked = subprocess.run(
+                [living / ".venv/bin/python", "-m", *check, *OWNED],
+                cwd=living,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert checked.returncode == 0, checked.stdout
 
 
 def database_of(project: Path) -> str:
@@ -682,11 +795,12 @@ def database_of(project: Path) -> str:
 
 
 def live_in(project: Path) -> None:
-    """The README's feature with its migration, an edited endpoint, a deleted file, a dependency."""
+    """The recipe with its migration, an own test, an edited endpoint, a deleted file, a library."""
     for step in filter(lambda block: not asks_the_server(block), recipe(project)):
         apply(step, project)
     health = project / "app/api/health.py"
     health.write_text(health.read_text() + "\n\n# An edited endpoint.\n")
+    (project / "tests/test_mine.py").write_text(OWN_TEST)
     (project / "compose.yaml").unlink()
     edit(project / "pyproject.toml", "dependencies = [", 'dependencies = [\n    "iniconfig>=2",')
     everything = (project / "requirements-dev.txt").read_text()

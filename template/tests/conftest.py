@@ -115,9 +115,6 @@ def _logging_of_servers() -> Iterator[None]:
     structlog.contextvars.clear_contextvars()
 
 
-# ---- The database ---------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a database at the newest revision, emptied before each test that uses it."""
@@ -143,9 +140,6 @@ async def database(database_url: str) -> AsyncIterator[Tables]:
     tables = Tables(database_url)
     yield tables
     await tables.close()
-
-
-# ---- The settings ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -184,9 +178,6 @@ def make_settings(values: dict[str, str]) -> Callable[..., Settings]:
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
     return make_settings()
-
-
-# ---- The application ------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")

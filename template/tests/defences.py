@@ -483,7 +483,7 @@ DEFENCES: Final = (
         "app/foundation/limits/redis.py",
         "return await question(self._memory)\n        if was_away",
         "raise\n        if was_away",
-        "tests/foundation/limits/test_limits.py",
+        "tests/foundation/limits/test_redis.py",
     ),
     Defence(
         32,

@@ -44,9 +44,6 @@ ADDRESS = "192.0.2.1"
 """Where requests come from unless a test says otherwise."""
 
 
-# ---- The application ------------------------------------------------------------------------
-
-
 @asynccontextmanager
 async def running_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The application that ships, started as a server starts it, and stopped at the end."""
@@ -75,9 +72,6 @@ def add_module(patch: pytest.MonkeyPatch, package: ModuleType, file: Path) -> No
 def services_of(app: FastAPI) -> Services:
     services: Services = app.state.services
     return services
-
-
-# ---- Users ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -164,9 +158,6 @@ def error_code(response: httpx.Response) -> str:
     error = response.json()["error"]
     assert {"code", "message"} <= error.keys() <= {"code", "message", "details"}
     return str(error["code"])
-
-
-# ---- The database ---------------------------------------------------------------------------
 
 
 class Tables(Database):
@@ -264,9 +255,6 @@ async def _postgresql(url: str) -> AsyncIterator[Any]:
         yield connection
     finally:
         await connection.close()
-
-
-# ---- Mail -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
-"""The application as a whole: health, documentation, unknown addresses, and its start."""
+"""The application as a whole: routers, documentation, unknown addresses, and its start."""
 
 import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,60 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import compile_path
 
-from app import __version__
 from app.foundation.http.security_headers import SECURITY_HEADERS
-from tests.helpers import Account, connect, error_code
+from tests.helpers import ROOT, Account, connect, error_code
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}
-
-
-# ---- Health ---------------------------------------------------------------------------------
-
-
-async def test_health(client: httpx.AsyncClient) -> None:
-    response = await client.get("/health")
-
-    assert response.status_code == 200
-    body = response.json()
-    moment = datetime.fromisoformat(body.pop("timestamp"))
-    assert moment.utcoffset() == timedelta(0)
-    assert abs(moment - datetime.now(UTC)) < timedelta(minutes=1)
-    assert body == {"status": "ok", "version": __version__}
-
-
-async def test_ready_when_everything_answers(client: httpx.AsyncClient) -> None:
-    response = await client.get("/health/ready")
-
-    assert response.status_code == 200
-    assert response.json() == {"status": "ok", "database": "ok", "limits": "ok"}
-
-
-async def test_not_ready_without_a_database(start: Callable[..., Any], tmp_path: Path) -> None:
-    client = connect(await start(database_url=f"sqlite:///{tmp_path}/nowhere/app.db"))
-
-    ready = await client.get("/health/ready")
-
-    assert (ready.status_code, error_code(ready)) == (503, "unavailable")
-    assert int(ready.headers["retry-after"]) >= 1
-    assert ready.json()["error"]["details"] == {"database": "down", "limits": "ok"}
-    assert (await client.get("/health")).status_code == 200
-    login = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": "x"})
-    assert (login.status_code, error_code(login)) == (503, "unavailable")
-
-
-async def test_not_ready_before_the_first_migration(
-    start: Callable[..., Any], tmp_path: Path
-) -> None:
-    client = connect(await start(database_url=f"sqlite:///{tmp_path}/new.db"))
-
-    ready = await client.get("/health/ready")
-
-    assert ready.status_code == 503
-    assert ready.json()["error"]["details"]["database"] == "down"
-
-
-# ---- Addresses ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api", "/api/auth", "/api/users/me/x", "/é"])
@@ -127,7 +79,30 @@ async def test_every_answer_has_the_security_headers(
         assert "server" not in response.headers
 
 
-# ---- Documentation --------------------------------------------------------------------------
+def test_each_router_of_the_api_is_served_because_it_is_there(app: FastAPI) -> None:
+    served = {route.endpoint for route in iter_route_contexts(app.routes)}
+    routers = {}
+    for file in (ROOT / "app" / "api").glob("[a-z]*.py"):
+        module = importlib.import_module(f"app.api.{file.stem}")
+        if hasattr(module, "router"):
+            routers[file.stem] = {route.endpoint for route in module.router.routes}
+
+    assert routers.keys() >= {"auth", "users", "health"}
+    for name, endpoints in routers.items():
+        assert endpoints <= served, name
+
+
+def test_no_route_is_hidden_by_an_earlier_one(app: FastAPI) -> None:
+    """The first that matches answers: `/users/{id}` before `/users/me` would take its requests."""
+    routes = [
+        (route.path, route.methods)
+        for route in iter_route_contexts(app.routes)
+        if route.path and route.methods
+    ]
+    for position, (path, methods) in enumerate(routes):
+        for earlier, answered in routes[:position]:
+            pattern, _, _ = compile_path(earlier)
+            assert not (methods & answered and pattern.match(path)), f"{earlier} hides {path}"
 
 
 async def test_the_documentation_is_there_while_developing(client: httpx.AsyncClient) -> None:
@@ -144,9 +119,6 @@ async def test_the_documentation_can_be_switched_off(start: Callable[..., Any]) 
 
     for path in ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect"):
         assert (await client.get(path)).status_code == 404
-
-
-# ---- app.main -------------------------------------------------------------------------------
 
 
 @pytest.fixture

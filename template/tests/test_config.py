@@ -55,9 +55,6 @@ def refuse(load: Load) -> Callable[..., str]:
     return refused
 
 
-# ---- Where they come from -------------------------------------------------------------------
-
-
 def test_the_defaults_are_those_of_the_contract(load: Load) -> None:
     settings = load()
 
@@ -123,8 +120,6 @@ def test_a_missing_secret_is_named_with_its_mend(
     with pytest.raises(SettingsError, match=r"JWT_SECRET: is not set; .*keys rotate"):
         load_settings()
 
-
-# ---- What is refused ------------------------------------------------------------------------
 
 REFUSED = [
     ("APP_NAME", ""),
@@ -245,9 +240,6 @@ def test_every_setting_that_can_be_wrong_is_tried() -> None:
     assert tried | anything_goes == {name.upper() for name in Settings.model_fields}
 
 
-# ---- What is accepted -----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("pasted", "kept"),
     [
@@ -361,9 +353,6 @@ def test_the_reset_link(load: Load, url: str, link: str) -> None:
     assert load(PASSWORD_RESET_URL=url).password_reset_link("TOKEN") == link
 
 
-# ---- No value is shown ----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "url"),
     [
@@ -394,9 +383,6 @@ def test_settings_do_not_show_their_secrets(load: Load) -> None:
     assert SECRET not in shown + repr(settings)
     assert "user" in shown
     assert not {"canary-1", "canary-2"} & set(repr(settings).split("'"))
-
-
-# ---- Production -----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -490,9 +476,6 @@ def test_to_trust_everybody_s_address_is_warned_of(load: Load, everybody: str) -
     assert "TRUSTED_PROXIES" in [name for name, _ in warnings]
     warnings = production_warnings(load(TRUSTED_PROXIES="10.0.0.0/8"))
     assert "TRUSTED_PROXIES" not in [name for name, _ in warnings]
-
-
-# ---- No text crashes a parser ---------------------------------------------------------------
 
 
 @given(st.text() | st.from_regex(r"[0-9]{1,30}(/| per )[0-9 ]{0,20} ?[a-z]{1,8}", fullmatch=True))

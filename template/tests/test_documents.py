@@ -50,9 +50,6 @@ def in_backticks(cell: str) -> str:
     return cell.strip("` ")
 
 
-# ---- Settings -------------------------------------------------------------------------------
-
-
 def default_of(name: str) -> str:
     """A setting's default as `.env` spells it; the example secret for the one without default."""
     field = Settings.model_fields[name.lower()]
@@ -91,9 +88,6 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
     assert documented == DEFAULTS | {"JWT_SECRET": "required"}
 
 
-# ---- The API --------------------------------------------------------------------------------
-
-
 async def test_the_pages_have_every_endpoint_with_its_answers(app: FastAPI) -> None:
     """docs/api.md those of the base, a page of its own those of each part."""
     documented = {}
@@ -116,9 +110,6 @@ def endpoints(app: FastAPI) -> Iterator[tuple[str, set[str]]]:
 
 def test_the_api_page_explains_every_error_code() -> None:
     assert [in_backticks(row[0]) for row in table(API, "code")] == [*ErrorCode]
-
-
-# ---- Commands -------------------------------------------------------------------------------
 
 
 def test_operate_names_only_commands_that_exist() -> None:
@@ -163,18 +154,6 @@ def anchors_of(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_readme_is_read_in_minutes() -> None:
-    assert len(page("README.md").splitlines()) <= 200
-
-
-def test_the_readme_leads_to_every_page() -> None:
-    """But to those of parts, which may be left out."""
-    readme = page("README.md")
-    base = [path for path in PAGES if not re.search(r"This is a\s+part:", path.read_text("utf-8"))]
-    pages = [path.relative_to(ROOT).as_posix() for path in base if path.name != "README.md"]
-    assert [name for name in pages if f"]({name})" not in readme] == []
-
-
 STEPS = table(page("docs/one-request.md"), "step")
 
 
@@ -182,9 +161,6 @@ STEPS = table(page("docs/one-request.md"), "step")
 def test_each_step_of_a_request_stands_on_its_line(row: list[str]) -> None:
     _, file, line = row
     assert in_backticks(line) in page(in_backticks(file))
-
-
-# ---- SECURITY.md ----------------------------------------------------------------------------
 
 
 def references(cell: str) -> list[str]:

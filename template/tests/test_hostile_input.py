@@ -188,8 +188,6 @@ async def test_no_body_at_all_is_a_crash(app: FastAPI, route: tuple[str, str], b
     error_code(response)
 
 
-# ---- Types and sizes of bodies --------------------------------------------------------------
-
 NOT_JSON = (
     "text/plain",
     "application/x-www-form-urlencoded",
@@ -244,8 +242,6 @@ async def test_a_body_of_just_the_limit_is_read(client: httpx.AsyncClient) -> No
 
     assert error_code(response) == "validation_failed"
 
-
-# ---- Addresses ------------------------------------------------------------------------------
 
 HOSTILE_IDENTIFIERS = (
     "0",
@@ -331,9 +327,6 @@ async def test_a_method_that_is_not_there_is_405_with_allow(client: httpx.AsyncC
             }
 
 
-# ---- Headers --------------------------------------------------------------------------------
-
-
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda value: b"Bearer " + value))
 def test_no_authorization_header_crashes_its_reader(value: bytes) -> None:
     signer = TokenSigner("a-secret-that-signs-nothing", [], issuer="app", audience="app")
@@ -406,8 +399,6 @@ async def test_a_foreign_origin_gets_nothing(start: Callable[..., Awaitable[Fast
                 assert not [name for name in names if name.startswith("access-control-")], origin
             assert (preflight.status_code, error_code(preflight)) == (400, "cors_rejected")
 
-
-# ---- What only a socket can say -------------------------------------------------------------
 
 MALFORMED = {
     "no version": b"GET /health\r\n\r\n",

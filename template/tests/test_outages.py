@@ -95,9 +95,6 @@ async def wait_until_ready(client: httpx.AsyncClient) -> None:
         await asyncio.sleep(0.02)
 
 
-# ---- PostgreSQL -----------------------------------------------------------------------------
-
-
 @asynccontextmanager
 async def behind_proxy(serve: Serve, database_url: str) -> AsyncIterator[tuple[Server, Proxy]]:
     async with (
@@ -282,9 +279,6 @@ async def test_too_many_connections_are_an_outage(serve: Serve, database_url: st
         assert await is_signed_in(client, account)
 
 
-# ---- SQLite ---------------------------------------------------------------------------------
-
-
 async def test_a_locked_sqlite_file_stops_writers_only(
     start: Callable[..., Awaitable[FastAPI]], sqlite_file: Path
 ) -> None:
@@ -318,9 +312,6 @@ async def sqlite_file(tmp_path: Path) -> Path:
     file = tmp_path / "locked.db"
     await asyncio.to_thread(migrate, f"sqlite:///{file}")
     return file
-
-
-# ---- Redis ----------------------------------------------------------------------------------
 
 
 @needs_redis

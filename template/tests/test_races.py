@@ -118,9 +118,6 @@ def log_in(client: httpx.AsyncClient, account: Account) -> Awaitable[httpx.Respo
     return client.post("/api/auth/login", json=account.credentials)
 
 
-# ---- Exactly one ----------------------------------------------------------------------------
-
-
 async def test_of_twenty_refreshes_one_succeeds_and_its_winner_lives(
     racing: httpx.AsyncClient, user: Account
 ) -> None:
@@ -182,9 +179,6 @@ async def test_of_parallel_changes_to_one_address_one_succeeds(
     )
 
     assert statuses(responses) == [200] + [409] * 7
-
-
-# ---- Nothing survives that should have ended ------------------------------------------------
 
 
 async def test_a_refresh_does_not_outlive_a_logout(

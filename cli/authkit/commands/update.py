@@ -30,8 +30,9 @@ def update(
 ) -> None:
     """Bring the project to this authkit's version of the template, and keep what you changed.
 
-    Works offline. Files are merged as git merges branches; the environment, the database (after a
-    question, never in production) and the tests follow. The result is staged, not committed.
+    Works offline. Files are merged as git merges branches, and where the template moved something,
+    your edits and imports follow; then come the environment, the database (after a question, never
+    in production) and the tests. The result is staged, not committed.
     Exits with 4 when there are conflicts to resolve.
 
     Examples:
@@ -93,12 +94,32 @@ def show(report: "Report", *, as_json: bool, tense: str) -> None:
         console.message(report.changelog + "\n")
     rows = [(tense + change.kind, change.path, change.note) for change in report.changes]
     tables.table(("", "file", ""), sorted(rows))
+    for said, names in (
+        ("imports rewritten in", report.imports_rewritten),
+        ("your section went along", report.sections_moved),
+        ("no longer needed, so taken back: your edit of", report.settled),
+        ("look at", report.look_at),
+    ):
+        for name in names:
+            console.message(f"{said}: {name}")
     for name, default in report.new_settings.items():
         console.message(f"new setting, in .env.example: {name}={default}")
+    show_before_you_deploy(report)
     if report.left_to_do:
         console.message("\nLeft to do:", style="bold")
         for step in [*report.left_to_do, f"or take it all back: {report.undo}"]:
             console.message(f"  {step}")
+
+
+def show_before_you_deploy(report: "Report") -> None:
+    """What nobody would notice before the application runs with the owner's settings."""
+    if not (report.gone_settings or report.behaviour):
+        return
+    console.message("\nBefore you deploy:", style="bold")
+    for name, what in report.gone_settings.items():
+        console.message(f"  {name}: {what}")
+    for sentence in report.behaviour:
+        console.message(f"  {sentence}")
 
 
 def end(report: "Report") -> None:

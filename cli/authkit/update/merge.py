@@ -8,7 +8,7 @@ update is not used, since it patches the working tree step by step and follows n
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -17,8 +17,11 @@ from typing import Final
 
 from authkit.project.project import MARKER
 from authkit.terminal.errors import AuthkitError
+from authkit.update.compare import Change, compare
 from authkit.update.locks import LOCKS, merge_locks
 from authkit.update.migration_line import in_one_line
+from authkit.update.moves import Moves
+from authkit.update.replay import Replayed, replay
 from authkit.update.scratch import Scratch
 
 BASE, OWNER, TEMPLATE = "1", "2", "3"
@@ -29,16 +32,6 @@ DELETED: Final = frozenset({"CONFLICT (modify/delete)", "CONFLICT (rename/delete
 
 Conflicts = dict[str, dict[str, tuple[str, str]]]
 """For each path in conflict: stage to mode and object."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """What becomes of one file."""
-
-    kind: str
-    """added, changed (nobody else had), merged, renamed, removed, kept, or conflicting"""
-    path: str
-    note: str = ""
 
 
 @dataclass
@@ -53,6 +46,8 @@ class Merge:
     changes: list[Change]
     arriving: frozenset[str]
     """Paths that the project did not have."""
+    moved: Replayed
+    """What was only at another place, and what of it the owner has to see."""
     conflicts: Conflicts = field(default_factory=dict)
 
     @property
@@ -60,15 +55,26 @@ class Merge:
         return sorted(self.conflicts)
 
 
-def merge(scratch: Scratch, head: str, then: Path, now: Path, *, keep_edited: bool = True) -> Merge:
+def merge(
+    scratch: Scratch,
+    head: str,
+    then: Path,
+    now: Path,
+    moves: Sequence[Moves] = (),
+    *,
+    keep_edited: bool = True,
+) -> Merge:
     """Bring what changed in the template from `then` to `now` into the project's `head`.
 
-    A file that the template no longer has and the owner edited is kept, or is a conflict.
+    Of what only moved in between, both sides are merged as if they had always had it there. A file
+    that the template no longer has and the owner edited is kept, or is a conflict.
     """
     base, template = scratch.add_directory(then), scratch.add_directory(now)
     mine = scratch.project_tree(head)
     # The answers are the template's own notes: no edit of theirs may ever conflict.
     owner = scratch.with_files(mine, {MARKER: scratch.files(base)[MARKER]})
+    moved = replay(scratch, moves, base, owner)
+    base, owner = moved.base, moved.owner
     base_commit = scratch.commit(base)
     sides = {
         "yours": scratch.commit(owner, base_commit),
@@ -78,11 +84,13 @@ def merge(scratch: Scratch, head: str, then: Path, now: Path, *, keep_edited: bo
         scratch.git("update-ref", f"refs/heads/{name}", commit)
     tree, conflicts, causes = merge_tree(scratch)
     tree, notes = settle(scratch, tree, conflicts, causes, keep_edited=keep_edited)
-    tree, moved = put_migrations_in_one_line(scratch, tree, base, template)
-    notes |= moved | without_markers(scratch, tree, conflicts)
-    changes = list(compare(scratch, mine, tree, template, conflicts, notes))
+    tree, reordered = put_migrations_in_one_line(scratch, tree, base, template)
+    notes |= reordered | without_markers(scratch, tree, conflicts)
+    changes = list(
+        compare(scratch, moved.relocated, tree, template, conflicts, notes, moved.origins)
+    )
     arriving = frozenset(scratch.files(tree).keys() - scratch.files(mine).keys())
-    return Merge(scratch, head, tree, changes, arriving, conflicts)
+    return Merge(scratch, head, tree, changes, arriving, moved, conflicts)
 
 
 def merge_tree(scratch: Scratch) -> tuple[str, Conflicts, dict[str, set[str]]]:
@@ -170,38 +178,3 @@ def put_migrations_in_one_line(
     edits, notes = in_one_line({path: scratch.read(blob) for path, (_, blob) in files.items()}, new)
     written = {path: (files[path][0], scratch.write(text)) for path, text in edits.items()}
     return scratch.with_files(tree, written), notes
-
-
-def compare(
-    scratch: Scratch,
-    mine: str,
-    tree: str,
-    template: str,
-    conflicts: Mapping[str, object],
-    notes: Mapping[str, str],
-) -> Iterator[Change]:
-    """What the update does to each file of the project."""
-    from_template, now = scratch.files(template), scratch.files(tree)
-    changed = set()
-    for change in differences(scratch, mine, tree):
-        kind, path = change.kind, change.path
-        changed.add(path)
-        if path in conflicts:
-            kind = "conflicting"
-        elif kind == "merged" and now[path] == from_template.get(path):
-            kind = "changed"
-        yield Change(kind, path, change.note or notes.get(path, ""))
-    for path in sorted((conflicts.keys() | notes.keys()) - changed):
-        yield Change("conflicting" if path in conflicts else "kept", path, notes.get(path, ""))
-
-
-def differences(scratch: Scratch, before: str, after: str) -> Iterator[Change]:
-    """How two trees differ, renames recognised."""
-    listing = scratch.git("diff-tree", "-r", "-z", "-M", "--name-status", before, after)
-    fields = iter(listing.decode(errors="surrogateescape").split("\0")[:-1])
-    for status in fields:
-        path = next(fields)
-        if status.startswith("R"):
-            yield Change("renamed", next(fields), f"from {path}")
-        else:
-            yield Change({"A": "added", "D": "removed"}.get(status, "merged"), path)

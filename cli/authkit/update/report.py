@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from authkit.terminal.errors import AuthkitError
-from authkit.update.merge import Change
+from authkit.update.compare import Change
 from authkit.update.versions import Versions
 
 STEPS: Final = ("environment", "migrations", "tests")
@@ -20,6 +20,18 @@ class Report:
     changes: list[Change] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     new_settings: dict[str, str] = field(default_factory=dict)
+    imports_rewritten: list[str] = field(default_factory=list)
+    """Of the files that the owner made or edited."""
+    sections_moved: list[str] = field(default_factory=list)
+    """Of the pages: those that the owner edited."""
+    settled: list[str] = field(default_factory=list)
+    """Files in which an edit is no longer needed, and was taken back."""
+    look_at: list[str] = field(default_factory=list)
+    """What could not be rewritten."""
+    gone_settings: dict[str, str] = field(default_factory=dict)
+    """Removed or renamed, and what to do about it."""
+    behaviour: list[str] = field(default_factory=list)
+    """What the deployed application does differently."""
     done: list[str] = field(default_factory=list)
     """Of environment, migrations and tests: what was brought up to date."""
     left_to_do: list[str] = field(default_factory=list)
@@ -51,7 +63,12 @@ class Report:
                 for change in self.changes
             ],
             "conflicts": self.conflicts,
+            "importsRewritten": self.imports_rewritten,
+            "sectionsMoved": self.sections_moved,
+            "settled": self.settled,
+            "lookAt": self.look_at,
             "newSettings": self.new_settings,
+            "beforeYouDeploy": {"settings": self.gone_settings, "behaviour": self.behaviour},
             "done": self.done,
             "leftToDo": self.left_to_do,
             "undo": self.undo,

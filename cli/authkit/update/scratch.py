@@ -3,7 +3,7 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,30 @@ class Scratch:
 
     def read(self, blob: str) -> str:
         return self.git("cat-file", "blob", blob).decode(errors="surrogateescape")
+
+    def read_all(self, blobs: Iterable[str]) -> dict[str, str]:
+        """Many at once: a process for each would take longer than everything else."""
+        names = list(dict.fromkeys(blobs))
+        output = self.git("cat-file", "--batch", input="".join(f"{n}\n" for n in names).encode())
+        texts, start = {}, 0
+        for name in names:
+            end = output.index(b"\n", start)
+            size = int(output[start:end].rsplit(b" ", 1)[1])
+            texts[name] = output[end + 1 : end + 1 + size].decode(errors="surrogateescape")
+            start = end + size + 2
+        return texts
+
+    def write_all(self, texts: Iterable[str]) -> list[str]:
+        """The objects of many texts, in their order."""
+        with tempfile.TemporaryDirectory(dir=self.directory) as directory:
+            paths = []
+            for number, text in enumerate(texts):
+                paths.append(Path(directory) / str(number))
+                paths[-1].write_bytes(text.encode(errors="surrogateescape"))
+            lines = "".join(f"{path}\n" for path in paths).encode()
+            return self.line(
+                "hash-object", "-w", "--no-filters", "--stdin-paths", input=lines
+            ).split()
 
     def write(self, text: str) -> str:
         content = text.encode(errors="surrogateescape")

@@ -15,11 +15,12 @@ from authkit.template.render import Answers, render
 from authkit.terminal.errors import AuthkitError
 from authkit.terminal.screen import Screen
 from authkit.terminal.signals import stop_signals_put_off, stop_signals_raised
-from authkit.update import changelog
+from authkit.update import changelog, moves, released
 from authkit.update.apply import apply
 from authkit.update.clean import require_clean
 from authkit.update.follow_up import MIGRATE, TEST, follow_up, install_command
 from authkit.update.merge import Merge, merge
+from authkit.update.moves import Moves
 from authkit.update.report import UNDO, Report
 from authkit.update.scratch import Scratch, scratch_for
 from authkit.update.versions import Versions
@@ -74,8 +75,10 @@ def prepared(project: Project, versions: Versions) -> Iterator[tuple[Report, Mer
                 render_beside(scratch, project, version)
                 for version in (versions.current, versions.target)
             )
-            result = merge(scratch, repository.line("rev-parse", "HEAD"), before, after)
-            yield report_on(result, versions, before, after), result
+            written = released.read(scratch, moves.MOVED)
+            moved = moves.between(written, versions.current, versions.target)
+            result = merge(scratch, repository.line("rev-parse", "HEAD"), before, after, moved)
+            yield report_on(result, versions, before, after, moved), result
     except OSError as error:
         raise AuthkitError(
             f"the update can't be made: {error.strerror or error} ({error.filename})",
@@ -90,11 +93,24 @@ def render_beside(scratch: Scratch, project: Project, version: str) -> Path:
     return directory
 
 
-def report_on(result: Merge, versions: Versions, before: Path, after: Path) -> Report:
+def report_on(
+    result: Merge, versions: Versions, before: Path, after: Path, moved: list[Moves]
+) -> Report:
     """What the merge means for the owner."""
-    entries = changelog.between(changelog.newest(result.scratch), versions.current, versions.target)
-    settings = new_settings(before / ".env.example", after / ".env.example")
-    return Report(versions, entries, result.changes, result.conflicting, settings)
+    written = released.read(result.scratch, changelog.CHANGELOG)
+    return Report(
+        versions,
+        changelog.between(written, versions.current, versions.target),
+        result.changes,
+        result.conflicting,
+        new_settings(before / ".env.example", after / ".env.example"),
+        imports_rewritten=result.moved.imports_rewritten,
+        sections_moved=result.moved.sections,
+        settled=result.moved.settled,
+        look_at=result.moved.look_at,
+        gone_settings={name: what for step in moved for name, what in step.settings.items()},
+        behaviour=[sentence for step in moved for sentence in step.behaviour],
+    )
 
 
 def new_settings(before: Path, after: Path) -> dict[str, str]:

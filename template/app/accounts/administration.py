@@ -20,13 +20,7 @@ PURGED_AT_ONCE: Final = 1000
 else from writing to SQLite until then."""
 
 _USERS: Final = select(
-    User.id,
-    User.email,
-    User.name,
-    User.role,
-    User.is_active,
-    User.created_at,
-    User.updated_at,
+    User.id, User.email, User.name, User.role, User.is_active, User.created_at, User.updated_at
 )
 """What is shown of users. Read without a transaction, which would take SQLite's write lock."""
 

@@ -113,8 +113,5 @@ async def _find_owner(services: Services, token: str) -> UUID:
 
 
 def _invalid_reset_token() -> AppError:
-    return AppError(
-        400,
-        ErrorCode.INVALID_RESET_TOKEN,
-        "This reset link was used, replaced, or is too old. Ask for a new one.",
-    )
+    message = "This reset link was used, replaced, or is too old. Ask for a new one."
+    return AppError(400, ErrorCode.INVALID_RESET_TOKEN, message)

@@ -58,12 +58,9 @@ async def forget_wrong_passwords(services: Services, email: str) -> None:
 
 
 def invalid_credentials() -> AppError:
-    return AppError(
-        401,
-        ErrorCode.INVALID_CREDENTIALS,
-        "E-mail or password is wrong.",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
+    headers = {"WWW-Authenticate": "Bearer"}
+    message = "E-mail or password is wrong."
+    return AppError(401, ErrorCode.INVALID_CREDENTIALS, message, headers=headers)
 
 
 async def _find(services: Services, email: str) -> AnyRow | None:

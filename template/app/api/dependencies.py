@@ -71,12 +71,9 @@ async def get_current_user(
     if user is not None:
         return user
     if "authorization" not in request.headers:
-        raise AppError(
-            401,
-            ErrorCode.UNAUTHENTICATED,
-            "Sign in first: send an access token as `Authorization: Bearer <token>`.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        message = "Sign in first: send an access token as `Authorization: Bearer <token>`."
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise AppError(401, ErrorCode.UNAUTHENTICATED, message, headers=headers)
     raise InvalidToken
 
 

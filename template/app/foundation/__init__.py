@@ -1,5 +1,5 @@
 """Need not be read: the machinery under the accounts. `authkit update` keeps it.
 
 Nothing here knows what the API is for. Each room has one subject: `database`, `limits`, `http`,
-`log`, `mail`, and `checks`, which tells settings that are unsafe.
+`log`, `mail`, and `checks` of the settings; `modules` finds what is used because it is there.
 """

@@ -7,10 +7,8 @@ Exit codes: 0 done, 1 failed (or `check` found something), 2 wrong usage.
 import argparse
 import asyncio
 import inspect
-import pkgutil
 import sys
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +17,7 @@ from app import manage
 from app.config import SettingsError, load_settings
 from app.errors import AppError, Unavailable
 from app.foundation.log import configure_logging
+from app.foundation.modules import modules_in
 from app.manage.errors import CommandError, reason_of
 from app.manage.output import print_json, print_text
 from app.services import close_services, open_services
@@ -76,10 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="python -m app.manage", description="Operate this API's accounts, keys and data."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name in sorted(module.name for module in pkgutil.iter_modules(manage.__path__)):
-        if name != "__main__" and hasattr(
-            module := import_module(f"{manage.__name__}.{name}"), "add_commands"
-        ):
+    for module in modules_in(manage):
+        if hasattr(module, "add_commands"):
             module.add_commands(commands)
     return parser
 

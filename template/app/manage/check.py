@@ -45,8 +45,10 @@ async def check(args: Namespace) -> list[Finding]:
 
 def _check_settings(settings: Settings, *, production: bool) -> list[Finding]:
     if not production and settings.environment is not Environment.PRODUCTION:
-        weak = is_weak_secret(settings.jwt_secret.get_secret_value())
-        return [_weak_secret()] if weak else []
+        if not is_weak_secret(settings.jwt_secret.get_secret_value()):
+            return []
+        message = "JWT_SECRET is too short, guessable or the example"
+        return [_finding("jwt_secret", message, "python -m app.manage keys rotate", "warning")]
     findings = [_setting(name, problem) for name, problem in production_problems(settings)]
     findings += [
         _setting(name, problem, severity="warning")
@@ -76,15 +78,15 @@ async def _check_database(services: Services) -> list[Finding]:
             )
     except Unavailable:
         message = "the database of DATABASE_URL does not answer"
-        return [_error("database", message, "start it, or correct DATABASE_URL")]
+        return [_finding("database", message, "start it, or correct DATABASE_URL")]
     except DBAPIError as error:
         message = f"the database of DATABASE_URL refuses: {reason_of(error)}"
-        return [_error("database", message, "correct DATABASE_URL, or the database")]
+        return [_finding("database", message, "correct DATABASE_URL, or the database")]
     wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
     if set(current) == set(wanted):
         return []
     message = "the database's schema is not that of the code"
-    return [_error("migrations", message, "python -m alembic upgrade head")]
+    return [_finding("migrations", message, "python -m alembic upgrade head")]
 
 
 async def _check_redis(services: Services) -> list[Finding]:
@@ -92,7 +94,7 @@ async def _check_redis(services: Services) -> list[Finding]:
         return []
     message = "the Redis of REDIS_URL does not answer; limits count in memory"
     fix = "start it, correct REDIS_URL, or empty it for limits in memory"
-    return [_error("redis", message, fix)]
+    return [_finding("redis", message, fix)]
 
 
 async def _check_smtp(settings: Settings) -> list[Finding]:
@@ -103,22 +105,13 @@ async def _check_smtp(settings: Settings) -> list[Finding]:
             _, writer = await asyncio.open_connection(settings.smtp_host, settings.smtp_port)
     except (OSError, TimeoutError):
         message = "the mail server of SMTP_HOST does not answer"
-        return [_error("smtp", message, "start it, or correct SMTP_HOST and SMTP_PORT")]
+        return [_finding("smtp", message, "start it, or correct SMTP_HOST and SMTP_PORT")]
     writer.close()
     return []
 
 
-def _error(name: str, message: str, fix: str) -> Finding:
-    return {"id": name, "severity": "error", "message": message, "fix": fix}
-
-
-def _weak_secret() -> Finding:
-    return {
-        "id": "jwt_secret",
-        "severity": "warning",
-        "message": "JWT_SECRET is too short, guessable or the example",
-        "fix": "python -m app.manage keys rotate",
-    }
+def _finding(name: str, message: str, fix: str, severity: str = "error") -> Finding:
+    return {"id": name, "severity": severity, "message": message, "fix": fix}
 
 
 def _setting(name: str, problem: str, severity: str = "error") -> Finding:
@@ -127,7 +120,7 @@ def _setting(name: str, problem: str, severity: str = "error") -> Finding:
     fix = f"set {name} in .env or the environment"
     if what:
         fix = mend if not name or mend.startswith("run ") else f"{fix}: {mend}"
-    return {"id": name.lower() or "settings", "severity": severity, "message": message, "fix": fix}
+    return _finding(name.lower() or "settings", message, fix, severity)
 
 
 def add_commands(commands: Any) -> None:

@@ -33,9 +33,6 @@ def is_refused(response: httpx.Response) -> bool:
     return (response.status_code, error_code(response)) == (400, "invalid_reset_token")
 
 
-# ---- The token ------------------------------------------------------------------------------
-
-
 async def test_a_token_has_256_random_bits(
     client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
 ) -> None:
@@ -199,9 +196,6 @@ async def test_a_password_that_changed_while_the_new_one_was_hashed_wins(
     assert [reset.used_at for reset in await database.resets()] == [None]
 
 
-# ---- Who has an account ---------------------------------------------------------------------
-
-
 async def visible(client: httpx.AsyncClient, email: str) -> tuple[Any, ...]:
     response = await client.post(
         "/api/auth/forgot-password", json={"email": email}, headers={"X-Request-ID": "same"}
@@ -264,9 +258,6 @@ async def test_the_mail_is_off_the_path_of_the_request(
     assert status == 200
     release.set()
     assert len(await mailbox.mails()) == 1
-
-
-# ---- The link -------------------------------------------------------------------------------
 
 
 async def test_the_host_of_the_link_comes_from_the_settings(

@@ -45,9 +45,6 @@ async def hasher() -> AsyncIterator[PasswordHasher]:
     hasher.close()
 
 
-# ---- The hash -------------------------------------------------------------------------------
-
-
 async def test_the_default_is_bcrypt_at_twelve_with_a_salt() -> None:
     hasher = PasswordHasher(12)
     one, two = [await hasher.hash(PASSWORD) for _ in range(2)]
@@ -120,9 +117,6 @@ async def test_what_is_no_hash_is_opened_by_no_password(
             assert (response.status_code, error_code(response)) == (401, "invalid_credentials")
 
 
-# ---- The rules ------------------------------------------------------------------------------
-
-
 def test_the_rules_hold_for_what_is_hashed() -> None:
     assert password_problem("\uff30assw\uff10rd") == "is one of the most common passwords"
     assert password_problem("\uff23orrect-Horse-7") is None
@@ -148,9 +142,6 @@ def test_what_is_accepted_can_be_hashed(password: str) -> None:
 @given(st.text(st.characters(codec="utf-8")))
 def test_normalising_twice_is_normalising_once(password: str) -> None:
     assert normalise(normalise(password).decode()) == normalise(password)
-
-
-# ---- Off the event loop ---------------------------------------------------------------------
 
 
 class Gate:

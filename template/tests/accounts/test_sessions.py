@@ -47,9 +47,6 @@ async def is_ended(client: httpx.AsyncClient, account: Account) -> bool:
     return not access
 
 
-# ---- Replay ---------------------------------------------------------------------------------
-
-
 async def test_a_replayed_token_ends_its_family_and_no_other(
     client: httpx.AsyncClient, ada: Account, database: Tables
 ) -> None:
@@ -115,9 +112,6 @@ async def test_replaying_again_changes_nothing_more(
 
     assert (again.status_code, error_code(again)) == (401, "invalid_token")
     assert await database.sessions() == before
-
-
-# ---- Grace ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -196,9 +190,6 @@ async def test_a_new_secret_cannot_repeat_the_successor(
     assert await refresh(rotated, renewed)
 
 
-# ---- The end of its time --------------------------------------------------------------------
-
-
 async def test_a_family_ends_seven_days_after_login_whatever_its_rotations(
     client: httpx.AsyncClient, ada: Account, database: Tables
 ) -> None:
@@ -240,9 +231,6 @@ async def test_the_last_access_token_ends_with_its_session(start: Callable[..., 
         for token in (ada.access_token, ada.refresh_token)
     )
     assert access["exp"] == refreshing["exp"]
-
-
-# ---- Every other end ------------------------------------------------------------------------
 
 
 async def test_changing_the_password_ends_every_other_session(
@@ -358,9 +346,6 @@ async def test_a_purge_deletes_a_bounded_number_of_rows_at_once(
 
     assert purged == {"sessions": 7, "passwordResets": 0}
     assert left[:3] == [4, 1, 0]
-
-
-# ---- At rest --------------------------------------------------------------------------------
 
 
 async def test_a_copy_of_the_database_signs_nobody_in(

@@ -36,9 +36,6 @@ async def try_sign_in(
     return await client.post("/api/auth/login", json={"email": email, "password": password})
 
 
-# ---- Who has an account ---------------------------------------------------------------------
-
-
 async def answers(client: httpx.AsyncClient) -> list[tuple[Any, ...]]:
     """What an unknown, a wrong and an inactive login get, all that a client can see of it."""
     tries = [
@@ -92,9 +89,6 @@ async def test_unknown_wrong_and_inactive_cost_the_same_work(
     assert work == ["$2b$04$"] * 6
 
 
-# ---- The cost of a hash ---------------------------------------------------------------------
-
-
 async def test_a_hash_is_made_anew_when_its_cost_has_changed(
     client: httpx.AsyncClient, ada: Account, database: Tables, start: Callable[..., Any]
 ) -> None:
@@ -108,9 +102,6 @@ async def test_a_hash_is_made_anew_when_its_cost_has_changed(
     assert await database.user() == user  # once is enough
     assert await refresh(stronger, phone)
     assert await refresh(client, ada)  # nobody is signed out by it
-
-
-# ---- Guessing -------------------------------------------------------------------------------
 
 
 FEW = 5

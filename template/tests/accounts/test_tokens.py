@@ -100,9 +100,6 @@ async def test_the_forger_knows_the_trade(forger: Forger, typ: str) -> None:
     assert not await forger.is_refused(typ, forger.sign(*forger.parts(typ)))
 
 
-# ---- The algorithm and the header -----------------------------------------------------------
-
-
 NO_ALGORITHMS: tuple[Any, ...] = ("none", "None", "NONE", "nOnE", "", None, 0, [], {})
 
 
@@ -203,8 +200,6 @@ async def test_neither_kind_works_in_the_place_of_the_other(forger: Forger) -> N
     header, claims = forger.parts("rt+jwt")
     assert not await forger.is_refused("at+jwt", forger.sign({**header, "typ": "at+jwt"}, claims))
 
-
-# ---- The claims -----------------------------------------------------------------------------
 
 CLAIMS = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 
@@ -309,9 +304,6 @@ async def test_claims_are_an_object(forger: Forger, typ: str) -> None:
         assert await forger.is_refused(typ, forger.sign(payload, claims)), payload
 
 
-# ---- The text -------------------------------------------------------------------------------
-
-
 @both
 async def test_a_signature_counts_to_its_last_character(forger: Forger, typ: str) -> None:
     token = forger.sign(*forger.parts(typ))
@@ -384,9 +376,6 @@ def test_no_header_and_no_payload_crashes_the_reader(value: Any) -> None:
             SIGNER.read(f"{signed}.{b64(signature)}", TokenType.ACCESS)
 
 
-# ---- What is inside -------------------------------------------------------------------------
-
-
 async def test_a_token_tells_nothing_about_a_person(forger: Forger, settings: Settings) -> None:
     secret = settings.jwt_secret.get_secret_value()
     for typ in ("at+jwt", "rt+jwt"):
@@ -439,9 +428,6 @@ async def test_a_secret_is_prepared_once(
 
 def test_a_key_id_tells_nothing_of_its_secret() -> None:
     assert key_id("a secret") == hashlib.sha256(b"kid:a secret").hexdigest()[:16]
-
-
-# ---- Rotation of the secret -----------------------------------------------------------------
 
 
 async def test_an_earlier_secret_verifies_until_it_is_removed(

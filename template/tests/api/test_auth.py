@@ -56,9 +56,6 @@ def invalid(field: str, message: str) -> dict[str, object]:
     return {"error": error}
 
 
-# ---- register -------------------------------------------------------------------------------
-
-
 async def test_registering_creates_a_user_and_signs_in(
     client: httpx.AsyncClient, database: Tables
 ) -> None:
@@ -232,9 +229,6 @@ async def test_nobody_assigns_what_is_not_theirs(
     assert await database.users() == []
 
 
-# ---- login ----------------------------------------------------------------------------------
-
-
 async def test_signing_in_has_the_shape_of_registering(
     client: httpx.AsyncClient, ada: Account
 ) -> None:
@@ -273,9 +267,6 @@ async def test_an_email_that_is_none_does_not_sign_in(client: httpx.AsyncClient)
     assert response.json() == invalid("email", "must be an e-mail address")
 
 
-# ---- refresh --------------------------------------------------------------------------------
-
-
 async def test_refreshing_gives_a_new_pair_once(client: httpx.AsyncClient, ada: Account) -> None:
     response = await try_refresh(client, ada.refresh_token)
 
@@ -302,9 +293,6 @@ async def test_an_access_token_does_not_refresh(client: httpx.AsyncClient, ada: 
 
     assert (response.status_code, error_code(response)) == (401, "invalid_token")
     assert await is_signed_in(client, ada)
-
-
-# ---- logout ---------------------------------------------------------------------------------
 
 
 async def log_out(client: httpx.AsyncClient, account: Account, token: str) -> httpx.Response:
@@ -371,9 +359,6 @@ async def test_logging_out_twice_is_a_401(client: httpx.AsyncClient, ada: Accoun
     assert (response.status_code, response.json()) == (401, INVALID_TOKEN)
 
 
-# ---- forgot-password ------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("email", ["ada@example.com", "ADA@example.com ", "nobody@example.com"])
 async def test_forgot_password_always_answers_the_same(
     client: httpx.AsyncClient, ada: Account, email: str
@@ -402,9 +387,6 @@ async def test_forgot_password_wants_an_address(client: httpx.AsyncClient) -> No
     assert response.json() == invalid("email", "must be an e-mail address")
 
 
-# ---- reset-password -------------------------------------------------------------------------
-
-
 async def test_a_mailed_token_sets_a_new_password(
     client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
 ) -> None:
@@ -428,9 +410,6 @@ async def test_an_unknown_reset_token_is_refused(client: httpx.AsyncClient, toke
     response = await reset_password(client, token)
 
     assert (response.status_code, response.json()) == (400, INVALID_RESET_TOKEN)
-
-
-# ---- What holds for every body --------------------------------------------------------------
 
 
 BODIES = {

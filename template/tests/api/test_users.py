@@ -45,9 +45,6 @@ async def patch_me(client: httpx.AsyncClient, who: Account, **changes: Any) -> h
     return await client.patch("/api/users/me", json=changes, headers=who.headers)
 
 
-# ---- Who may ask ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
 async def test_without_a_token_there_is_a_challenge(
     client: httpx.AsyncClient, method: str, path: str
@@ -114,9 +111,6 @@ async def test_what_is_for_admins_is_a_403_for_others(
     }
 
 
-# ---- GET me ---------------------------------------------------------------------------------
-
-
 async def test_the_profile_is_what_the_contract_says(
     client: httpx.AsyncClient, ada: Account
 ) -> None:
@@ -131,9 +125,6 @@ async def test_the_profile_is_what_the_contract_says(
         "name": "Ada Lovelace",
         "role": "user",
     }
-
-
-# ---- PATCH me -------------------------------------------------------------------------------
 
 
 async def test_name_and_email_can_be_changed(client: httpx.AsyncClient, ada: Account) -> None:
@@ -235,9 +226,6 @@ async def test_both_addresses_are_told_of_a_change(
     assert all("is now new@example.com" in mail.text for mail in mails)
 
 
-# ---- change-password ------------------------------------------------------------------------
-
-
 async def change_password(
     client: httpx.AsyncClient, who: Account, current: str = PASSWORD, new: str = OTHER_PASSWORD
 ) -> httpx.Response:
@@ -271,9 +259,6 @@ async def test_the_current_password_must_be_right(
     assert await is_signed_in(client, ada)
     assert await sign_in(client)
     assert await mailbox.mails() == []
-
-
-# ---- For admins -----------------------------------------------------------------------------
 
 
 async def list_users(client: httpx.AsyncClient, who: Account, **params: object) -> dict[str, Any]:

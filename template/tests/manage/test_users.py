@@ -214,9 +214,6 @@ def test_an_unknown_user_is_named_as_such(manage: Manage, command: str) -> None:
     assert "error: there is no such user" in outcome.err
 
 
-# ---- Tokens ---------------------------------------------------------------------------------
-
-
 def test_an_issued_token_works_until_its_session_ends(
     manage: Manage, api: Callable[..., httpx.Response]
 ) -> None:

@@ -4,11 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StringConstraints,
-)
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.accounts.emails import MAX_EMAIL, canonical_email
 from app.accounts.passwords import MAX_BYTES, MAX_CODE_POINTS, MIN_LENGTH, password_problem
@@ -68,9 +64,7 @@ Name = Annotated[
 ]
 
 Password = Annotated[
-    str,
-    AfterValidator(_encodable),
-    Field(json_schema_extra={"format": "password"}),
+    str, AfterValidator(_encodable), Field(json_schema_extra={"format": "password"})
 ]
 """A password somebody claims to know."""
 

@@ -3,9 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from app.accounts.models import Role
 from app.api.schemas.base import Input, Output

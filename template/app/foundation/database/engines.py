@@ -4,9 +4,7 @@ import re
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import (
-    event,
-)
+from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 

@@ -12,13 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import (
-    Connection,
-    Executable,
-    column,
-    select,
-    table,
-)
+from sqlalchemy import Connection, Executable, column, select, table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
@@ -85,10 +79,7 @@ class Database:
         deadline: float,
     ) -> Sequence[AnyRow]:
         def run() -> Sequence[AnyRow]:
-            with (
-                engine.sync_engine.connect() as connection,
-                _cut_at(deadline, timeout, connection),
-            ):
+            with engine.sync_engine.connect() as connection, _cut_at(deadline, timeout, connection):
                 result = connection.execute(statement, parameters)
                 rows = result.all() if result.returns_rows else ()
                 connection.commit()  # on autocommit, nothing

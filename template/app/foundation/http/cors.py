@@ -41,14 +41,9 @@ class CorsMiddleware(CORSMiddleware):
         response = super().preflight_response(request_headers)
         if response.status_code == HTTPStatus.OK:
             return response
-        return error_response(
-            AppError(
-                HTTPStatus.BAD_REQUEST,
-                ErrorCode.CORS_REJECTED,
-                "This origin, method or header is not allowed here.",
-                headers={"Vary": response.headers["Vary"]},
-            )
-        )
+        message = "This origin, method or header is not allowed here."
+        headers = {"Vary": response.headers["Vary"]}
+        return error_response(AppError(400, ErrorCode.CORS_REJECTED, message, headers=headers))
 
     async def simple_response(
         self, scope: Scope, receive: Receive, send: Send, request_headers: Headers

@@ -1,6 +1,5 @@
 """The last handler: what escapes from the application is logged here, and answered in JSON."""
 
-from http import HTTPStatus
 from typing import Final
 
 import structlog
@@ -52,9 +51,5 @@ def _as_app_error(error: Exception, scope: Scope) -> AppError:
     if isinstance(error, AppError):
         return error
     logger.error("http.crashed", exc_info=error)
-    return AppError(
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        ErrorCode.INTERNAL_ERROR,
-        CRASH_MESSAGE,
-        details={"requestId": scope.get("state", {}).get("request_id")},
-    )
+    details = {"requestId": scope.get("state", {}).get("request_id")}
+    return AppError(500, ErrorCode.INTERNAL_ERROR, CRASH_MESSAGE, details)

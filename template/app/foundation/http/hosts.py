@@ -6,7 +6,6 @@ A forged `Host` ends up in redirects, links and caches (OWASP WSTG-INPV-17).
 import re
 from collections.abc import Collection
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -39,9 +38,7 @@ class AllowedHostsMiddleware:
         if len(hosts) == 1 and len(hosts[0]) <= _LONGEST and self.is_allowed(hosts[0]):
             await self.app(scope, receive, send)
         else:
-            error = AppError(
-                HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_HOST, "This host is not served here."
-            )
+            error = AppError(400, ErrorCode.INVALID_HOST, "This host is not served here.")
             await error_response(error)(scope, receive, send)
 
     def _is_allowed(self, host: bytes) -> bool:

@@ -4,7 +4,6 @@ Starlette's RequestBodyLimitMiddleware and FastAPI's `max_body_size` count alike
 in plain text, from outside our layers, and only if the endpoint reads the body.
 """
 
-from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,12 +38,9 @@ class RequestBodyMiddleware:
             return self._too_large()
         has_body = length > 0 or request_header(scope, b"transfer-encoding") is not None
         if has_body and not is_json(request_header(scope, b"content-type")):
-            return AppError(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-                ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-                "Send the body as application/json.",
-                headers={"Accept": "application/json"},
-            )
+            message = "Send the body as application/json."
+            headers = {"Accept": "application/json"}
+            return AppError(415, ErrorCode.UNSUPPORTED_MEDIA_TYPE, message, headers=headers)
         return None
 
     def _checked(self, receive: Receive) -> Receive:
@@ -66,21 +62,15 @@ class RequestBodyMiddleware:
             if received > self.max_bytes:
                 raise self._too_large()
             if _NUL in body:
-                raise AppError(
-                    HTTPStatus.BAD_REQUEST,
-                    ErrorCode.INVALID_JSON,
-                    "The body is not valid JSON in UTF-8.",
-                )
+                problem = "The body is not valid JSON in UTF-8."
+                raise AppError(400, ErrorCode.INVALID_JSON, problem)
             return message
 
         return receive_checked
 
     def _too_large(self) -> AppError:
-        return AppError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            ErrorCode.BODY_TOO_LARGE,
-            f"The body may have at most {self.max_bytes} bytes.",
-        )
+        message = f"The body may have at most {self.max_bytes} bytes."
+        return AppError(413, ErrorCode.BODY_TOO_LARGE, message)
 
 
 def declared_length(content_length: bytes | None) -> int:

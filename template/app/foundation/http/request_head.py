@@ -4,7 +4,6 @@ uvicorn takes whatever fits into memory. A proxy in front has limits of its own;
 for everybody, and bound what cookies, queries and headers cost to take apart (ASVS 5.0 15.1.3).
 """
 
-from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -39,18 +38,12 @@ class RequestHeadMiddleware:
 def _refusal(scope: Scope) -> AppError | None:
     # The path as it is now: undone, what is percent-encoded is a third as long, never longer.
     if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:
-        return AppError(
-            HTTPStatus.REQUEST_URI_TOO_LONG,
-            ErrorCode.ADDRESS_TOO_LONG,
-            f"Path and query may have at most {MAX_ADDRESS} bytes.",
-        )
+        message = f"Path and query may have at most {MAX_ADDRESS} bytes."
+        return AppError(414, ErrorCode.ADDRESS_TOO_LONG, message)
     size = 0
     for name, value in scope["headers"]:
         size += len(name) + len(value) + HEADER_OVERHEAD
         if size > MAX_HEADERS:
-            return AppError(
-                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                ErrorCode.HEADERS_TOO_LARGE,
-                f"The headers may have at most {MAX_HEADERS} bytes.",
-            )
+            message = f"The headers may have at most {MAX_HEADERS} bytes."
+            return AppError(431, ErrorCode.HEADERS_TOO_LARGE, message)
     return None

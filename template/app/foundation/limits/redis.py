@@ -14,9 +14,7 @@ from redis.exceptions import RedisError
 from app.foundation.limits.memory import MemoryStorage
 
 REDIS_TIMEOUT_SECONDS: Final = 0.2
-
 REDIS_RETRY_SECONDS: Final = 1.0
-
 REDIS_CONNECTIONS: Final = 8
 """A worker. If each request of a storm opened its own, the storm would look like an outage."""
 

@@ -56,9 +56,7 @@ def _json_renderers() -> list[Processor]:
 
 def _console_renderers(stream: StreamName) -> list[Processor]:
     renderer = structlog.dev.ConsoleRenderer(
-        colors=getattr(sys, stream).isatty(),
-        exception_formatter=write_traceback,
-        sort_keys=False,
+        colors=getattr(sys, stream).isatty(), exception_formatter=write_traceback, sort_keys=False
     )
     return [escape_values, renderer]
 

@@ -1,20 +1,14 @@
 """Limits: exactly as many as they say, counted where they should be, with no way round."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
-import redis
-from fastapi import FastAPI
 
 from app.accounts import passwords
-from app.foundation.limits import memory
-from app.foundation.limits.memory import MemoryStorage
-from app.foundation.limits.redis import REDIS_TIMEOUT_SECONDS, RedisOrMemoryStorage
 from tests.helpers import (
     PASSWORD,
     bearer,
@@ -22,10 +16,8 @@ from tests.helpers import (
     error_code,
     is_signed_in,
     register,
-    services_of,
     sign_in,
 )
-from tests.services import TEST_REDIS_URL, needs_redis
 
 CONTRACT = {
     "rate_limit_auth": "5/15 minutes",
@@ -49,9 +41,6 @@ async def ask(client: httpx.AsyncClient, path: str, times: int) -> list[httpx.Re
 
 def passed(responses: list[httpx.Response]) -> int:
     return sum(response.status_code != 429 for response in responses)
-
-
-# ---- The policy -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -141,9 +130,6 @@ async def test_who_is_told_to_come_back_has_lost_no_try(
     assert refused == 429
 
 
-# ---- The general limit ----------------------------------------------------------------------
-
-
 async def test_the_general_limit_counts_the_user_wherever_they_are(
     start: Callable[..., Any],
 ) -> None:
@@ -210,8 +196,6 @@ async def test_limits_can_be_switched_off(start: Callable[..., Any]) -> None:
     for path in BODIES:
         assert passed(await ask(client, path, 5)) == 5
 
-
-# ---- Ways round -----------------------------------------------------------------------------
 
 LOGIN = "/api/auth/login"
 
@@ -283,6 +267,19 @@ async def test_an_encoded_path_is_the_path_it_encodes(start: Callable[..., Any])
     assert statuses == [401, 429]
 
 
+async def test_under_a_prefix_the_limits_are_the_same(start: Callable[..., Any]) -> None:
+    """As behind a proxy that leaves the prefix in the path, or mounted in another application."""
+    app = await start(rate_limit_auth="1/hour")
+    transport = httpx.ASGITransport(app, root_path="/mounted")
+    async with httpx.AsyncClient(transport=transport, base_url="https://api.example.com") as client:
+        statuses = [
+            (await client.post(f"/mounted{LOGIN}", json=BODIES[LOGIN])).status_code
+            for _ in range(2)
+        ]
+
+    assert statuses == [401, 429]
+
+
 async def test_headers_do_not_change_the_address(start: Callable[..., Any]) -> None:
     client = connect(await start(rate_limit_auth="3/hour"))
     spoofs = [
@@ -327,9 +324,6 @@ async def test_ipv6_counts_by_network(start: Callable[..., Any]) -> None:
     assert statuses == [401, 429, 401]
 
 
-# ---- Windows --------------------------------------------------------------------------------
-
-
 async def test_retry_after_tells_the_truth(start: Callable[..., Any]) -> None:
     """The one test that waits: a client that comes back when it was told to is let in."""
     client = connect(await start(rate_limit_general="2/second"))
@@ -341,131 +335,3 @@ async def test_retry_after_tells_the_truth(start: Callable[..., Any]) -> None:
     await asyncio.sleep(int(refused.headers["retry-after"]))
 
     assert (await client.get("/nowhere")).status_code == 404
-
-
-async def test_a_window_opens_with_its_first_request_and_ends_whole() -> None:
-    storage = MemoryStorage()
-    assert await storage.get("key") == 0
-
-    assert [await storage.incr("key", 60) for _ in range(3)] == [1, 2, 3]
-
-    assert await storage.get("key") == 3
-    assert 59 < await storage.get_expiry("key") - time.time() <= 60
-    assert await storage.check()
-    await storage.clear("key")
-    assert await storage.get("key") == 0
-    await storage.incr("key", 60)
-    await storage.reset()
-    assert await storage.get("key") == 0
-
-
-async def test_memory_forgets_the_windows_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = MemoryStorage()
-    await storage.incr("ended", -1)
-    assert await storage.get("ended") == 0
-    await storage.incr("open", 60)
-    assert storage._windows.keys() == {"ended", "open"}
-
-    monkeypatch.setattr(memory, "MEMORY_SWEEP_SECONDS", -1.0)
-    await storage.incr("open", 60)
-
-    assert storage._windows.keys() == {"open"}
-
-
-# ---- Without Redis --------------------------------------------------------------------------
-
-
-async def test_while_redis_is_away_the_limits_hold_in_memory(
-    start: Callable[..., Any], closed_port: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    app = await start(redis_url=f"redis://127.0.0.1:{closed_port}/0", rate_limit_auth="7/hour")
-    client = connect(app)
-
-    responses = await ask(client, LOGIN, 20)
-
-    assert passed(responses) == 7
-    assert {response.status_code for response in responses} == {401, 429}
-    ready = await client.get("/health/ready")
-    assert (ready.status_code, error_code(ready)) == (503, "unavailable")
-    assert ready.json()["error"]["details"] == {"database": "ok", "limits": "down"}
-    assert "rate_limit.redis_away" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("url", ["rediss://127.0.0.1", "rediss://nobody:word@127.0.0.1/1"])
-async def test_a_redis_url_may_leave_out_the_port(start: Callable[..., Any], url: str) -> None:
-    client = connect(await start(redis_url=url, rate_limit_auth="1/hour"))
-
-    assert sorted(response.status_code for response in await ask(client, LOGIN, 2)) == [401, 429]
-
-
-@needs_redis
-async def test_losing_redis_does_not_open_a_new_window(
-    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = await start(rate_limit_auth="7/hour")
-    assert passed(await ask(connect(app), LOGIN, 5)) == 5
-
-    storage: Any = services_of(app).limiter._storage
-    monkeypatch.setattr(storage, "_away_until", time.monotonic() + 60)
-
-    assert passed(await ask(connect(app), LOGIN, 5)) == 2
-
-
-@needs_redis
-async def test_all_workers_share_their_counts(start: Callable[..., Any]) -> None:
-    one, two = [await start(rate_limit_auth="7/hour") for _ in range(2)]
-
-    responses = [
-        *await ask(connect(one), LOGIN, 10),
-        *await ask(connect(two), LOGIN, 10),
-    ]
-
-    assert passed(responses) == 7
-
-
-@needs_redis
-async def test_names_in_redis_are_ours_and_name_nobody(app: FastAPI) -> None:
-    client = connect(app)
-    await register(client)
-    await client.post(LOGIN, json={"email": "ada@example.com", "password": "Wrong-Horse-7"})
-
-    prefix = services_of(app).settings.app_name
-    with redis.Redis.from_url(TEST_REDIS_URL) as connection:
-        names = [name.decode() for name in connection.scan_iter(f"{prefix}:limits*")]
-        assert len(names) == 3  # register, login, account
-        assert all(0 < connection.ttl(name) <= 3600 * 24 for name in names)
-    assert not any("@" in name or "ada" in name for name in names)
-
-
-@needs_redis
-async def test_the_store_can_be_emptied(app: FastAPI) -> None:
-    storage = services_of(app).limiter._storage
-    await storage.incr("key", 60)
-    assert 59 < await storage.get_expiry("key") - time.time() <= 60
-
-    await storage.clear("key")
-    assert await storage.get("key") == 0
-    await storage.incr("key", 60)
-    await storage.reset()
-
-    assert await storage.get("key") == 0
-    assert await services_of(app).limiter.is_up()
-
-
-@needs_redis
-async def test_a_pause_of_this_process_is_no_outage_of_redis(
-    values: dict[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    storage = RedisOrMemoryStorage(TEST_REDIS_URL, prefix=values["app_name"])
-    await storage.incr("pause", 60)  # connects
-    for steps in (6, 8, 10, 12):  # wherever it stands between question and answer
-        counting = asyncio.ensure_future(storage.incr("pause", 60))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-
-        time.sleep(1.5 * REDIS_TIMEOUT_SECONDS)  # noqa: ASYNC251 - like a garbage collection
-        await counting
-
-    assert await storage.get("pause") == 5
-    assert "redis_away" not in capsys.readouterr().out
-    await storage.close()

@@ -1,0 +1,16 @@
+"""What lies beside the template in the bundle, of the newest release: its changelog, its moves."""
+
+from pathlib import Path
+
+from authkit.template.source import TEMPLATE_SOURCE
+from authkit.update.scratch import Scratch
+
+
+def read(scratch: Scratch, path: str) -> str:
+    """A file of the newest release, by its path in this repository."""
+    clone = scratch.directory / "released"
+    if not clone.exists():
+        bundle = str(Path(TEMPLATE_SOURCE).expanduser())
+        # Not fetched into the scratch repository: the project's may use other object ids.
+        scratch.git("clone", "--quiet", "--bare", bundle, clone.name)
+    return scratch.git(f"--git-dir={clone.name}", "show", f"HEAD:{path}").decode()

@@ -1,0 +1,37 @@
+"""Counters in memory: windows that open, end whole, and are forgotten."""
+
+import time
+
+import pytest
+
+from app.foundation.limits import memory
+from app.foundation.limits.memory import MemoryStorage
+
+
+async def test_a_window_opens_with_its_first_request_and_ends_whole() -> None:
+    storage = MemoryStorage()
+    assert await storage.get("key") == 0
+
+    assert [await storage.incr("key", 60) for _ in range(3)] == [1, 2, 3]
+
+    assert await storage.get("key") == 3
+    assert 59 < await storage.get_expiry("key") - time.time() <= 60
+    assert await storage.check()
+    await storage.clear("key")
+    assert await storage.get("key") == 0
+    await storage.incr("key", 60)
+    await storage.reset()
+    assert await storage.get("key") == 0
+
+
+async def test_memory_forgets_the_windows_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = MemoryStorage()
+    await storage.incr("ended", -1)
+    assert await storage.get("ended") == 0
+    await storage.incr("open", 60)
+    assert storage._windows.keys() == {"ended", "open"}
+
+    monkeypatch.setattr(memory, "MEMORY_SWEEP_SECONDS", -1.0)
+    await storage.incr("open", 60)
+
+    assert storage._windows.keys() == {"open"}
