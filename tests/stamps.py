@@ -4,6 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from authkit.project.migration_files import VERSIONS, follow, read
+
 REPOSITORY = Path(__file__).parent.parent
 
 MODELS = '''\
@@ -28,14 +30,14 @@ class Stamp(Base):
 MIGRATION = '''\
 """Create stamps
 
-Revision ID: 0002_stamps
+Revision ID: 9001_stamps
 Revises: 0001_accounts
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002_stamps"
+revision = "9001_stamps"
 down_revision = "0001_accounts"
 branch_labels = None
 depends_on = None
@@ -64,12 +66,12 @@ def downgrade() -> None:
 LATER = '''\
 """Change nothing, after the part
 
-Revision ID: 0003_later
-Revises: 0002_stamps
+Revision ID: 9002_later
+Revises: 9001_stamps
 """
 
-revision = "0003_later"
-down_revision = "0002_stamps"
+revision = "9002_later"
+down_revision = "9001_stamps"
 branch_labels = None
 depends_on = None
 
@@ -85,10 +87,10 @@ def downgrade() -> None:
 FILES = {
     "app/stamps/__init__.py": "",
     "app/stamps/models.py": MODELS,
-    "migrations/versions/0002_stamps.py": MIGRATION,
+    f"{VERSIONS}/9002_later.py": LATER,
     "docs/stamps.md": "# Stamps\n\nThis is a part: `app/stamps/` and this page.\n",
 }
-EXCLUDED = ("app/stamps", "migrations/versions/0002_stamps.py", "docs/stamps.md")
+EXCLUDED = ("app/stamps", f"{VERSIONS}/9001_stamps.py", "docs/stamps.md")
 
 
 def checkout_with_stamps(source: Path) -> Path:
@@ -100,10 +102,11 @@ def checkout_with_stamps(source: Path) -> Path:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, source / name, follow_symlinks=False)
     template = source / "template"
-    assert sorted(path.name for path in (template / "migrations/versions").glob("*.py")) == [
-        "0001_accounts.py"
-    ], "the migrations of stamps must follow the template's last"
-    for name, text in {**FILES, "migrations/versions/0003_later.py": LATER}.items():
+    last = max((template / VERSIONS).glob("*.py"))
+    migration = read(last.name, last.read_text())
+    assert migration is not None
+    files = FILES | {f"{VERSIONS}/9001_stamps.py": follow(MIGRATION, migration.revision)}
+    for name, text in files.items():
         (template / name).parent.mkdir(exist_ok=True)
         (template / name).write_text(text)
     copier = source / "copier.yml"

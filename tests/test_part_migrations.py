@@ -11,8 +11,8 @@ from authkit.parts.migrations import Lines, migrations_of
 from authkit.project.migration_files import VERSIONS, follow, found
 from authkit.template.migrations import close_gaps
 
-STAMPS, LATER_PATH = f"{VERSIONS}/0002_stamps.py", f"{VERSIONS}/0003_later.py"
-FIRST = LATER.replace("0003_later", "0001_accounts").replace('"0002_stamps"', "None")
+STAMPS, LATER_PATH = f"{VERSIONS}/9001_stamps.py", f"{VERSIONS}/9002_later.py"
+FIRST = LATER.replace("9002_later", "0001_accounts").replace('"9001_stamps"', "None")
 WITHOUT = {f"{VERSIONS}/0001_accounts.py": FIRST, LATER_PATH: follow(LATER, "0001_accounts")}
 WITH = {f"{VERSIONS}/0001_accounts.py": FIRST, STAMPS: MIGRATION, LATER_PATH: LATER}
 PART = {STAMPS: MIGRATION}
@@ -60,11 +60,11 @@ def test_without_a_gap_nothing_changes(with_part: Path) -> None:
 
 
 def test_what_comes_later_comes_last(without: Path, with_part: Path) -> None:
-    """Databases at 0003_later would otherwise never get the table."""
+    """Databases at 9002_later would otherwise never get the table."""
     data = migrations.add(Lines(PART, WITHOUT), without, with_part)
 
     assert data == "created"
-    assert order(with_part) == ["0001_accounts", "0003_later", "0002_stamps"]
+    assert order(with_part) == ["0001_accounts", "9002_later", "9001_stamps"]
 
 
 def test_what_was_kept_is_found_again(without: Path, with_part: Path) -> None:
@@ -98,7 +98,7 @@ def test_dropped_and_made_again_as_often_as_one_likes(tmp_path: Path) -> None:
     owner = dict(WITH)
     names = ("dropped", "again", "dropped_2", "again_2", "dropped_3")
     for step, name in enumerate(names):
-        lines, revision = Lines(PART, owner), f"0002_stamps_{name}"
+        lines, revision = Lines(PART, owner), f"9001_stamps_{name}"
         before = rendered(tmp_path / f"before-{step}", WITH if step % 2 == 0 else WITHOUT)
         after = rendered(tmp_path / f"after-{step}", WITHOUT if step % 2 == 0 else WITH)
         if step % 2 == 0:
@@ -123,16 +123,16 @@ def test_what_its_owner_changed_is_what_is_taken_back(without: Path, with_part: 
 
     migrations.remove(lines, with_part, without, drop_data=True)
 
-    assert "DROP TABLE stamps" in (without / f"{VERSIONS}/0002_stamps_dropped.py").read_text()
+    assert "DROP TABLE stamps" in (without / f"{VERSIONS}/9001_stamps_dropped.py").read_text()
 
 
 def test_several_migrations_are_taken_back_from_the_last(tmp_path: Path) -> None:
-    second = f"{VERSIONS}/0004_stamps.py"
-    more = {second: follow(MIGRATION.replace("0002_stamps", "0004_stamps"), "0003_later")}
+    second = f"{VERSIONS}/9003_stamps.py"
+    more = {second: follow(MIGRATION.replace("9001_stamps", "9003_stamps"), "9002_later")}
     with_part = rendered(tmp_path / "with", WITH | more)
     without = rendered(tmp_path / "without", WITHOUT)
 
     lines = Lines(PART | more, WITH | more)
     migrations.remove(lines, with_part, without, drop_data=True)
 
-    assert order(without)[-2:] == ["0004_stamps_dropped", "0002_stamps_dropped"]
+    assert order(without)[-2:] == ["9003_stamps_dropped", "9001_stamps_dropped"]
