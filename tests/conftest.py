@@ -30,7 +30,10 @@ FOREIGN = (
 
 # Files in the order in which they are run: those that take longest come after all others, and the
 # longest of them first, so that no process is left alone with one at the end.
-SLOW = ("test_render", "test_update", "test_new", "test_recipe", "test_cli_real", "test_documents")
+SLOW = (
+    *("test_render", "test_update", "test_parts", "test_new"),
+    *("test_recipe", "test_cli_real", "test_documents"),
+)
 
 
 def pytest_configure() -> None:

@@ -28,7 +28,12 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def copy_of(project: Path, target: Path) -> Path:
     """A project of one's own. Its environment is relocatable, and its packages are hard links:
     nothing writes into an installed file, what replaces one makes a new file."""
-    shutil.copytree(project / ".venv", target / ".venv", symlinks=True, copy_function=os.link)
+    lend_environment(project, target)
     everything_else = shutil.ignore_patterns(".venv")
     shutil.copytree(project, target, symlinks=True, ignore=everything_else, dirs_exist_ok=True)
     return target
+
+
+def lend_environment(project: Path, target: Path) -> None:
+    """The same packages for other files of a project."""
+    shutil.copytree(project / ".venv", target / ".venv", symlinks=True, copy_function=os.link)

@@ -26,8 +26,9 @@ MAY_IMPORT = {
     "template": {"project"},
     "new": {"project", "template"},
     "update": {"project", "template"},
+    "parts": {"project", "template", "update"},
     "terminal": {"tokens"},
-    "commands": {"new", "update", "template", "project", "tokens", "terminal"},
+    "commands": {"new", "update", "parts", "template", "project", "tokens", "terminal"},
 }
 """A room and those below it. Whoever stands above is not in the list, so nothing points back."""
 

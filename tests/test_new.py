@@ -221,12 +221,18 @@ class TestChoices:
 
     def test_a_terminal_gets_questions(self, tmp_path: Path) -> None:
         url = "postgresql://me@db.test/x"
-        dialogue = [("database?", "postgres"), ("URL?", url), ("limits counted?", "")]
+        dialogue = [
+            ("database?", "postgres"),
+            ("URL?", url),
+            ("limits counted?", ""),
+            ("Which parts, of sessions", "none"),
+        ]
 
         result = terminal("new", "myapi", *FILES_ALONE, cwd=tmp_path, dialogue=dialogue)
 
         assert result.code == 0, result.out
         assert env_of(tmp_path / "myapi")["DATABASE_URL"] == url
+        assert not (tmp_path / "myapi/app/api/sessions.py").exists()
         assert "authkit serve" in plain(result.out)
 
     def test_a_terminal_gets_no_question_with_defaults(self, tmp_path: Path) -> None:

@@ -311,6 +311,27 @@ def test_a_project_of_an_earlier_release_becomes_one_of_this_version(
     assert files_of(project) == files_of(tmp_path / "fresh" / "myapi")
 
 
+def test_an_update_keeps_the_parts_that_were_chosen(
+    project: Path, next_authkit: NextAuthkit
+) -> None:
+    def parts() -> object:
+        return next_authkit("info", "--json", cwd=project).json["parts"]
+
+    assert parts() == ["sessions"]
+    removed = next_authkit("remove", "sessions", "--json", cwd=project)
+    assert removed.code == 0, removed.err
+    assert removed.json["version"] == __version__, "at the project's version, not at the newest"
+    commit(project)
+
+    assert next_authkit("update", cwd=project).code == 0
+    commit(project)
+
+    assert parts() == []
+    assert not (project / "app/api/sessions.py").exists()
+    assert next_authkit("add", "sessions", cwd=project).code == 0
+    assert (project / "app/api/sessions.py").exists()
+
+
 class TestCheck:
     def test_tells_by_exit_code_and_changes_nothing(
         self, project: Path, next_authkit: NextAuthkit

@@ -42,12 +42,27 @@ def run(connection: Connection) -> None:
         target_metadata=Base.metadata,
         compare_server_default=True,
         render_item=render_item,
+        include_object=is_ours,
         on_version_apply=report,
         render_as_batch=True,  # SQLite alters a table by making it anew
     )
     context.run_migrations()
     if done and connection.dialect.name == "sqlite":
         refuse_dangling_rows(connection)
+
+
+def is_ours(
+    _item: object, name: str | None, kind: str, reflected: bool, compared_to: object
+) -> bool:
+    """Leave alone the tables of a part that was removed: its rows were kept, its models are gone.
+
+    Else the next migration that Alembic writes would drop them. The migration of a part names
+    them, in `part_tables`.
+    """
+    if kind != "table" or not reflected or compared_to is not None:
+        return True
+    migrations = context.script.walk_revisions()
+    return not any(name in getattr(each.module, "part_tables", ()) for each in migrations)
 
 
 def report(

@@ -37,7 +37,7 @@ def info(project: ProjectOption = None, json: JsonOption = False) -> None:
     settings, problem = facts.pop("settings"), facts.pop("problem")
     if problem:
         console.warning(problem)
-    tables.record(facts)
+    tables.record(facts | {"parts": ", ".join(facts["parts"] or ()) or "none"})
     tables.heading("settings")
     tables.record({name: as_written(value) for name, value in settings.items()})
 
@@ -49,6 +49,7 @@ def collect(project: Project) -> dict[str, Any]:
         "root": str(project.root),
         "authkit": __version__,
         "template": str(project.answers().get("_commit", "unknown")),
+        "parts": project.parts(),
     }
     try:
         answer: dict[str, Any] = project.manage("info")

@@ -48,6 +48,14 @@ def new(
     redis_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Of Redis.", show_default=False)
     ] = None,
+    with_parts: Annotated[
+        str | None,
+        typer.Option("--with", metavar="PART,…", help="Parts to have as well.", show_default=False),
+    ] = None,
+    without_parts: Annotated[
+        str | None,
+        typer.Option("--without", metavar="PART,…", help="Parts to leave out.", show_default=False),
+    ] = None,
     defaults: Annotated[
         bool, typer.Option("--defaults", "-y", help="Ask nothing, take the defaults.")
     ] = False,
@@ -75,16 +83,18 @@ def new(
 
       authkit new myapi                  SQLite, limits in memory: nothing else to install
       authkit new myapi --database postgres --limits redis
+      authkit new myapi --without sessions   a part less; `authkit add` brings it later
       authkit new myapi --dry-run        the files that would be written
     """
     from authkit.new import build
-    from authkit.new.plan import Wanted, plan, take_default
+    from authkit.new.plan import Wanted, WantedParts, plan, take_default
 
     ask = not (defaults or json or dry_run) and console.is_interactive()
     planned = plan(
         path,
         Wanted(database, database_url),
         Wanted(limits, redis_url),
+        WantedParts(with_parts, without_parts),
         console.ask if ask else take_default,
         force=force,
         git=not no_git,
@@ -102,10 +112,12 @@ def new(
 
 def show_files(plan: "Plan", files: list[str], *, json: bool) -> None:
     if json:
-        console.print_json({"path": str(plan.target), "files": files})
+        parts = plan.answers.parts or ()
+        console.print_json({"path": str(plan.target), "parts": parts, "files": files})
         return
     for file in files:
         print(file)
+    console.message(f"parts: {', '.join(plan.answers.parts or ()) or 'none'}")
     console.message(f"{len(files)} files would be written to {plan.target}; nothing was.")
 
 
@@ -119,6 +131,7 @@ def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
         "version": __version__,
         "database": plan.answers.database,
         "limits": plan.answers.limits,
+        "parts": plan.answers.parts or (),
         "commit": made.commit or None,
         "users": made.users,
         "replaced": made.replaced,

@@ -89,8 +89,7 @@ def show(report: "Report", *, as_json: bool, tense: str) -> None:
     if as_json:
         console.print_json(report.as_json())
         return
-    versions = report.versions
-    console.message(f"\n{versions.current} → {versions.target}\n", style="bold")
+    console.message(f"\n{report.title}\n", style="bold")
     if tense and report.changelog:
         console.message(report.changelog + "\n")
     rows = [(tense + change.kind, change.path, change.note) for change in report.changes]
@@ -135,5 +134,4 @@ def end(report: "Report") -> None:
         )
     if report.problem is not None:
         raise report.problem
-    state = "Up to date" if report.is_complete else "Merged"
-    console.success(f"{state}; the changes are staged.")
+    console.success(f"{report.outcome}; the changes are staged.")

@@ -1,4 +1,4 @@
-"""What a new project is to be: its place, its name, its two choices with their URLs."""
+"""What a new project is to be: its place, its name, its two choices with their URLs, its parts."""
 
 import os
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ from typing import Final
 from authkit.new import choices
 from authkit.new.choices import Ask
 from authkit.new.naming import project_name
+from authkit.new.parts_choice import choose_parts
 from authkit.project.project import from_here
+from authkit.template.parts import parts_of
 from authkit.template.render import Answers
 
 DEFAULT_REDIS: Final = {"memory": "", "redis": "redis://127.0.0.1:6379/0"}
@@ -35,10 +37,19 @@ class Wanted:
     url: str | None = None
 
 
+@dataclass(frozen=True)
+class WantedParts:
+    """What was said of the parts: names with commas between."""
+
+    more: str | None = None
+    less: str | None = None
+
+
 def plan(
     path: Path,
     database: Wanted,
     limits: Wanted,
+    parts: WantedParts,
     ask: Ask,
     *,
     force: bool = False,
@@ -53,7 +64,8 @@ def plan(
         choices.DATABASE, database.kind, database.url, default_database(name), ask
     )
     counted, redis_url = choices.choose(choices.LIMITS, limits.kind, limits.url, DEFAULT_REDIS, ask)
-    answers = Answers(name, kind, counted)
+    chosen = choose_parts(parts_of(), parts.more, parts.less, ask)
+    answers = Answers(name, kind, counted, chosen)
     return Plan(target, answers, database_url, redis_url, force, git, install)
 
 

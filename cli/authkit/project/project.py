@@ -140,6 +140,17 @@ class Project:
             raise AuthkitError(f"{self.root / MARKER} can't be read", f"git checkout -- {MARKER}")
         return answers
 
+    def parts(self) -> tuple[str, ...] | None:
+        """The parts that it has; None when it is from before there were any to choose."""
+        answer = self.answers().get("parts")
+        if answer is None:
+            return None
+        if not isinstance(answer, list) or not all(isinstance(name, str) for name in answer):
+            raise AuthkitError(
+                f"`parts` in {self.root / MARKER} is no list of names", f"git checkout -- {MARKER}"
+            )
+        return tuple(answer)
+
 
 def from_here(path: Path) -> Path:
     """The path as an absolute one."""

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from authkit import __version__
-from authkit.project.project import MARKER
+from authkit.project.project import MARKER, Project
+from authkit.template.migrations import close_gaps
 from authkit.template.source import TEMPLATE_SOURCE
 from authkit.terminal.errors import AuthkitError
 
@@ -19,6 +20,29 @@ class Answers:
     project_name: str
     database: str
     limits: str
+    parts: tuple[str, ...] | None = None
+    """None: those that the template has unless told; a project of before 0.6.0 has said nothing."""
+
+    @classmethod
+    def of(cls, project: Project) -> "Answers":
+        """What the project was made with."""
+        given = project.answers()
+        try:
+            name, database, limits = (
+                str(given[each]) for each in ("project_name", "database", "limits")
+            )
+        except KeyError as missing:
+            raise AuthkitError(
+                f"{MARKER} lacks the answer {missing}",
+                f"put it back; `git log -p -- {MARKER}` shows what it was",
+            ) from None
+        return cls(name, database, limits, project.parts())
+
+    def as_data(self) -> dict[str, object]:
+        """As copier takes them."""
+        data = asdict(self)
+        parts = data.pop("parts")
+        return data if parts is None else data | {"parts": list(parts)}
 
 
 def render(destination: Path, answers: Answers, version: str = __version__) -> None:
@@ -31,7 +55,7 @@ def render(destination: Path, answers: Answers, version: str = __version__) -> N
             copier.run_copy(
                 TEMPLATE_SOURCE,
                 destination,
-                data=asdict(answers),
+                data=answers.as_data(),
                 vcs_ref=f"v{version}",
                 settings=copier.Settings(),
                 defaults=True,
@@ -50,6 +74,7 @@ def render(destination: Path, answers: Answers, version: str = __version__) -> N
                 f"template {version} can't be rendered: {reason}",
                 "nothing was left behind; make sure that there is room on the disk",
             ) from error
+    close_gaps(destination)
 
 
 @contextmanager

@@ -16,6 +16,10 @@ from authkit.terminal.errors import AuthkitError
 TEMPLATE_SOURCE: Final = f"~/.local/share/authkit/{bundle.BUNDLE_NAME}"
 """What `_src_path` says in the answers file. Not XDG_DATA_HOME: it differs between colleagues."""
 
+PACKAGED: Final = Path(__file__).parents[1] / bundle.BUNDLE_NAME
+CHECKOUT: Final = Path(__file__).parents[3]
+"""Where the template is instead, when authkit runs from its repository."""
+
 
 def place_template() -> Path:
     """Put the template of this authkit to where the answers files say that it is."""
@@ -35,14 +39,27 @@ def place_template() -> Path:
     return target
 
 
+def released_file(name: str, version: str) -> str:
+    """A file of the template's version: one of those beside the files that are rendered."""
+    if version == __version__ and not PACKAGED.is_file() and (CHECKOUT / name).is_file():
+        return (CHECKOUT / name).read_text(encoding="utf-8")
+    source = place_template()
+    with tempfile.TemporaryDirectory(prefix="authkit-") as scratch:
+        try:
+            bundle.git(Path(scratch), "clone", "--quiet", "--bare", str(source), "released")
+            return bundle.git(Path(scratch, "released"), "show", f"v{version}:{name}").decode()
+        except subprocess.CalledProcessError as error:
+            raise AuthkitError(
+                f"git can't read {name} of template {version} ({error})",
+                "make sure that git works and that there is room on the disk",
+            ) from error
+
+
 def packaged_template() -> bytes:
     """The bundle inside the wheel; in a checkout, one made of the files as they are now."""
-    package = Path(__file__).parents[1]
-    packaged = package / bundle.BUNDLE_NAME
-    if packaged.is_file():
-        return packaged.read_bytes()
-    checkout = package.parent.parent
-    if not (checkout / "copier.yml").is_file():
+    if PACKAGED.is_file():
+        return PACKAGED.read_bytes()
+    if not (CHECKOUT / "copier.yml").is_file():
         raise AuthkitError(
             "this installation of authkit lacks its template",
             "reinstall it: python -m pip install --force-reinstall authkit-fastapi",
@@ -50,10 +67,10 @@ def packaged_template() -> bytes:
     with tempfile.TemporaryDirectory(prefix="authkit-") as scratch:
         target = Path(scratch) / bundle.BUNDLE_NAME
         try:
-            bundle.build(checkout, __version__, target)
+            bundle.build(CHECKOUT, __version__, target)
         except subprocess.CalledProcessError as error:
             raise AuthkitError(
-                f"git can't pack the template of {checkout} ({error})",
+                f"git can't pack the template of {CHECKOUT} ({error})",
                 "make sure that git works and that there is room on the disk",
             ) from error
         return target.read_bytes()

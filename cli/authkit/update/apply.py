@@ -58,7 +58,7 @@ def require_room(result: Merge, project: Path) -> None:
     }
     if in_the_way:
         raise AuthkitError(
-            f"there are untracked files where the update brings its own: "
+            f"there are untracked files where the merge brings its own: "
             f"{', '.join(sorted(in_the_way))}",
             "rename them, or commit them (git add --force, where git ignores them)",
         )

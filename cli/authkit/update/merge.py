@@ -55,10 +55,19 @@ class Merge:
         return sorted(self.conflicts)
 
 
-def merge(scratch: Scratch, head: str, then: Path, now: Path, moves: Sequence[Moves] = ()) -> Merge:
+def merge(
+    scratch: Scratch,
+    head: str,
+    then: Path,
+    now: Path,
+    moves: Sequence[Moves] = (),
+    *,
+    keep_edited: bool = True,
+) -> Merge:
     """Bring what changed in the template from `then` to `now` into the project's `head`.
 
-    Of what only moved in between, both sides are merged as if they had always had it there.
+    Of what only moved in between, both sides are merged as if they had always had it there. A file
+    that the template no longer has and the owner edited is kept, or is a conflict.
     """
     base, template = scratch.add_directory(then), scratch.add_directory(now)
     mine = scratch.project_tree(head)
@@ -74,7 +83,7 @@ def merge(scratch: Scratch, head: str, then: Path, now: Path, moves: Sequence[Mo
     for name, commit in sides.items():
         scratch.git("update-ref", f"refs/heads/{name}", commit)
     tree, conflicts, causes = merge_tree(scratch)
-    tree, notes = settle(scratch, tree, conflicts, causes)
+    tree, notes = settle(scratch, tree, conflicts, causes, keep_edited=keep_edited)
     tree, reordered = put_migrations_in_one_line(scratch, tree, base, template)
     notes |= reordered | without_markers(scratch, tree, conflicts)
     changes = list(
@@ -119,7 +128,12 @@ def causes_of(messages: Iterator[str]) -> dict[str, set[str]]:
 
 
 def settle(
-    scratch: Scratch, tree: str, conflicts: Conflicts, causes: Mapping[str, set[str]]
+    scratch: Scratch,
+    tree: str,
+    conflicts: Conflicts,
+    causes: Mapping[str, set[str]],
+    *,
+    keep_edited: bool,
 ) -> tuple[str, dict[str, str]]:
     """Decide what needs no person: deletions, and locks, which merge by package."""
     decided: dict[str, tuple[str, str] | None] = {}
@@ -129,7 +143,7 @@ def settle(
         if stages.keys() == {BASE, TEMPLATE} and deleted:
             decided[path] = None
             notes[path] = "you deleted it; it stays deleted, although the template changed it"
-        elif stages.keys() == {BASE, OWNER} and deleted:
+        elif stages.keys() == {BASE, OWNER} and deleted and keep_edited:
             decided[path] = stages[OWNER]
             notes[path] = "no longer in the template; kept, because you changed it"
         elif Path(path).name in LOCKS and stages.keys() == {BASE, OWNER, TEMPLATE}:
@@ -145,7 +159,9 @@ def without_markers(scratch: Scratch, tree: str, conflicts: Conflicts) -> dict[s
     """Where the other side is, of conflicts that can't show both in one file."""
     files, notes = scratch.files(tree), {}
     for path, stages in conflicts.items():
-        if not stages.keys() >= {OWNER, TEMPLATE}:
+        if stages.keys() == {BASE, OWNER}:
+            notes[path] = f"you changed it: let it go with git rm -- {path}, or git add it"
+        elif not stages.keys() >= {OWNER, TEMPLATE}:
             notes[path] = "moved, or of another kind, on one side: both are there, pick one"
         elif path in files and "<<<<<<< " not in scratch.read(files[path][1]):
             notes[path] = f"yours is in place; the template's: git checkout --theirs -- {path}"

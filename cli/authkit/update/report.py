@@ -45,6 +45,14 @@ class Report:
     def is_complete(self) -> bool:
         return self.done == list(STEPS)
 
+    @property
+    def title(self) -> str:
+        return f"{self.versions.current} → {self.versions.target}"
+
+    @property
+    def outcome(self) -> str:
+        return "Up to date" if self.is_complete else "Merged"
+
     def as_json(self) -> dict[str, Any]:
         return {
             "from": self.versions.current,

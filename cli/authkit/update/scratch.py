@@ -32,7 +32,7 @@ class Scratch:
             return pristine_git(self.directory, *args, input=input)
         except subprocess.CalledProcessError as error:
             raise AuthkitError(
-                f"the update can't be prepared: {error}",
+                f"the merge can't be prepared: {error}",
                 "nothing was changed; make sure that there is room on the disk",
             ) from error
 

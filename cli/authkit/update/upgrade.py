@@ -4,13 +4,12 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import fields
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from authkit.project import environment
-from authkit.project.project import MARKER, Project
+from authkit.project.project import Project
 from authkit.project.repository import Repository
 from authkit.template.render import Answers, render
 from authkit.terminal.errors import AuthkitError
@@ -26,15 +25,24 @@ from authkit.update.report import UNDO, Report
 from authkit.update.scratch import Scratch, scratch_for
 from authkit.update.versions import Versions
 
+R = TypeVar("R", bound=Report)
+
 SETTING_LINE: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 
 
 def update(project: Project, versions: Versions, screen: Screen) -> Report:
     """Merge; then, unless a person has to resolve conflicts first, bring all else up to date."""
     require_clean(Repository(project.root))
+    return carry_out(project, prepared(project, versions), screen)
+
+
+def carry_out(
+    project: Project, preparation: AbstractContextManager[tuple[R, Merge]], screen: Screen
+) -> R:
+    """Put what was prepared into the project; then, without conflicts, all that follows from it."""
     with (
         screen.step("merge"),
-        prepared(project, versions) as (report, result),
+        preparation as (report, result),
         stop_signals_put_off(
             "interrupted after the merge, which is staged",
             f"look at it: git status; take it all back: {UNDO}",
@@ -80,16 +88,8 @@ def prepared(project: Project, versions: Versions) -> Iterator[tuple[Report, Mer
 
 def render_beside(scratch: Scratch, project: Project, version: str) -> Path:
     """The untouched project of that version, with this project's answers."""
-    answers = project.answers()
     directory = scratch.directory / "rendered" / version
-    try:
-        chosen = Answers(**{name.name: str(answers[name.name]) for name in fields(Answers)})
-    except KeyError as missing:
-        raise AuthkitError(
-            f"{MARKER} lacks the answer {missing}",
-            f"put it back; `git log -p -- {MARKER}` shows what it was",
-        ) from None
-    render(directory, chosen, version)
+    render(directory, Answers.of(project), version)
     return directory
 
 

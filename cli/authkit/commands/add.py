@@ -1,0 +1,32 @@
+"""`authkit add`: a part more."""
+
+from typing import Annotated
+
+import typer
+
+from authkit.commands.changed_parts import change_part
+from authkit.terminal.options import JsonOption, ProjectOption
+
+
+def add(
+    part: Annotated[
+        str, typer.Argument(help="Which part; a wrong name is answered with the known ones.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Merge beside the project and show what would change.")
+    ] = False,
+    project: ProjectOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add a part to the project: its endpoints, tests, migration and page.
+
+    Files are merged as `authkit update` does, so what you changed is kept. The environment, the
+    database (after a question, never in production) and the tests follow. The result is staged, not
+    committed. Exits with 4 when there are conflicts to resolve.
+
+    Examples:
+
+      authkit add sessions --dry-run     the files that would come
+      authkit add sessions
+    """
+    change_part(project, "add", part, dry_run=dry_run, json=json)
