@@ -1,5 +1,6 @@
 """The application as a whole: health, documentation, unknown addresses, and its start."""
 
+import gc
 import importlib
 import json
 import sys
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.foundation.http.security_headers import SECURITY_HEADERS
-from tests.helpers import Account, connect, error_code
+from tests.helpers import Account, connect, error_code, moment
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}
 
@@ -28,9 +29,7 @@ async def test_health(client: httpx.AsyncClient) -> None:
 
     assert response.status_code == 200
     body = response.json()
-    moment = datetime.fromisoformat(body.pop("timestamp"))
-    assert moment.utcoffset() == timedelta(0)
-    assert abs(moment - datetime.now(UTC)) < timedelta(minutes=1)
+    assert abs(moment(body.pop("timestamp")) - datetime.now(UTC)) < timedelta(minutes=1)
     assert body == {"status": "ok", "version": __version__}
 
 
@@ -162,6 +161,7 @@ def import_main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cal
 
     yield import_it
     sys.modules.pop("app.main", None)
+    gc.unfreeze()
 
 
 def test_the_application_is_app_main_app(
@@ -170,6 +170,16 @@ def test_the_application_is_app_main_app(
     main = import_main(JWT_SECRET=values["jwt_secret"], DATABASE_URL=values["database_url"])
 
     assert isinstance(main.app, FastAPI)
+    assert gc.get_freeze_count() > 0
+
+
+async def test_an_application_leaves_its_process_as_it_is(start: Callable[..., Any]) -> None:
+    """It may be one of several, or a test's; the collector is for `app.main` to decide about."""
+    before = gc.get_freeze_count()
+
+    await start()
+
+    assert gc.get_freeze_count() == before
 
 
 def test_a_wrong_setting_stops_the_start_without_a_traceback(

@@ -372,6 +372,22 @@ async def test_memory_forgets_the_windows_that_ended(monkeypatch: pytest.MonkeyP
     assert storage._windows.keys() == {"open"}
 
 
+@pytest.mark.parametrize("change", [-86_400, 86_400], ids=["set back", "set forward"])
+async def test_a_clock_that_is_set_moves_no_window(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, change: int
+) -> None:
+    """By an operator, or by NTP: nobody is locked out for a day, and nobody let in."""
+    client = connect(await start(rate_limit_general="1/hour"))
+    await client.get("/nowhere")
+    wall = time.time
+
+    monkeypatch.setattr(time, "time", lambda: wall() + change)
+    refused = await client.get("/nowhere")
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 3600
+
+
 # ---- Without Redis --------------------------------------------------------------------------
 
 
