@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.types import Scope
 
 from app import __version__, api
-from app.api.dependencies import access_claims
+from app.api.dependencies import access_claims, refresh_claims
 from app.config import Environment, Settings
 from app.foundation.http.client_address import rate_limit_key
 from app.foundation.http.cors import CorsMiddleware
@@ -69,7 +69,12 @@ def _rules(app: FastAPI, services: Services) -> RouteRules:
         claims = access_claims(scope, services.tokens)
         return f"user:{claims.user_id}" if claims else address(scope)
 
-    return RouteRules(app.routes, services.settings, {"user": user, "address": address})
+    def refresh_token(scope: Scope) -> str:
+        claims = refresh_claims(scope, services.tokens)
+        return f"user:{claims.user_id}" if claims else user(scope)
+
+    key_of = {"user": user, "address": address, "refresh_token": refresh_token}
+    return RouteRules(app.routes, services.settings, key_of)
 
 
 def _layers(services: Services, rules: RouteRules) -> list[Middleware]:
@@ -95,6 +100,7 @@ def _layers(services: Services, rules: RouteRules) -> list[Middleware]:
             limiter=services.limiter,
             rules=rules,
             refuse_if_full=services.passwords.refuse_if_full,
+            max_body_bytes=settings.max_body_bytes,
         ),
         Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes),
     ]
