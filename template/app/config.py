@@ -58,9 +58,12 @@ class Settings(BaseSettings):
     bcrypt_cost: int = Field(12, ge=4, le=16)
 
     cors_origins: formats.Origins = []
+    cors_headers: formats.HeaderNames = []
+    """What browsers may send beside Authorization, Content-Type and X-Request-ID."""
     allowed_hosts: formats.Hosts = ["*"]
     trusted_proxies: formats.Proxies = []
     max_body_bytes: int = Field(65536, ge=1024)
+    hsts_include_subdomains: bool = True
     docs_enabled: Annotated[bool | None, formats.EmptyIsUnset] = None
     """The interactive documentation; unset, it is on everywhere but in production."""
 

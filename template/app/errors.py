@@ -25,6 +25,7 @@ class ErrorCode(StrEnum):
     INVALID_RESET_TOKEN = "invalid_reset_token"  # noqa: S105  # nosec B105
     UNAUTHENTICATED = "unauthenticated"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  # nosec B105
+    REFRESH_SUPERSEDED = "refresh_superseded"
     INVALID_CREDENTIALS = "invalid_credentials"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"

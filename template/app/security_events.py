@@ -12,6 +12,7 @@ class SecurityEvent(StrEnum):
     LOGIN_FAILED = "auth.login_failed"
     LOGGED_OUT = "auth.logged_out"
     REFRESH_REUSED = "auth.refresh_reused"
+    REFRESH_SUPERSEDED = "auth.refresh_superseded"
     SESSIONS_REVOKED = "auth.sessions_revoked"
     PASSWORD_RESET_REQUESTED = "auth.password_reset_requested"  # noqa: S105  # nosec B105
     PASSWORD_RESET = "auth.password_reset"  # noqa: S105  # nosec B105

@@ -133,6 +133,40 @@ DEFENCES: Final = (
         "tests/accounts/test_sessions.py",
     ),
     Defence(
+        41,
+        "a replay from elsewhere",
+        "app/accounts/sessions/refreshing.py",
+        " and _is_where_it_went(session, device)",
+        "",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        41,
+        "an unknown address is nobody's",
+        "app/accounts/sessions/refreshing.py",
+        "address != UNKNOWN\n        and ",
+        "",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        41,
+        "a session follows its refreshes",
+        "app/accounts/sessions/refreshing.py",
+        """        ip_address=bindparam("address"),
+        user_agent=bindparam("agent"),
+    )""",
+        "    )",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
+        41,
+        "a lost race is an event",
+        "app/accounts/sessions/refreshing.py",
+        "            logger.info(SecurityEvent.REFRESH_SUPERSEDED, **who)\n",
+        "",
+        "tests/accounts/test_sessions.py",
+    ),
+    Defence(
         9,
         "login against reset",
         SIGN_IN,
@@ -178,6 +212,14 @@ DEFENCES: Final = (
         "app/accounts/sessions/ending.py",
         "if claims.user_id == user.id:",
         "if claims:",
+        "tests/api/test_auth.py",
+    ),
+    Defence(
+        11,
+        "one good token to sign out",
+        "app/api/auth.py",
+        "raise not_signed_in(request)",
+        "pass",
         "tests/api/test_auth.py",
     ),
     Defence(
@@ -258,14 +300,11 @@ DEFENCES: Final = (
         "app/foundation/limits/middleware.py",
         """        if rule.hashes_password:
             self._refuse_if_full()
-        if rule.limit is not None and self._limiter.enabled:
+        if rule.limit""",
+        """        if rule.limit is not None and rule.hashes_password:
             await self._limiter.count(rule.limit, rule.limit.key_func(scope))
-""",
-        """        if rule.limit is not None and self._limiter.enabled:
-            await self._limiter.count(rule.limit, rule.limit.key_func(scope))
-        if rule.hashes_password:
             self._refuse_if_full()
-""",
+        elif rule.limit""",
         "tests/foundation/limits/test_limits.py",
     ),
     Defence(
@@ -422,12 +461,44 @@ DEFENCES: Final = (
         "tests/foundation/http/test_middleware.py",
     ),
     Defence(
+        26,
+        "no promise for localhost",
+        APPLICATION,
+        "if settings.environment is Environment.DEVELOPMENT:",
+        "if False:",
+        "tests/foundation/http/test_middleware.py",
+    ),
+    Defence(
         27,
         "foreign origins",
         "app/foundation/http/cors.py",
         "if origin and self.is_allowed_origin(origin):",
         "if origin:",
         "tests/foundation/http/test_middleware.py",
+    ),
+    Defence(
+        27,
+        "look-alikes of subdomains",
+        "app/foundation/http/cors.py",
+        "{labels}{re.escape(domain)}",
+        ".*{domain}",
+        "tests/foundation/http/test_middleware.py",
+    ),
+    Defence(
+        27,
+        "nobody's domain",
+        "app/foundation/checks/formats.py",
+        r"\*\.([A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+",
+        r"\*\.[A-Za-z0-9._-]+",
+        "tests/test_config.py",
+    ),
+    Defence(
+        28,
+        "a clock that is set",
+        "app/foundation/limits/memory.py",
+        "clock: Callable[[], float] = time.monotonic",
+        "clock: Callable[[], float] = lambda: time.time()",
+        "tests/foundation/limits/test_memory.py",
     ),
     Defence(
         28,
@@ -459,6 +530,22 @@ DEFENCES: Final = (
         APPLICATION,
         'return f"user:{claims.user_id}" if claims else address(scope)',
         'return str(scope["headers"])',
+        "tests/foundation/limits/test_limits.py",
+    ),
+    Defence(
+        30,
+        "a dead token stops no refresh",
+        "app/api/auth.py",
+        '@general_limit(by="refresh_token")\nasync def refresh',
+        "async def refresh",
+        "tests/foundation/limits/test_limits.py",
+    ),
+    Defence(
+        30,
+        "nobody's refresh is counted too",
+        APPLICATION,
+        '        return f"user:{claims.user_id}" if claims else user(scope)',
+        '        return f"user:{claims.user_id}" if claims else str(id(scope))',
         "tests/foundation/limits/test_limits.py",
     ),
     Defence(
@@ -671,7 +758,7 @@ DEFENCES: Final = (
     ),
     Defence(
         19,
-        "an unknown address is nobody's",
+        "an address that is not known is no owner's",
         SIGN_IN,
         "known.discard(UNKNOWN)",
         "known.discard(None)",
@@ -755,7 +842,7 @@ DEFENCES: Final = (
         "app/foundation/shared.py",
         "if self._answer is None or (",
         "if True or (",
-        "tests/test_application.py",
+        "tests/api/test_health.py",
     ),
     Defence(
         47,

@@ -144,9 +144,9 @@ async def is_signed_in(client: httpx.AsyncClient, account: Account) -> bool:
 
 
 def moment(text: str) -> datetime:
-    """Read a timestamp, which must be in UTC and of the last minute or in the future."""
+    """Read a timestamp, which must be of the one format, and new or in the future."""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text), text
     read = datetime.fromisoformat(text)
-    assert read.utcoffset() == timedelta(0)
     assert read > datetime.now(UTC) - timedelta(minutes=1)
     return read
 

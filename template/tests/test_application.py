@@ -1,5 +1,6 @@
 """The application as a whole: routers, documentation, unknown addresses, and its start."""
 
+import gc
 import importlib
 import json
 import sys
@@ -134,6 +135,7 @@ def import_main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cal
 
     yield import_it
     sys.modules.pop("app.main", None)
+    gc.unfreeze()
 
 
 def test_the_application_is_app_main_app(
@@ -142,6 +144,16 @@ def test_the_application_is_app_main_app(
     main = import_main(JWT_SECRET=values["jwt_secret"], DATABASE_URL=values["database_url"])
 
     assert isinstance(main.app, FastAPI)
+    assert gc.get_freeze_count() > 0
+
+
+async def test_an_application_leaves_its_process_as_it_is(start: Callable[..., Any]) -> None:
+    """It may be one of several, or a test's; the collector is for `app.main` to decide about."""
+    before = gc.get_freeze_count()
+
+    await start()
+
+    assert gc.get_freeze_count() == before
 
 
 def test_a_wrong_setting_stops_the_start_without_a_traceback(

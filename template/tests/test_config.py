@@ -74,6 +74,8 @@ def test_the_defaults_are_those_of_the_contract(load: Load) -> None:
         "refresh_reuse_grace_seconds": 0,
         "bcrypt_cost": 12,
         "cors_origins": [],
+        "cors_headers": [],
+        "hsts_include_subdomains": True,
         "allowed_hosts": ["*"],
         "trusted_proxies": [],
         "max_body_bytes": 65536,
@@ -200,10 +202,23 @@ REFUSED = [
     ("CORS_ORIGINS", "https://app.example.com/"),
     ("CORS_ORIGINS", "https://"),
     ("CORS_ORIGINS", "https://user@app.example.com"),
-    ("CORS_ORIGINS", "https://*.example.com"),
+    ("CORS_ORIGINS", "https://*.com"),
+    ("CORS_ORIGINS", "https://*"),
+    ("CORS_ORIGINS", "https://app.*.example.com"),
+    ("CORS_ORIGINS", "https://*.*.example.com"),
+    ("CORS_ORIGINS", "https://*example.com"),
+    ("CORS_ORIGINS", "*://app.example.com"),
+    ("CORS_ORIGINS", "capacitor://*"),
+    ("CORS_ORIGINS", "app://"),
+    ("CORS_ORIGINS", "app://page/index.html"),
+    ("CORS_ORIGINS", "file://host"),
     ("CORS_ORIGINS", "https://app.example.com,null"),
     ("CORS_ORIGINS", "ftp://app.example.com"),
     ("CORS_ORIGINS", "https://app.example.com:port"),
+    ("CORS_HEADERS", "*"),
+    ("CORS_HEADERS", "x-tenant: 1"),
+    ("CORS_HEADERS", "x tenant"),
+    ("HSTS_INCLUDE_SUBDOMAINS", "never"),
     ("ALLOWED_HOSTS", "https://api.example.com"),
     ("ALLOWED_HOSTS", "api.example.com:8000"),
     ("ALLOWED_HOSTS", "api.*.com"),
@@ -324,6 +339,20 @@ def test_origins_are_spelled_as_browsers_do(load: Load) -> None:
         "http://a.example",
         "https://a.example:80",
         "http://a.example:8080",
+    ]
+
+
+def test_origins_of_apps_are_kept_as_they_are_but_for_the_scheme(load: Load) -> None:
+    """Browsers keep the letters of such a host: Safari's extensions have upper-case ids."""
+    pasted = (
+        "Capacitor://localhost,safari-web-extension://1B2C-AF,app://-,https://*.Example.com:443"
+    )
+
+    assert load(CORS_ORIGINS=pasted).cors_origins == [
+        "capacitor://localhost",
+        "safari-web-extension://1B2C-AF",
+        "app://-",
+        "https://*.example.com",
     ]
 
 
@@ -542,7 +571,7 @@ def test_an_origin_is_read_or_refused(text: str) -> None:
         origin = _check_origin(text)
     except ValueError:
         return
-    assert origin == "*" or origin.startswith(("http://", "https://"))
+    assert origin == "*" or re.match(r"[a-z][a-z0-9+.-]*://.", origin)
     assert origin.isprintable()
     assert not set(origin) & set(" @?#,")
 

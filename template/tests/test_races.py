@@ -20,6 +20,7 @@ from tests.helpers import (
     PASSWORD,
     Account,
     Tables,
+    error_code,
     is_signed_in,
     migrate,
     refresh,
@@ -124,6 +125,8 @@ async def test_of_twenty_refreshes_one_succeeds_and_its_winner_lives(
     responses = await together([try_refresh(racing, user.refresh_token) for _ in range(CROWD)])
 
     assert statuses(responses) == [200] + [401] * (CROWD - 1)
+    losers = [response for response in responses if not response.is_success]
+    assert {error_code(loser) for loser in losers} == {"refresh_superseded"}
     winner = with_tokens(user, successes(responses)[0])
     assert await is_signed_in(racing, winner)
     assert await is_signed_in(racing, await refresh(racing, winner))
@@ -193,6 +196,21 @@ async def test_a_refresh_does_not_outlive_a_logout(
     await assert_ended(racing, user)
     for response in successes(responses[:1]):
         await assert_ended(racing, with_tokens(user, response))
+
+
+async def test_a_refresh_does_not_outlive_a_logout_without_access(
+    racing: httpx.AsyncClient, user: Account
+) -> None:
+    """With the refresh token that is being exchanged at the same time."""
+    body = {"refreshToken": user.refresh_token}
+    responses = await together(
+        [try_refresh(racing, user.refresh_token), racing.post("/api/auth/logout", json=body)]
+    )
+
+    assert responses[1].status_code == 200
+    for response in successes(responses[:1]):
+        await assert_ended(racing, with_tokens(user, response))
+    await assert_ended(racing, user)
 
 
 async def test_a_refresh_does_not_outlive_a_change_of_password(

@@ -1,10 +1,10 @@
 """`/api/auth`: registering, signing in and out, and resetting a password."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from app.accounts import password_reset, registration, sessions, sign_in
 from app.accounts.models import User
-from app.api.dependencies import CurrentUser, DeviceDep, ServicesDep
+from app.api.dependencies import AnyUser, DeviceDep, ServicesDep, not_signed_in
 from app.api.schemas import Message
 from app.api.schemas.auth import (
     ForgotPasswordInput,
@@ -17,7 +17,7 @@ from app.api.schemas.auth import (
 )
 from app.api.schemas.users import UserSummary
 from app.foundation.http.openapi import BODY_ERRORS, errors
-from app.foundation.limits import hashes_password, rate_limit
+from app.foundation.limits import general_limit, hashes_password, rate_limit
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 
@@ -49,16 +49,34 @@ def _signed_in(user: User, tokens: sessions.TokenPair) -> SignedIn:
 
 
 @router.post("/refresh", responses=errors(*BODY_ERRORS, 401, 429, 503))
-async def refresh(body: RefreshInput, services: ServicesDep) -> Tokens:
-    """Exchange a refresh token for a new pair. It works once; a replay ends the session."""
-    tokens = await sessions.refresh(services, body.refresh_token)
+@general_limit(by="refresh_token")
+async def refresh(body: RefreshInput, services: ServicesDep, device: DeviceDep) -> Tokens:
+    """Exchange a refresh token for a new pair. It works once; a replay ends the session.
+
+    Two tabs that ask at once: one gets the pair, the other 401 `refresh_superseded`. It takes the
+    pair that the first has stored.
+    """
+    tokens = await sessions.refresh(services, body.refresh_token, device)
     return Tokens(access_token=tokens.access_token, refresh_token=tokens.refresh_token)
 
 
-@router.post("/logout", responses=errors(*BODY_ERRORS, 401, 429, 503))
-async def logout(body: RefreshInput, user: CurrentUser, services: ServicesDep) -> Message:
-    """End this session, and that of the refresh token."""
-    await sessions.sign_out(services, user, body.refresh_token)
+@router.post(
+    "/logout",
+    responses=errors(*BODY_ERRORS, 401, 429, 503),
+    openapi_extra={"security": [{}]},  # or none
+)
+@general_limit(by="refresh_token")
+async def logout(
+    body: RefreshInput, user: AnyUser, request: Request, services: ServicesDep
+) -> Message:
+    """End this session, and that of the refresh token.
+
+    The refresh token alone will do, as when the access token has expired.
+    """
+    if user is not None:
+        await sessions.sign_out(services, user, body.refresh_token)
+    elif not await sessions.sign_out_with_refresh_token(services, body.refresh_token):
+        raise not_signed_in(request)
     return Message(message="Logged out")
 
 

@@ -5,14 +5,17 @@ from typing import Annotated
 import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
+from pydantic import ValidationError
 from starlette.types import Scope
 
 from app.accounts.administration import only_admins
 from app.accounts.models import Role
 from app.accounts.sessions import Device, SignedInUser, find_signed_in_user
 from app.accounts.tokens import Claims, InvalidToken, TokenSigner, TokenType
+from app.api.schemas.auth import RefreshInput
 from app.errors import AppError, ErrorCode
 from app.foundation.http.headers import request_header
+from app.foundation.limits.read_ahead import READ_AHEAD
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -43,6 +46,15 @@ def _read_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
         return None
 
 
+def refresh_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
+    """The claims of a valid refresh token in the body that the limiter has read ahead, or None."""
+    try:
+        body = RefreshInput.model_validate_json(scope.get(READ_AHEAD, b""))
+        return tokens.read(body.refresh_token, TokenType.REFRESH)
+    except (ValidationError, InvalidToken):
+        return None
+
+
 # Dependencies are `async def` even where they await nothing: FastAPI sends a plain `def` through a
 # thread, which costs a read a quarter more CPU and two waits for a thread.
 async def get_services(request: Request) -> Services:
@@ -58,6 +70,17 @@ bearer = HTTPBearer(
 )
 
 
+async def find_current_user(
+    request: Request, services: ServicesDep, _: Annotated[object, Depends(bearer)]
+) -> SignedInUser | None:
+    """The user whose access token this is, or None: not sent, not valid, or not any more."""
+    claims = access_claims(request.scope, services.tokens)
+    return await find_signed_in_user(services, claims) if claims else None
+
+
+AnyUser = Annotated[SignedInUser | None, Depends(find_current_user)]
+
+
 async def get_current_user(
     request: Request, services: ServicesDep, _: Annotated[object, Depends(bearer)]
 ) -> SignedInUser:
@@ -66,15 +89,22 @@ async def get_current_user(
     Raises:
         AppError: 401 with the challenge of RFC 6750 §3.
     """
-    claims = access_claims(request.scope, services.tokens)
-    user = await find_signed_in_user(services, claims) if claims else None
-    if user is not None:
-        return user
-    if "authorization" not in request.headers:
-        message = "Sign in first: send an access token as `Authorization: Bearer <token>`."
-        headers = {"WWW-Authenticate": "Bearer"}
-        raise AppError(401, ErrorCode.UNAUTHENTICATED, message, headers=headers)
-    raise InvalidToken
+    user = await find_current_user(request, services, _)
+    if user is None:
+        raise not_signed_in(request)
+    return user
+
+
+def not_signed_in(request: Request) -> AppError:
+    """401, with a challenge that says whether there was a token."""
+    if "authorization" in request.headers:
+        return InvalidToken()
+    return AppError(
+        401,
+        ErrorCode.UNAUTHENTICATED,
+        "Sign in first: send an access token as `Authorization: Bearer <token>`.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
 CurrentUser = Annotated[SignedInUser, Depends(get_current_user)]

@@ -65,17 +65,116 @@ async def test_a_replayed_token_ends_its_family_and_no_other(
 
 
 async def test_a_replay_within_ten_seconds_is_a_lost_race(
-    client: httpx.AsyncClient, ada: Account, database: Tables
+    client: httpx.AsyncClient,
+    ada: Account,
+    database: Tables,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Two tabs that refresh at once: the slower one gets nothing, ends nothing, and is told so."""
     phone = await sign_in(client)
     renewed = await refresh(client, phone)
     await database.travel(seconds=8)
+    before = await database.sessions()
 
     replayed = await try_refresh(client, phone.refresh_token)
 
-    assert (replayed.status_code, error_code(replayed)) == (401, "invalid_token")
+    assert (replayed.status_code, error_code(replayed)) == (401, "refresh_superseded")
+    assert replayed.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert await database.sessions() == before
+    assert "auth.refresh_superseded" in capsys.readouterr().out
     assert not await is_ended(client, renewed)
     assert not await is_ended(client, ada)
+
+
+HOME, AWAY = "198.51.100.7", "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    ("address", "agent"), [(HOME, "another/2.0"), (AWAY, "phone/1.0")], ids=["address", "agent"]
+)
+async def test_one_of_address_and_agent_is_enough_for_a_lost_race(
+    app: FastAPI, address: str, agent: str
+) -> None:
+    """A phone changes its network between two requests, and an app is updated."""
+    phone = connect(app, HOME, headers={"User-Agent": "phone/1.0"})
+    ada = await register(phone)
+    renewed = await refresh(phone, ada)
+
+    replayed = await try_refresh(
+        connect(app, address, headers={"User-Agent": agent}), ada.refresh_token
+    )
+
+    assert error_code(replayed) == "refresh_superseded"
+    assert not await is_ended(phone, renewed)
+
+
+async def test_two_addresses_of_one_ipv6_network_are_one(app: FastAPI) -> None:
+    ada = await register(connect(app, "2001:db8::1", headers={"User-Agent": "a"}))
+    await refresh(connect(app, "2001:db8::2", headers={"User-Agent": "b"}), ada)
+
+    replayed = await try_refresh(
+        connect(app, "2001:db8::3", headers={"User-Agent": "c"}), ada.refresh_token
+    )
+
+    assert error_code(replayed) == "refresh_superseded"
+
+
+@pytest.mark.parametrize("grace", [0, 20])
+async def test_a_replay_from_elsewhere_is_a_theft_however_fresh(
+    start: Callable[..., Any], grace: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = await start(refresh_reuse_grace_seconds=grace)
+    owner = connect(app, HOME, headers={"User-Agent": "phone/1.0"})
+    thief = connect(app, AWAY, headers={"User-Agent": "curl/8"})
+    ada = await register(owner)
+    renewed = await refresh(owner, ada)
+
+    stolen = await try_refresh(thief, ada.refresh_token)
+
+    assert (stolen.status_code, error_code(stolen)) == (401, "invalid_token")
+    assert await is_ended(owner, renewed)
+    assert "auth.refresh_reused" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("grace", [0, 20])
+async def test_a_thief_who_is_faster_is_found_out_by_the_owner(
+    start: Callable[..., Any], grace: int
+) -> None:
+    """The session has the thief's address and agent then, and the owner's try is from elsewhere."""
+    app = await start(refresh_reuse_grace_seconds=grace)
+    owner = connect(app, HOME, headers={"User-Agent": "phone/1.0"})
+    thief = connect(app, AWAY, headers={"User-Agent": "curl/8"})
+    ada = await register(owner)
+    stolen = await refresh(thief, ada)
+
+    assert error_code(await try_refresh(owner, ada.refresh_token)) == "invalid_token"
+
+    assert await is_ended(thief, stolen)
+
+
+async def test_an_unknown_address_and_no_agent_are_nobodys(app: FastAPI) -> None:
+    """As on a Unix socket, where all clients would be one."""
+    somebody = connect(app, "unknown", headers={"User-Agent": ""})
+    ada = await register(somebody)
+    renewed = await refresh(somebody, ada)
+
+    assert error_code(await try_refresh(somebody, ada.refresh_token)) == "invalid_token"
+
+    assert await is_ended(somebody, renewed)
+
+
+async def test_a_session_follows_its_refreshes(app: FastAPI, database: Tables) -> None:
+    ada = await register(connect(app, HOME, headers={"User-Agent": "phone/1.0"}))
+    await database.travel(hours=1)
+    [before] = await database.sessions()
+
+    await refresh(connect(app, AWAY, headers={"User-Agent": "phone/1.1"}), ada)
+
+    [after] = await database.sessions()
+    assert (before.ip_address, before.user_agent) == (HOME, "phone/1.0")
+    assert (after.ip_address, after.user_agent) == (AWAY, "phone/1.1")
+    assert after.rotated_at > before.rotated_at
+    assert after.created_at == before.created_at
 
 
 async def test_the_parent_of_a_parent_is_stolen_however_fresh(

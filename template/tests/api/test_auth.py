@@ -4,13 +4,16 @@ What the defences behind it withstand is in `tests/accounts/`.
 """
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
+import jwt
 import pytest
 from fastapi import FastAPI
 
+from app.accounts.tokens import TokenType
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
@@ -25,6 +28,7 @@ from tests.helpers import (
     register,
     request_reset,
     reset_password,
+    services_of,
     sign_in,
     try_refresh,
     with_tokens,
@@ -357,6 +361,74 @@ async def test_logging_out_twice_is_a_401(client: httpx.AsyncClient, ada: Accoun
     response = await log_out(client, ada, ada.refresh_token)
 
     assert (response.status_code, response.json()) == (401, INVALID_TOKEN)
+
+
+def expired(app: FastAPI, account: Account) -> str:
+    """An access token of this session, which was good until a minute ago."""
+    claims = jwt.decode(account.access_token, options={"verify_signature": False})
+    return services_of(app).tokens.sign(
+        TokenType.ACCESS,
+        user_id=UUID(claims["sub"]),
+        session_id=UUID(claims["sid"]),
+        token_id=uuid4(),
+        issued_at=datetime.now(UTC) - timedelta(minutes=16),
+        expires_at=datetime.now(UTC) - timedelta(minutes=1),
+    )
+
+
+@pytest.mark.parametrize("access", ["expired", "garbage", "refresh", None])
+async def test_the_refresh_token_alone_signs_out(
+    client: httpx.AsyncClient, app: FastAPI, ada: Account, access: str | None
+) -> None:
+    """RFC 7009: it is proof enough. Of this session; another of the same user goes on."""
+    phone = await sign_in(client)
+    tokens = {"expired": expired(app, phone), "garbage": "x", "refresh": phone.refresh_token}
+    headers = bearer(tokens[access]) if access else {}
+
+    body = {"refreshToken": phone.refresh_token}
+    response = await client.post("/api/auth/logout", json=body, headers=headers)
+
+    assert (response.status_code, response.json()) == (200, {"message": "Logged out"})
+    assert not await is_signed_in(client, phone)
+    assert (await try_refresh(client, phone.refresh_token)).status_code == 401
+    assert await is_signed_in(client, await refresh(client, ada))
+
+
+async def test_an_exchanged_refresh_token_signs_out_too(
+    client: httpx.AsyncClient, ada: Account
+) -> None:
+    """To replay it would end the session as well."""
+    renewed = await refresh(client, await refresh(client, ada))
+
+    response = await client.post("/api/auth/logout", json={"refreshToken": ada.refresh_token})
+
+    assert response.status_code == 200
+    assert not await is_signed_in(client, renewed)
+
+
+@pytest.mark.parametrize("kind", ["garbage", "access", "forged", "ended"])
+async def test_with_neither_token_good_nobody_is_signed_out(
+    client: httpx.AsyncClient, app: FastAPI, ada: Account, kind: str
+) -> None:
+    phone = await sign_in(client)
+    await log_out(client, phone, phone.refresh_token)
+    head, payload, signature = ada.refresh_token.split(".")
+    refresh_token = {
+        "garbage": "x",
+        "access": ada.access_token,
+        "forged": f"{head}.{payload}.{signature[::-1]}",
+        "ended": phone.refresh_token,
+    }[kind]
+
+    body = {"refreshToken": refresh_token}
+    response = await client.post("/api/auth/logout", json=body, headers=bearer(expired(app, ada)))
+    without = await client.post("/api/auth/logout", json=body)
+
+    assert (response.status_code, response.json()) == (401, INVALID_TOKEN)
+    assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert (without.status_code, error_code(without)) == (401, "unauthenticated")
+    assert await is_signed_in(client, ada)
+    assert await refresh(client, ada)
 
 
 @pytest.mark.parametrize("email", ["ada@example.com", "ADA@example.com ", "nobody@example.com"])

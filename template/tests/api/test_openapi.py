@@ -118,6 +118,13 @@ def test_who_must_sign_in_and_who_may_be_refused(document: dict[str, Any]) -> No
             assert {429, 503} <= statuses(operation), path
 
 
+def test_signing_out_wants_no_access_token(document: dict[str, Any]) -> None:
+    """As generated clients read it: the refresh token in the body will do."""
+    security = document["paths"]["/api/auth/logout"]["post"]["security"]
+
+    assert security == [{"HTTPBearer": []}, {}]
+
+
 def test_a_wrong_current_password_is_documented_as_400(document: dict[str, Any]) -> None:
     """A 401 makes clients refresh, or sign out; its challenge is for the access token alone."""
     operation = document["paths"]["/api/users/me/change-password"]["post"]

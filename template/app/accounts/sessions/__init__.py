@@ -11,7 +11,13 @@ from app.accounts.sessions.current import (
     lock_signed_in_user,
     lock_user,
 )
-from app.accounts.sessions.ending import revoke, revoke_all_sessions, revoke_session, sign_out
+from app.accounts.sessions.ending import (
+    revoke,
+    revoke_all_sessions,
+    revoke_session,
+    sign_out,
+    sign_out_with_refresh_token,
+)
 from app.accounts.sessions.opening import (
     Device,
     IssuedToken,
@@ -19,4 +25,4 @@ from app.accounts.sessions.opening import (
     issue_access_token,
     open_session,
 )
-from app.accounts.sessions.refreshing import LOST_RACE_SECONDS, refresh
+from app.accounts.sessions.refreshing import LOST_RACE_SECONDS, RefreshSuperseded, refresh

@@ -40,6 +40,29 @@ async def sign_out(services: Services, user: SignedInUser, refresh_token: str) -
     logger.info(SecurityEvent.LOGGED_OUT, user_id=str(user.id))
 
 
+async def sign_out_with_refresh_token(services: Services, refresh_token: str) -> bool:
+    """End the session of a refresh token, which is proof enough (RFC 7009 §2.1); False when it has
+    none that lives.
+
+    Any of its family will do, also one that was exchanged: replaying that would end it as well.
+    """
+    try:
+        claims = services.tokens.read(refresh_token, TokenType.REFRESH)
+    except InvalidToken:
+        return False
+    async with services.database.transaction() as db:
+        await lock_user(db, claims.user_id)
+        ended = await db.scalar(
+            revoke(RevokedReason.LOGOUT)
+            .where(Session.id == claims.session_id, Session.user_id == claims.user_id)
+            .where(is_live(utc_now()))
+            .returning(Session.id)
+        )
+    if ended is not None:
+        logger.info(SecurityEvent.LOGGED_OUT, user_id=str(claims.user_id))
+    return ended is not None
+
+
 async def revoke_all_sessions(services: Services, user_id: UUID, reason: RevokedReason) -> int:
     """End all sessions of a user; returns how many there were."""
     async with services.database.transaction() as db:

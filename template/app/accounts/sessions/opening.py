@@ -15,7 +15,7 @@ from app.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a session remembers of the client that opened it."""
+    """What a session remembers of the client that opened it, or refreshed it last."""
 
     ip_address: str
     user_agent: str | None

@@ -1,4 +1,8 @@
-"""Carrying a session on: a refresh token works once, and its replay ends the session."""
+"""Carrying a session on: a refresh token works once, and its replay ends the session.
+
+Unless it is a lost race: two tabs that ask at once, or a client that asks again because the answer
+was lost.
+"""
 
 from datetime import timedelta
 from typing import Final
@@ -10,17 +14,33 @@ from sqlalchemy import bindparam, select, update
 from app.accounts.models import RevokedReason, Session, User
 from app.accounts.sessions.current import is_live
 from app.accounts.sessions.ending import revoke
-from app.accounts.sessions.opening import TokenPair, token_pair
+from app.accounts.sessions.opening import Device, TokenPair, token_pair
 from app.accounts.tokens import Claims, InvalidToken, TokenType, token_hash
+from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
+from app.foundation.http.client_address import UNKNOWN, rate_limit_key
 from app.security_events import SecurityEvent
 from app.services import Services
 
 LOST_RACE_SECONDS: Final = 10
-"""A refresh token replayed this soon may come from a client that asked twice at once: it gets
-nothing, and its session lives. Later, or once its successor was used too, it was stolen."""
+"""A refresh token replayed this soon, from where its successor went, may come from a client that
+asked twice at once: it gets nothing, and its session lives. Later, from elsewhere, or once its
+successor was used too, it was stolen."""
 
 logger = structlog.get_logger()
+
+
+class RefreshSuperseded(AppError):
+    """401: another request of the same client was faster. Its session lives."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            401,
+            ErrorCode.REFRESH_SUPERSEDED,
+            "The session was refreshed a moment ago. Use the tokens that came with that answer.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
+
 
 _ROTATE = (
     update(Session)
@@ -32,19 +52,22 @@ _ROTATE = (
         token_hash=bindparam("successor"),
         parent_hash=bindparam("presented"),
         rotated_at=bindparam("now"),
+        ip_address=bindparam("address"),
+        user_agent=bindparam("agent"),
     )
     .returning(Session.id)
 )
 
 
-async def refresh(services: Services, refresh_token: str) -> TokenPair:
+async def refresh(services: Services, refresh_token: str, device: Device) -> TokenPair:
     """Exchange a refresh token for its successor and a new access token, once.
 
     One conditional UPDATE decides, so of any number of parallel tries exactly one succeeds, on
-    SQLite as on PostgreSQL.
+    SQLite as on PostgreSQL. The session's address and agent are those of who refreshed last.
 
     Raises:
         InvalidToken: not a current refresh token. If it was replayed, its session has ended.
+        RefreshSuperseded: it was exchanged a moment ago, by the same client.
     """
     claims = services.tokens.read(refresh_token, TokenType.REFRESH)
     now, token_id = utc_now(), uuid4()
@@ -57,33 +80,58 @@ async def refresh(services: Services, refresh_token: str) -> TokenPair:
         successor=token_hash(successor.refresh_token),
         successor_id=token_id,
         now=now,
+        address=device.ip_address,
+        agent=device.user_agent,
     )
-    return successor if rotated else await _answer_replay(services, claims, refresh_token)
+    return successor if rotated else await _answer_replay(services, claims, refresh_token, device)
 
 
-async def _answer_replay(services: Services, claims: Claims, refresh_token: str) -> TokenPair:
-    """Tell a lost answer and a lost race from a theft (RFC 9700 §4.14.2)."""
+async def _answer_replay(
+    services: Services, claims: Claims, refresh_token: str, device: Device
+) -> TokenPair:
+    """Tell a lost answer and a lost race from a theft (RFC 9700 §4.14.2).
+
+    A thief who is fast has won the race, and the owner's try comes from elsewhere; one who is slow
+    comes from elsewhere himself.
+    """
     presented = token_hash(refresh_token)
     session = await _find_live_session(services, claims)
     if session is None or presented == session.token_hash:
         raise InvalidToken
-    if presented == session.parent_hash:
+    who = {"user_id": str(claims.user_id), "session_id": str(claims.session_id)}
+    if presented == session.parent_hash and _is_where_it_went(session, device):
         age = utc_now() - session.rotated_at
         if age <= timedelta(seconds=services.settings.refresh_reuse_grace_seconds):
             return _same_successor(services, claims, session)
         if age <= timedelta(seconds=LOST_RACE_SECONDS):
-            raise InvalidToken
+            logger.info(SecurityEvent.REFRESH_SUPERSEDED, **who)
+            raise RefreshSuperseded
     await services.database.execute(
         revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.session_id)
     )
-    logger.warning(
-        SecurityEvent.REFRESH_REUSED, user_id=str(claims.user_id), session_id=str(claims.session_id)
-    )
+    logger.warning(SecurityEvent.REFRESH_REUSED, **who)
     raise InvalidToken
 
 
+def _is_where_it_went(session: AnyRow, device: Device) -> bool:
+    """Whether the one who asks has the address of who refreshed last, or the same agent.
+
+    One of both, since people roam between two requests, and apps are updated. An address counts as
+    it does for limits: IPv6 gives a device several. What is not known is nobody's.
+    """
+    address, agent = device.ip_address, device.user_agent
+    return (agent is not None and agent == session.user_agent) or (
+        address != UNKNOWN
+        and session.ip_address is not None
+        and rate_limit_key(address) == rate_limit_key(session.ip_address)
+    )
+
+
 async def _find_live_session(services: Services, claims: Claims) -> AnyRow | None:
-    columns = (Session.token_id, Session.token_hash, Session.parent_hash, Session.rotated_at)
+    columns = (
+        *(Session.token_id, Session.token_hash, Session.parent_hash, Session.rotated_at),
+        *(Session.ip_address, Session.user_agent),
+    )
     return await services.database.fetch_one(
         select(*columns)
         .join(User, User.id == Session.user_id)

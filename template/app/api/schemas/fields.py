@@ -4,7 +4,13 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from app.accounts.emails import MAX_EMAIL, canonical_email
 from app.accounts.passwords import MAX_BYTES, MAX_CODE_POINTS, MIN_LENGTH, password_problem
@@ -45,8 +51,10 @@ def _acceptable_password(password: str) -> str:
     return password
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+def _in_one_format(moment: datetime) -> str:
+    """RFC 3339 in UTC, always with six digits of a second: Swift's decoders and strict ones of
+    Java take one format, and Python leaves the digits out where they are zeros."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 Email = Annotated[
@@ -87,4 +95,8 @@ NewPassword = Annotated[
 
 Token = Annotated[str, Field(min_length=1)]
 
-Timestamp = Annotated[datetime, AfterValidator(_in_utc)]
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(_in_one_format),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]

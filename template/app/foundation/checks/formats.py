@@ -18,6 +18,17 @@ from app.foundation.checks.redis_urls import parse_redis_url
 UNIX_SOCKET: Final = "unix"
 """In TRUSTED_PROXIES: whoever connects by a Unix socket, which has no address."""
 
+_SITE: Final = (
+    r"([A-Za-z0-9._-]+|\*\.([A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+)
+"""The host of an http or https origin. `*.` stands for whatever is below a domain of two labels or
+more: "https://*.com" would be everybody."""
+
+_APP_SCHEME: Final = r"(?!(?:https?|wss?|ftp|file|data|blob|javascript)$)[a-z][a-z0-9+.-]*"
+"""Of an app that brings its own browser, or of an extension; not one of the network's."""
+
+_APP_HOST: Final = r"[A-Za-z0-9._-]+(:[0-9]{1,5})?"
+
 
 def _split_commas(value: object) -> object:
     if isinstance(value, str):
@@ -38,11 +49,25 @@ def check_rate(rate: str) -> str:
 
 
 def _check_origin(origin: str) -> str:
-    """Accept an origin, spelled as browsers do: in lower case, without the scheme's own port."""
-    if not re.fullmatch(r"\*|https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", origin):
-        raise ValueError('write each origin as "https://app.example.com", without a path')
-    origin = origin.lower()
-    return origin.removesuffix(":443" if origin.startswith("https") else ":80")
+    """Accept an origin, spelled as browsers do: a site's in lower case and without its scheme's own
+    port; an app's ("capacitor://localhost", "chrome-extension://…") as it is, but for the scheme.
+    """
+    scheme, _, host = origin.partition("://")
+    scheme = scheme.lower()
+    if origin == "*" or (scheme in {"http", "https"} and re.fullmatch(_SITE, host)):
+        return origin.lower().removesuffix(":443" if scheme == "https" else ":80")
+    if re.fullmatch(_APP_SCHEME, scheme) and re.fullmatch(_APP_HOST, host):
+        return f"{scheme}://{host}"
+    raise ValueError(
+        'write each origin as "https://app.example.com", without a path, as '
+        '"https://*.example.com" or as "capacitor://localhost"'
+    )
+
+
+def _check_header_name(name: str) -> str:
+    if not re.fullmatch(r"[!#$%&'+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError('write each header by its name, "traceparent"')
+    return name
 
 
 def _check_host(host: str) -> str:
@@ -149,6 +174,9 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Proxy: TypeAlias = Network | Literal["unix"]
 Proxies = Annotated[list[Annotated[Proxy, BeforeValidator(_parse_proxy)]], NoDecode, CommaSeparated]
 Origins = Annotated[list[Annotated[str, AfterValidator(_check_origin)]], NoDecode, CommaSeparated]
+HeaderNames = Annotated[
+    list[Annotated[str, AfterValidator(_check_header_name)]], NoDecode, CommaSeparated
+]
 Hosts = Annotated[
     list[Annotated[str, AfterValidator(_check_host)]],
     NoDecode,

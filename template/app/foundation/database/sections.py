@@ -8,15 +8,14 @@ milliseconds, and ends in 503 after `DEADLINE_SECONDS` however the database beha
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 import structlog
 from sqlalchemy import (
-    Connection,
     Executable,
     Select,
     column,
@@ -26,10 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-from sqlalchemy.orm import Session
 from sqlalchemy.util import greenlet_spawn
 
 from app.errors import Unavailable
+from app.foundation.database.deadline import cut_at, new_deadline
 from app.foundation.database.engines import POOL_SIZE, create_engine, transactional_level
 from app.foundation.database.outages import (
     DEADLINE_SECONDS,
@@ -37,10 +36,10 @@ from app.foundation.database.outages import (
     StalePlan,
     WrongDatabase,
     is_outage,
-    is_stale_plan,
     unavailable,
 )
 from app.foundation.database.postgresql import is_pooler
+from app.foundation.database.retry import FirstTwice
 from app.foundation.database.sqlite import file_of
 from app.foundation.database.types import AnyRow
 
@@ -104,7 +103,7 @@ class Database:
         parameters: dict[str, Any],
     ) -> Sequence[AnyRow]:
         """Run a statement, and again after what is known to have done nothing."""
-        deadline = _deadline()
+        deadline = new_deadline()
         for _ in range(MAX_TRIES - 1):
             with suppress(*retriable):
                 return await self._run(options, statement, parameters, deadline)
@@ -120,7 +119,7 @@ class Database:
         def run() -> Sequence[AnyRow]:
             with (
                 self.engine.sync_engine.connect() as connection,
-                _cut_at(deadline, timeout, connection),
+                cut_at(deadline, timeout, connection),
             ):
                 if options:
                     connection.execution_options(**options)
@@ -142,9 +141,9 @@ class Database:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
         async with (
-            self._connection(self._transactional, _deadline()) as connection,
+            self._connection(self._transactional, new_deadline()) as connection,
             AsyncSession(
-                connection, expire_on_commit=False, sync_session_class=_FirstTwice
+                connection, expire_on_commit=False, sync_session_class=FirstTwice
             ) as session,
         ):
             yield session
@@ -156,14 +155,14 @@ class Database:
         Raises:
             Unavailable: the database did not answer within `DEADLINE_SECONDS`.
         """
-        return self._connection({}, _deadline())
+        return self._connection({}, new_deadline())
 
     @asynccontextmanager
     async def _connection(
         self, options: dict[str, Any], deadline: float
     ) -> AsyncIterator[AsyncConnection]:
         async with self._turn(deadline) as timeout, self.engine.connect() as connection:
-            with _cut_at(deadline, timeout, connection.sync_connection):
+            with cut_at(deadline, timeout, connection.sync_connection):
                 if options:
                     await connection.execution_options(**options)
                 yield connection
@@ -211,56 +210,3 @@ class Database:
         with suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE_SECONDS):
                 await self.engine.dispose()
-
-
-class _FirstTwice(Session):
-    """Runs its first statement once more when its plan turns out to be outdated by a migration:
-    nothing has been done yet that a second try would do twice."""
-
-    _has_begun = False
-
-    def execute(self, *args: Any, **options: Any) -> Any:
-        return self._run(super().execute, args, options)
-
-    def scalar(self, *args: Any, **options: Any) -> Any:
-        return self._run(super().scalar, args, options)
-
-    def scalars(self, *args: Any, **options: Any) -> Any:
-        return self._run(super().scalars, args, options)
-
-    def _run(
-        self, method: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
-    ) -> Any:
-        is_first, self._has_begun = not self._has_begun, True
-        try:
-            return method(*args, **options)
-        except DBAPIError as error:
-            if not is_first or self.new or self.dirty or not is_stale_plan(error):
-                raise
-        self.rollback()
-        return method(*args, **options)
-
-
-def _deadline() -> float:
-    return asyncio.get_running_loop().time() + DEADLINE_SECONDS
-
-
-@contextmanager
-def _cut_at(
-    deadline: float, timeout: asyncio.Timeout, connection: Connection | None
-) -> Iterator[None]:
-    """Cut the connection at the deadline: a frozen server answers no polite cancellation.
-
-    It takes the place of the timeout, which stays for SQLite: that runs here, and waits for locks
-    only.
-    """
-    driver = connection.connection.driver_connection if connection else None
-    if not isinstance(driver, asyncpg.Connection):
-        yield
-        return
-    timeout.reschedule(None)
-    timer = asyncio.get_running_loop().call_at(deadline, driver.terminate)
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -21,9 +21,9 @@ SECURITY_HEADERS: Final[RawHeaders] = (
     (b"referrer-policy", b"no-referrer"),
     # Pages of other origins read answers through CORS or not at all (Spectre, XS-Leaks).
     (b"cross-origin-resource-policy", b"same-origin"),
-    # Two years. Browsers ignore it over plain HTTP (RFC 6797 §8.1), as in development.
-    (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
 )
+
+_TWO_YEARS: Final = b"max-age=63072000"
 
 DOCS_CSP: Final = (
     b"default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
@@ -34,23 +34,30 @@ DOCS_CSP: Final = (
 )
 """What Swagger UI and ReDoc load. Only the documentation pages get it, where they are on."""
 
-_DOCS_HEADERS: Final[RawHeaders] = tuple(
-    (name, DOCS_CSP if name == _CSP else value) for name, value in SECURITY_HEADERS
-)
-
 
 class SecurityHeadersMiddleware:
-    """Add the headers to every response, whoever made it. An endpoint's own value stands."""
+    """Add the headers to every response, whoever made it. An endpoint's own value stands.
 
-    def __init__(self, app: ASGIApp, docs_paths: Collection[str] = ()) -> None:
+    Args:
+        hsts: the value of Strict-Transport-Security (RFC 6797); None sends none.
+    """
+
+    def __init__(
+        self, app: ASGIApp, docs_paths: Collection[str] = (), hsts: bytes | None = None
+    ) -> None:
         self.app = app
         self.docs_paths = frozenset(docs_paths)
+        added = ((b"strict-transport-security", hsts),) if hsts else ()
+        self._headers: RawHeaders = (*SECURITY_HEADERS, *added)
+        self._docs_headers: RawHeaders = tuple(
+            (name, DOCS_CSP if name == _CSP else value) for name, value in self._headers
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        defaults = _DOCS_HEADERS if route_path(scope) in self.docs_paths else SECURITY_HEADERS
+        defaults = self._docs_headers if route_path(scope) in self.docs_paths else self._headers
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -61,3 +68,8 @@ class SecurityHeadersMiddleware:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def hsts(*, include_subdomains: bool) -> bytes:
+    """The promise that this host, and with it those below, answer HTTPS for two years to come."""
+    return _TWO_YEARS + (b"; includeSubDomains" if include_subdomains else b"")

@@ -5,5 +5,5 @@ and its middleware are not used: they check after validation, skip included rout
 event loop on each Redis round trip. The counting is done by limits, on which slowapi stands.
 """
 
-from app.foundation.limits.declaration import hashes_password, rate_limit, unlimited
+from app.foundation.limits.declaration import general_limit, hashes_password, rate_limit, unlimited
 from app.foundation.limits.limiter import RateLimiter, TooManyRequests, new_limit

@@ -14,6 +14,8 @@ from typing import Any, Final, Literal, TypeVar
 
 _ATTRIBUTE: Final = "rate_limit_policy"
 
+By = Literal["user", "address", "refresh_token"]
+
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
@@ -27,19 +29,25 @@ class Policy:
     """
 
     rate: str | None = None
-    by: Literal["user", "address"] = "user"
+    by: By = "user"
     unlimited: bool = False
     hashes_password: bool = False
 
 
-def rate_limit(rate: str, *, by: Literal["user", "address"]) -> Callable[[Endpoint], Endpoint]:
+def rate_limit(rate: str, *, by: By) -> Callable[[Endpoint], Endpoint]:
     """Give an endpoint a limit of its own, in place of the general one.
 
     Args:
         rate: "10/minute", or the name of a setting that holds one: "RATE_LIMIT_AUTH".
         by: whose requests are counted together; a "user" who is not signed in is an address.
+            "refresh_token" is the user whom the one in the body names, and a "user" without one.
     """
     return lambda endpoint: _declare(endpoint, rate=rate, by=by)
+
+
+def general_limit(*, by: By) -> Callable[[Endpoint], Endpoint]:
+    """Count an endpoint's requests under the general limit, but by something else than the user."""
+    return lambda endpoint: _declare(endpoint, by=by)
 
 
 def unlimited(endpoint: Endpoint) -> Endpoint:

@@ -18,6 +18,8 @@ from app.foundation.limits.limiter import new_limit
 
 GENERAL: Final = "general"
 
+_GENERAL_RATE: Final = (GENERAL, "RATE_LIMIT_GENERAL")
+
 KeyOf = Callable[[Scope], str]
 
 
@@ -27,13 +29,15 @@ class Rule:
 
     limit: Limit | None
     hashes_password: bool = False
+    reads_body: bool = False
+    """Whom it counts against is said in the body."""
 
 
 class RouteRules:
     """Finds the rule of a request as the router finds its route: the first that matches.
 
     Args:
-        key_of: for "user" and "address", the key that a request counts under.
+        key_of: for each `By`, the key that a request counts under.
 
     Raises:
         ValueError: a rate can't be read, or names a setting that there is not.
@@ -78,13 +82,12 @@ class RouteRules:
             return self._general
         if policy.unlimited:
             return Rule(None, policy.hashes_password)
-        if policy.rate is None:
-            return Rule(self._general.limit, policy.hashes_password)
+        scope, rate = (name, policy.rate) if policy.rate is not None else _GENERAL_RATE
         try:
-            limit = new_limit(name, self._rate(policy.rate), self._key_of[policy.by])
+            limit = new_limit(scope, self._rate(rate), self._key_of[policy.by])
         except (ValueError, KeyError) as error:
             raise ValueError(f"The limit of {name}: {error}") from None
-        return Rule(limit, policy.hashes_password)
+        return Rule(limit, policy.hashes_password, reads_body=policy.by == "refresh_token")
 
     def _rate(self, rate: str) -> str:
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", rate):

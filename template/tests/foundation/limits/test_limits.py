@@ -1,7 +1,7 @@
 """Limits: exactly as many as they say, counted where they should be, with no way round."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +15,10 @@ from tests.helpers import (
     connect,
     error_code,
     is_signed_in,
+    refresh,
     register,
     sign_in,
+    try_refresh,
 )
 
 CONTRACT = {
@@ -178,6 +180,87 @@ async def test_refresh_and_logout_are_general_requests(start: Callable[..., Any]
 
     for path in ("/api/auth/refresh", "/api/auth/logout", "/api/users/me", "/nowhere"):
         assert (await client.post(path, json={"refreshToken": "x"})).status_code == 429
+
+
+async def test_an_address_spends_nobodys_refreshes(start: Callable[..., Any]) -> None:
+    """An office is one address: a colleague's dead token must not keep the others from going on."""
+    app = await start(rate_limit_general="4/hour")
+    office = connect(app)
+    ada, eve = await register(office), await register(office, "eve@example.com")
+    dead = bearer("x" + ada.access_token)
+    for path in ("/api/users/me", "/api/auth/refresh", "/api/auth/logout") * 3:
+        method = "GET" if path.endswith("me") else "POST"
+        await office.request(method, path, json={"refreshToken": "dead"}, headers=dead)
+    assert (await office.get("/api/users/me", headers=dead)).status_code == 429
+
+    renewed = await refresh(office, ada)
+    assert await is_signed_in(office, renewed)
+    body = {"refreshToken": eve.refresh_token}
+    assert (await office.post("/api/auth/logout", json=body, headers=dead)).status_code == 200
+
+
+async def test_refreshing_counts_for_the_user_whom_the_token_names(
+    start: Callable[..., Any],
+) -> None:
+    app = await start(rate_limit_general="3/hour")
+    office = connect(app)
+    ada, eve = await register(office), await register(office, "eve@example.com")
+    for number in range(3):
+        ada = await refresh(connect(app, f"198.51.100.{number}"), ada)
+
+    for address in ("192.0.2.1", "198.51.100.9"):
+        refused = await try_refresh(connect(app, address), ada.refresh_token)
+        assert (refused.status_code, error_code(refused)) == (429, "rate_limited")
+    # Together with everything else that she does; nobody else is concerned.
+    me = await office.get("/api/users/me", headers=ada.headers)
+    logout = await office.post("/api/auth/logout", json={"refreshToken": ada.refresh_token})
+    assert (me.status_code, logout.status_code) == (429, 429)
+    assert await refresh(office, eve)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"json": {"refreshToken": "x"}}, 401),
+        ({"json": {"refreshToken": 1}}, 400),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
+        ({"content": b"[" * 60_000, "headers": {"Content-Type": "application/json"}}, 400),
+        ({"content": b"x"}, 415),
+        ({"json": {"refreshToken": "x" * 70_000}}, 413),
+        ({}, 400),
+    ],
+    ids=["garbage", "no text", "no JSON", "deep", "no type", "too large", "nothing"],
+)
+async def test_a_refresh_that_names_nobody_counts_against_the_address(
+    start: Callable[..., Any], body: dict[str, Any], status: int
+) -> None:
+    client = connect(await start(rate_limit_general="2/hour"))
+
+    statuses = [(await client.post("/api/auth/refresh", **body)).status_code for _ in range(3)]
+
+    assert statuses == [status, status, 429]
+
+
+async def test_a_body_that_arrives_in_pieces_is_read_once_and_whole(
+    start: Callable[..., Any],
+) -> None:
+    app = await start(rate_limit_general="2/hour")
+    client = connect(app)
+    ada = await register(client)
+
+    async def pieces(text: bytes) -> AsyncIterator[bytes]:
+        for start_at in range(0, len(text), 7):
+            yield text[start_at : start_at + 7]
+
+    async def send(text: bytes) -> httpx.Response:
+        headers = {"Content-Type": "application/json"}
+        return await client.post("/api/auth/refresh", content=pieces(text), headers=headers)
+
+    renewed = await send(b'{"refreshToken": "%s"}' % ada.refresh_token.encode())
+    large = [(await send(b"%70000d" % 1)).status_code for _ in range(3)]
+
+    assert renewed.status_code == 200
+    assert large == [413, 413, 429]
 
 
 async def test_health_is_never_limited(start: Callable[..., Any]) -> None:

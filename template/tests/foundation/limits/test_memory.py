@@ -1,11 +1,14 @@
 """Counters in memory: windows that open, end whole, and are forgotten."""
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from app.foundation.limits import memory
 from app.foundation.limits.memory import MemoryStorage
+from tests.helpers import connect
 
 
 async def test_a_window_opens_with_its_first_request_and_ends_whole() -> None:
@@ -35,3 +38,19 @@ async def test_memory_forgets_the_windows_that_ended(monkeypatch: pytest.MonkeyP
     await storage.incr("open", 60)
 
     assert storage._windows.keys() == {"open"}
+
+
+@pytest.mark.parametrize("change", [-86_400, 86_400], ids=["set back", "set forward"])
+async def test_a_clock_that_is_set_moves_no_window(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, change: int
+) -> None:
+    """By an operator, or by NTP: nobody is locked out for a day, and nobody let in."""
+    client = connect(await start(rate_limit_general="1/hour"))
+    await client.get("/nowhere")
+    wall = time.time
+
+    monkeypatch.setattr(time, "time", lambda: wall() + change)
+    refused = await client.get("/nowhere")
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 3600
