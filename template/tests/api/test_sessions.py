@@ -89,6 +89,17 @@ async def test_a_client_need_not_say_what_it_is(app: FastAPI) -> None:
     assert session["userAgent"] is None
 
 
+async def test_a_session_is_where_it_was_used_last(app: FastAPI) -> None:
+    """A phone goes home from the office, and gets an update there."""
+    ada = await register(connect(app, "198.51.100.7", headers={"User-Agent": "Phone/1.0"}))
+    home = connect(app, "203.0.113.9", headers={"User-Agent": "Phone/1.1"})
+
+    [session] = await sessions_of(home, await refresh(home, ada))
+
+    assert (session["ipAddress"], session["userAgent"]) == ("203.0.113.9", "Phone/1.1")
+    assert moment(session["lastUsedAt"]) > moment(session["createdAt"])
+
+
 async def test_refreshing_is_using_and_makes_no_new_session(
     client: httpx.AsyncClient, ada: Account
 ) -> None:
