@@ -9,6 +9,8 @@ import pytest
 from app.manage.output import print_text
 from tests.helpers import migrate
 from tests.manage.conftest import Manage
+from tests.programs import redis_server, short_directory
+from tests.services import needs_redis_server
 
 NOWHERE = "127.0.0.1:1"
 
@@ -134,6 +136,18 @@ def test_what_does_not_answer_is_found(manage: Manage, monkeypatch: pytest.Monke
     outcome = manage("check")
     assert [finding["id"] for finding in json.loads(outcome.out)] == ["database", "redis", "smtp"]
     assert "hidden" not in outcome.out
+
+
+@needs_redis_server
+def test_a_redis_that_answers_and_does_not_count_is_found(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with short_directory() as here, redis_server(here, "--replicaof", "127.0.0.1", "1") as port:
+        monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
+        [finding] = findings(manage)
+    assert (finding["id"], finding["severity"]) == ("redis", "error")
+    assert "read-only replica" in finding["message"]
+    assert "main server" in finding["fix"]
 
 
 def test_a_mail_server_that_answers_is_fine(
