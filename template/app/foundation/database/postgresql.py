@@ -71,16 +71,22 @@ class _Connector:
             timeout=DEADLINE_SECONDS,
             statement_cache_size=0 if self._behind_pooler else PREPARED_STATEMENTS,
         )
+        try:
+            await self._examine(connection)
+        except BaseException:  # the deadline too: nobody else knows of this connection yet
+            connection.terminate()
+            raise
+        return connection
+
+    async def _examine(self, connection: Any) -> None:
         encoding = connection.get_settings().server_encoding
         if encoding != "UTF8":
-            await connection.close()
             raise WrongDatabase(
                 f"is in {encoding}, which can't hold every name; only UTF8 can",
                 "createdb --encoding=UTF8 --locale=C --template=template0 NAME, and name it in "
                 "DATABASE_URL",
             )
         self._behind_pooler = self._behind_pooler or await is_pooler(connection)
-        return connection
 
 
 async def is_pooler(connection: Any) -> bool:
