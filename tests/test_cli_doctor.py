@@ -1,4 +1,4 @@
-"""`authkit doctor`: each finding, the command that mends it, and silence when nothing is wrong."""
+"""`authkit doctor`: each finding, the command that fixes it, and silence when nothing is wrong."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ WRONG_DATABASE = {
 
 @pytest.fixture
 def project(fake: FakeProject) -> FakeProject:
-    """A scripted project in a repository, with nothing to mend."""
+    """A scripted project in a repository, with nothing to fix."""
     (fake.root / ".copier-answers.yml").write_text(f"_commit: v{__version__}\n")
     (fake.root / ".gitignore").write_text(".env\n.venv\n*.jsonl\n*.json\n")
     git(fake.root, "init", "--quiet")
@@ -64,7 +64,7 @@ def test_a_healthy_project_has_nothing_to_mend(project: FakeProject) -> None:
 
     seen = project.terminal("doctor")
     assert seen.code == 0
-    assert "Nothing to mend." in plain(seen.out)
+    assert "Nothing to fix." in plain(seen.out)
 
 
 def test_what_the_project_finds_is_shown_in_our_words_errors_first(project: FakeProject) -> None:
@@ -117,10 +117,10 @@ def test_an_open_env_file(project: FakeProject, mode: int) -> None:
 def test_env_in_the_repository(project: FakeProject) -> None:
     git(project.root, "add", "--force", ".env")
 
-    mend = findings(project)["env-tracked"]
-    assert mend.startswith("git rm --cached .env")
-    assert "authkit keys rotate" in mend
-    assert "authkit keys remove" in mend  # until then what was published still verifies
+    fix = findings(project)["env-tracked"]
+    assert fix.startswith("git rm --cached .env")
+    assert "authkit keys rotate" in fix
+    assert "authkit keys remove" in fix  # until then what was published still verifies
 
 
 def test_env_that_git_does_not_ignore(project: FakeProject) -> None:

@@ -2,7 +2,7 @@
 
 Values come from the environment, then from `.env`; a variable in the environment, even an empty
 one, wins. `.env.example` documents each. A wrong value stops the start and names the variable
-and the mend, never the value itself.
+and the fix, never the value itself.
 """
 
 import re
@@ -26,7 +26,7 @@ class Environment(StrEnum):
 
 
 class SettingsError(Exception):
-    """Some settings are wrong; `problems` maps each variable to what is wrong and the mend."""
+    """Some settings are wrong; `problems` maps each variable to what is wrong and the fix."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         self.problems = problems
@@ -144,7 +144,7 @@ def load_settings(**values: Any) -> Settings:
     """Read the settings; keyword arguments win over the environment and `.env`.
 
     Raises:
-        SettingsError: naming every wrong variable and how to mend it, without its value.
+        SettingsError: naming every wrong variable and how to fix it, without its value.
     """
     try:
         return Settings(**values)

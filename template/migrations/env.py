@@ -129,10 +129,10 @@ async def run_online() -> None:
         async with engine.begin() as connection:
             await connection.run_sync(run)
     except WrongDatabase as error:
-        raise CommandError(f"the database {error.problem}; {error.mend}") from None
+        raise CommandError(f"the database {error.problem}; {error.fix}") from None
     except DBAPIError as error:
-        if mend := what_to_do(error):
-            raise CommandError(f"the database refuses: {sentence(error)}; {mend}") from error
+        if fix := what_to_do(error):
+            raise CommandError(f"the database refuses: {sentence(error)}; {fix}") from error
         raise
     except (OSError, TimeoutError) as error:
         raise CommandError(

@@ -41,7 +41,7 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Load:
 
 @pytest.fixture
 def refuse(load: Load) -> Callable[..., str]:
-    """The message of the refusal of one variable: names it, its mend, and nothing else."""
+    """The message of the refusal of one variable: names it, its fix, and nothing else."""
 
     def refused(name: str, value: str, **others: str) -> str:
         with pytest.raises(SettingsError) as caught:

@@ -1,4 +1,4 @@
-"""`authkit doctor`: what is unsafe, missing or out of date, and the command that mends it."""
+"""`authkit doctor`: what is unsafe, missing or out of date, and the command that fixes it."""
 
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ PRIVATE_MODE = 0o600
 
 
 class Finding(NamedTuple):
-    """One thing to mend, in the words of `python -m app.manage check`."""
+    """One thing to fix, in the words of `python -m app.manage check`."""
 
     id: str
     severity: Literal["error", "warning"]
@@ -34,7 +34,7 @@ def doctor(
 ) -> None:
     """Look for what is unsafe, missing or out of date; exit 1 when there is something.
 
-    Each finding names the command that mends it. It works while the database is down.
+    Each finding names the command that fixes it. It works while the database is down.
 
     Examples:
 
@@ -183,7 +183,7 @@ def git(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
 
 def show(findings: list[Finding], project: Project) -> None:
     if not findings:
-        console.success("Nothing to mend.")
+        console.success("Nothing to fix.")
         return
     for finding in findings:
         console.finding(finding.severity, finding.message, finding.fix)

@@ -193,7 +193,7 @@ def alembic(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
 def explained(
     project: Project, result: subprocess.CompletedProcess[str], command: str
 ) -> AuthkitError:
-    """Alembic fails with a traceback; the project's own check knows the reason and the mend."""
+    """Alembic fails with a traceback; the project's own check knows the reason and the fix."""
     for finding in project.manage("check"):
         if finding["severity"] == "error" and finding["id"] != "migrations":
             return AuthkitError(finding["message"], in_our_words(finding["fix"]))

@@ -102,7 +102,7 @@ def error(text: str, hint: str = "") -> None:
 
 
 def finding(severity: str, text: str, fix: str) -> None:
-    """Something to mend and how: two lines for a person, tab-separated for a program."""
+    """Something to fix and how: two lines for a person, tab-separated for a program."""
     out = _console(sys.stdout)
     if not out.is_terminal:
         sys.stdout.write("\t".join((severity, safe(text), safe(fix))) + "\n")

@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (Unavailable, DBAPIError) as error:
         if isinstance(error, DBAPIError) and _is_missing_table(error):
             return _fail("the database has no tables yet", "python -m alembic upgrade head")
-        problem, mend = what_is_wrong(error)
-        return _fail(f"the database {problem}", mend)
+        problem, fix = what_is_wrong(error)
+        return _fail(f"the database {problem}", fix)
     except AppError as error:
         return _fail(error.detail.rstrip(".").lower())
     (print_json if args.json else print_text)(data)

@@ -1,4 +1,4 @@
-"""What is unsafe, missing or out of date, each with its mend: `python -m app.manage check`."""
+"""What is unsafe, missing or out of date, each with its fix: `python -m app.manage check`."""
 
 import asyncio
 from argparse import Namespace
@@ -87,8 +87,8 @@ async def _check_database(services: Services) -> list[Finding]:
         await write_nothing(database)
         shortage = await connection_shortage(database)
     except (Unavailable, DBAPIError) as error:
-        problem, mend = what_is_wrong(error)
-        return [_finding("database", f"the database of DATABASE_URL {problem}", mend)]
+        problem, fix = what_is_wrong(error)
+        return [_finding("database", f"the database of DATABASE_URL {problem}", fix)]
     findings = []
     if shortage:
         findings.append(_setting("DATABASE_POOL_SIZE", shortage, severity="warning"))
@@ -132,11 +132,11 @@ def _finding(name: str, message: str, fix: str, severity: str = "error") -> Find
 
 
 def _setting(name: str, problem: str, severity: str = "error") -> Finding:
-    what, _, mend = problem.rpartition("; ")
+    what, _, advice = problem.rpartition("; ")
     message = f"{name} {what or problem}".lstrip()
     fix = f"set {name} in .env or the environment"
     if what:
-        fix = mend if not name or mend.startswith("run ") else f"{fix}: {mend}"
+        fix = advice if not name or advice.startswith("run ") else f"{fix}: {advice}"
     return _finding(name.lower() or "settings", message, fix, severity)
 
 

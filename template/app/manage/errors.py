@@ -1,4 +1,4 @@
-"""What stops an operator's command: one sentence, and the mend."""
+"""What stops an operator's command: one sentence, and the fix."""
 
 from sqlalchemy.exc import DBAPIError
 
@@ -23,7 +23,7 @@ def what_is_wrong(error: Unavailable | DBAPIError) -> tuple[str, str]:
     """Why the database can't be worked with, in its own words if it has said something, and what
     to do."""
     if isinstance(error, WrongDatabase):
-        return error.problem, error.mend
+        return error.problem, error.fix
     said = error if isinstance(error, DBAPIError) else error.__cause__
     if isinstance(said, DBAPIError):
         return f"refuses: {sentence(said)}", "correct DATABASE_URL, or the database"

@@ -70,7 +70,7 @@ def _read() -> tuple[str, list[str]]:
 
 def _may_verify(secret: str) -> bool:
     """Tell whether a secret may go on verifying: not the example, which everybody knows, nor one
-    that the settings refuse, since rotating is the mend that they name."""
+    that the settings refuse, since rotating is the fix that they name."""
     try:
         check_key(SecretStr(secret))
     except ValueError:

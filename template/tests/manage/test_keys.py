@@ -94,7 +94,7 @@ def test_a_secret_with_a_comma_can_not_become_an_earlier_one(manage: Manage, pro
 def test_a_secret_that_may_not_verify_is_replaced_and_not_kept(
     manage: Manage, project: Path, secret: str
 ) -> None:
-    """Rotating is the mend that production names for it; it must not need another one."""
+    """Rotating is the fix that production names for it; it must not need another one."""
     (project / ".env").write_text(f"JWT_SECRET='{secret}'\n")
     assert [key["use"] for key in manage("keys", "rotate").data] == ["signing"]
     new, previous = secrets_in(project)

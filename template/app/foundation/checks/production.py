@@ -31,7 +31,7 @@ def is_weak_secret(secret: str) -> bool:
 
 
 def production_problems(settings: "Settings") -> list[tuple[str, str]]:
-    """List what production refuses, as (variable, what is wrong and the mend)."""
+    """List what production refuses, as (variable, what is wrong and the fix)."""
     problems = []
     rotate = "run `python -m app.manage keys rotate`"
     if is_weak_secret(settings.jwt_secret.get_secret_value()):

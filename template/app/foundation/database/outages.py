@@ -28,10 +28,10 @@ class StalePlan(Unavailable):
 class WrongDatabase(Unavailable):
     """It answers, and this API can't work with it. Its operator hears why, its clients do not."""
 
-    def __init__(self, problem: str, mend: str) -> None:
+    def __init__(self, problem: str, fix: str) -> None:
         super().__init__(NO_ANSWER)
         self.problem = problem
-        self.mend = mend
+        self.fix = fix
 
 
 _OUTAGE_SQLSTATES: Final = (

@@ -175,7 +175,7 @@ class Database:
             async with asyncio.timeout_at(deadline) as timeout, self._gate:
                 yield timeout
         except WrongDatabase as error:
-            logger.error("database.unavailable", reason=error.problem, mend=error.mend)
+            logger.error("database.unavailable", reason=error.problem, fix=error.fix)
             raise
         except (DBAPIError, OSError, asyncpg.PostgresError) as error:
             if not is_outage(error):

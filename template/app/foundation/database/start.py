@@ -47,7 +47,7 @@ async def check_at_start(database: Database) -> None:
         shortage = await connection_shortage(database)
     except WrongDatabase as error:
         raise UnusableDatabase(
-            f"DATABASE_URL: the database {error.problem}; {error.mend}"
+            f"DATABASE_URL: the database {error.problem}; {error.fix}"
         ) from None
     except Unavailable:
         return
