@@ -17,7 +17,7 @@ import httpx
 from app.config import Settings
 from tests.helpers import ROOT
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 START_OPTIONS = (
