@@ -821,6 +821,14 @@ DEFENCES: Final = (
         "tests/test_redis.py",
     ),
     Defence(
+        35,
+        "a request on its way at the stop",
+        "app/foundation/http/protocol.py",
+        "self.loop.call_later(_LINGER_SECONDS, self._close_if_idle)",
+        "self._close_if_idle()",
+        "tests/test_shutdown.py",
+    ),
+    Defence(
         47,
         "a Redis that counts",
         "app/foundation/limits/redis.py",

@@ -82,3 +82,27 @@ async def test_neither_frozen_servers_nor_an_unfinished_request_hold_up_a_stop(
             writer.close()
 
     assert status in ENDED_BY_SIGTERM
+
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def test_a_request_that_was_on_its_way_at_the_stop_is_answered(serve: Serve) -> None:
+    """On a connection that was just made, and on one that was idle; each is told that it ends."""
+    async with serve() as server:
+        made = await asyncio.open_connection("127.0.0.1", server.port)
+        kept = await asyncio.open_connection("127.0.0.1", server.port)
+        kept[1].write(HEALTH)
+        assert b"200 OK" in await kept[0].readuntil(b"}")
+        async with server.client() as client:  # by now the other one is accepted, too
+            await client.get("/health")
+        server.process.send_signal(signal.SIGTERM)
+        while "Shutting down" not in server.log:  # noqa: ASYNC110 - only the log tells
+            await asyncio.sleep(0.01)
+        for reader, writer in (made, kept):
+            writer.write(HEALTH)
+            answer = (await asyncio.wait_for(reader.read(), 10)).lower()
+            assert answer.startswith(b"http/1.1 200 ")
+            assert b"connection: close" in answer
+            writer.close()
+        assert await stop(server) in ENDED_BY_SIGTERM

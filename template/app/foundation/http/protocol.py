@@ -1,24 +1,30 @@
-"""How uvicorn reads HTTP/1.1 here: with its httptools protocol, but offers to upgrade are declined.
+"""How uvicorn speaks HTTP/1.1 here: by its httptools protocol, with two differences.
 
-`--http app.foundation.http.protocol:HttpProtocol`. Java's `HttpClient` offers `Upgrade: h2c` with
-what it sends. A server that does not take the offer answers as if it had not been made (RFC 9110
-§7.8); httptools ends such a request after its headers, and uvicorn serves it without its body.
+`--http app.foundation.http.protocol:HttpProtocol`. Offers to upgrade are declined: Java's
+`HttpClient` offers `Upgrade: h2c` with what it sends. A server that does not take the offer answers
+as if it had not been made (RFC 9110 §7.8); httptools ends such a request after its headers, and
+uvicorn serves it without its body. And a stop loses no request that is on its way: uvicorn closes
+what is idle at that moment, also a connection whose first bytes are about to arrive.
 """
 
 from typing import Final
 
 try:
     import httptools
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 except ImportError:  # on Windows; h11 declines by itself
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
 else:
     _INVALID: Final = "Invalid HTTP request received."
     _CONNECT: Final = b"CONNECT"
     _UPGRADE: Final = b"upgrade"
+    _LINGER_SECONDS: Final = 0.5
 
     class HttpProtocol(HttpToolsProtocol):  # type: ignore[no-redef]
-        """uvicorn's, except that a request with an offer is read a second time, without it."""
+        """uvicorn's, except that a request with an offer is read a second time, without it, and
+        that an idle connection may bring one more request after the stop."""
+
+        _is_last = False
 
         def data_received(self, data: bytes) -> None:
             self._unset_keepalive_if_required()
@@ -37,10 +43,27 @@ else:
         def on_headers_complete(self) -> None:
             if not self._declines():
                 super().on_headers_complete()
+                if self._is_last and not self._is_idle():
+                    self.cycle.keep_alive = False
 
         def on_message_complete(self) -> None:
             if not self._declines():
                 super().on_message_complete()
+
+        def shutdown(self) -> None:
+            if self._is_idle():
+                self._is_last = True
+                self.loop.call_later(_LINGER_SECONDS, self._close_if_idle)
+            else:
+                super().shutdown()
+
+        def _close_if_idle(self) -> None:
+            if self._is_idle():
+                self.transport.close()
+
+        def _is_idle(self) -> bool:
+            cycle: RequestResponseCycle | None = self.cycle
+            return cycle is None or cycle.response_complete
 
         def _feed(self, data: memoryview) -> int | None:
             """Parse; the number of bytes up to the end of the head of a request whose offer is
