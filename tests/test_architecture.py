@@ -126,7 +126,7 @@ def test_only_one_file_imports_copier() -> None:
         if any(imported.split(".")[0] == "copier" for imported in imports(path, CLI))
     }
 
-    assert importers == {"authkit.template.render"}
+    assert importers == {"authkit.template.copying"}
 
 
 def test_what_runs_elsewhere_is_imported_nowhere() -> None:

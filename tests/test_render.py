@@ -26,6 +26,9 @@ from tests import services
 from tests.conftest import authkit, environ
 from tests.projects import copy_of
 
+from authkit import __version__
+from authkit.template.source import TEMPLATE_SOURCE
+
 TEMPLATE = Path(__file__).parent.parent / "template"
 DEFAULT, RICHEST = ("sqlite", "memory"), ("postgres", "redis")
 MIXED = [("sqlite", "redis"), ("postgres", "memory")]
@@ -218,6 +221,31 @@ def test_jinja_stays_in_the_few_files_that_must_differ() -> None:
     }
     python = [TEMPLATE / name for name in tracked if name.endswith(".py")]
     assert [path.name for path in python if re.search(r"\{%|\{\{ ?project", path.read_text())] == []
+
+
+def test_every_file_is_what_copier_itself_makes_of_it(tmp_path: Path) -> None:
+    """`authkit new` leaves out work of copier's, so it has to come to the same."""
+    assert authkit("new", "myapi", "--no-install", "--no-git", cwd=tmp_path).code == 0
+    (tmp_path / "myapi/.env").unlink()
+
+    data = {"project_name": "myapi", "database": "sqlite", "limits": "memory"}
+    options = ["--vcs-ref", f"v{__version__}", "--defaults", "--quiet"]
+    answers = [f"--data={name}={value}" for name, value in data.items()]
+    source = str(Path(TEMPLATE_SOURCE).expanduser())
+    copier = [sys.executable, "-m", "copier", "copy", *options, *answers, source, "by-copier"]
+    subprocess.run(copier, cwd=tmp_path, check=True)
+
+    made, expected = (
+        {
+            path.relative_to(root).as_posix(): (path.stat().st_mode, path.read_bytes())
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+        for root in (tmp_path / "myapi", tmp_path / "by-copier")
+    )
+    answers_file = ".copier-answers.yml"  # it names the source, which is a `~` path in ours
+    made.pop(answers_file), expected.pop(answers_file)
+    assert made == expected
 
 
 def test_no_answer_is_left_unrendered(tmp_path: Path) -> None:

@@ -1,18 +1,22 @@
 """A new project's first steps, in its own environment: database, migrations, seed."""
 
 import os
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Final
 
 from authkit.new import env_file
 from authkit.new.made import Made
 from authkit.new.plan import Plan
-from authkit.project.project import Project, failure_of
+from authkit.project.project import Project, answer_of, failure_of
 from authkit.terminal.errors import AuthkitError
 
 PROVISION: Final = Path(__file__).with_name("provision_database.py")
+MIGRATE_AND_SEED: Final = Path(__file__).with_name("migrate_and_seed.py")
+MIGRATED: Final = "migrated\n"
 
 
 def prepare_database(plan: Plan, project: Project, made: Made, undo: ExitStack) -> list[str]:
@@ -21,25 +25,41 @@ def prepare_database(plan: Plan, project: Project, made: Made, undo: ExitStack) 
         if plan.answers.database == "postgres":
             with made.step("database"):
                 create_database(plan.database_url, project, undo)
-        with made.step("migrate"):
-            migrate(project)
-        with made.step("seed"):
-            made.users = seed(project)
+        migrate_and_seed(project, made)
     return overriding
 
 
-def migrate(project: Project) -> None:
-    result = project.run(["-m", "alembic", "upgrade", "head"])
-    if result.returncode != 0:
-        raise without_traces(failure_of(result, "alembic upgrade head"))
+def migrate_and_seed(project: Project, made: Made) -> None:
+    """Both in one process: half of the time of either is the start."""
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
+        project.started([str(MIGRATE_AND_SEED)], stderr) as process,
+    ):
+        with made.step("migrate"):
+            said = list[str]()
+            for line in process.stdout or ():
+                if line == MIGRATED:
+                    break
+                said.append(line)
+            else:
+                failed = ended(process, "".join(said), stderr)
+                raise without_traces(failure_of(failed, "alembic upgrade head"))
+            read = os.fstat(stderr.fileno()).st_size
+        with made.step("seed"):
+            result = ended(process, "".join(process.stdout or ()), stderr, skip=read)
+            try:
+                made.users = answer_of(result, "seed")
+            except AuthkitError as failure:
+                raise without_traces(failure) from failure
 
 
-def seed(project: Project) -> list[dict[str, Any]]:
-    try:
-        users: list[dict[str, Any]] = project.manage("seed")
-    except AuthkitError as failure:
-        raise without_traces(failure) from failure
-    return users
+def ended(
+    process: subprocess.Popen[str], stdout: str, stderr: IO[str], skip: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """What came of it, with what it wrote to `stderr` after the first `skip` bytes."""
+    code = process.wait()
+    stderr.seek(skip)
+    return subprocess.CompletedProcess(process.args, code, stdout, stderr.read())
 
 
 def without_traces(failure: AuthkitError) -> AuthkitError:

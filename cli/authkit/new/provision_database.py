@@ -23,8 +23,12 @@ HINT = (
 def plain_dsn(url: str) -> str:
     """`postgres://` and `postgresql+driver://` as asyncpg spells them, with what it understands."""
     sys.path.insert(0, str(Path.cwd()))
-    from app.foundation.database import driver_url
-
+    try:
+        from app.foundation import database
+    except ImportError:  # before 0.6.0
+        from app import database
+    # Templates before 0.2.0 hand the driver what they are given.
+    driver_url = getattr(database, "driver_url", str)
     return str(driver_url("postgresql" + url[url.index("://") :]))
 
 

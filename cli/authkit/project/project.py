@@ -5,10 +5,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from authkit.terminal.errors import FAILED, USAGE, AuthkitError, UsageError
 
@@ -83,6 +84,29 @@ class Project:
         except OSError as error:
             raise self.unusable(f"can't be started: {error.strerror}") from None
 
+    @contextmanager
+    def started(self, args: Sequence[str], stderr: IO[str]) -> Iterator[subprocess.Popen[str]]:
+        """Like `run`, but what it prints is read while it runs; a failure meanwhile ends it."""
+        try:
+            process = subprocess.Popen(
+                [str(self.python), *args],
+                cwd=self.root,
+                env=self.environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            raise self.unusable(f"can't be started: {error.strerror}") from None
+        with process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
+
     def exec(self, args: Sequence[str], *, extra_environ: dict[str, str] | None = None) -> NoReturn:
         """Become the project's Python: signals and the exit code then need no forwarding."""
         command = [str(self.python), *args]
@@ -102,19 +126,7 @@ class Project:
         """
         after = ["--", *operands] if operands else []
         result = self.run(["-m", "app.manage", *args, "--json", *after], input=input)
-        if not result.stdout.strip():
-            if result.returncode == 0:
-                return None
-            raise failure_of(result, f"python -m app.manage {' '.join([*args, *operands])}")
-        if result.stderr:
-            sys.stderr.write(result.stderr)
-        try:
-            return json.loads(result.stdout)
-        except ValueError:
-            raise AuthkitError(
-                f"python -m app.manage {' '.join(args)} printed something that is not JSON",
-                "does the project print while it is imported? Use the log instead",
-            ) from None
+        return answer_of(result, *args, operands=operands)
 
     def settings(self) -> dict[str, str]:
         """`.env`, overlaid by the environment, as the project itself reads them."""
@@ -150,6 +162,25 @@ class Project:
                 f"`parts` in {self.root / MARKER} is no list of names", f"git checkout -- {MARKER}"
             )
         return tuple(answer)
+
+
+def answer_of(
+    result: subprocess.CompletedProcess[str], *args: str, operands: Sequence[str] = ()
+) -> Any:
+    """What `python -m app.manage` printed as JSON; its failure becomes ours."""
+    if not result.stdout.strip():
+        if result.returncode == 0:
+            return None
+        raise failure_of(result, f"python -m app.manage {' '.join([*args, *operands])}")
+    if result.stderr:
+        sys.stderr.write(result.stderr)
+    try:
+        return json.loads(result.stdout)
+    except ValueError:
+        raise AuthkitError(
+            f"python -m app.manage {' '.join(args)} printed something that is not JSON",
+            "does the project print while it is imported? Use the log instead",
+        ) from None
 
 
 def from_here(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Rendering the template: the only importer of copier."""
+"""Rendering the template, whatever the user's git is told to do."""
 
 import os
 from collections.abc import Iterator
@@ -48,20 +48,10 @@ class Answers:
 def render(destination: Path, answers: Answers, version: str = __version__) -> None:
     """Write the files of template `version` into the new directory `destination`."""
     with untouched_git():
-        import copier
-        from copier.errors import CopierError
+        from authkit.template.copying import CopierError, copy
 
         try:
-            copier.run_copy(
-                TEMPLATE_SOURCE,
-                destination,
-                data=answers.as_data(),
-                vcs_ref=f"v{version}",
-                settings=copier.Settings(),
-                defaults=True,
-                overwrite=True,
-                quiet=True,
-            )
+            copy(TEMPLATE_SOURCE, destination, answers.as_data(), f"v{version}")
         except ValueError as error:
             raise AuthkitError(
                 f"template {version} can't be rendered: {error}", f"correct it in {MARKER}"

@@ -46,9 +46,7 @@ async def check_at_start(database: Database) -> None:
     try:
         shortage = await connection_shortage(database)
     except WrongDatabase as error:
-        raise UnusableDatabase(
-            f"DATABASE_URL: the database {error.problem}; {error.fix}"
-        ) from None
+        raise UnusableDatabase(f"DATABASE_URL: the database {error.problem}; {error.fix}") from None
     except Unavailable:
         return
     except DBAPIError as error:

@@ -1,0 +1,23 @@
+"""`python -m alembic upgrade head`, then `python -m app.manage seed --json`, in one process.
+
+A script, not a module of authkit's: `new` hands it to the project's Python, in the project's root.
+Prints `migrated` between the two. Of either command the start takes longer than the work, and the
+very first one compiles what it imports.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+
+
+def run(module: str, *arguments: str) -> None:
+    """What `python -m module arguments` does."""
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path.cwd())  # not authkit's own directory
+    run("alembic", "upgrade", "head")
+    print("migrated", flush=True)
+    run("app.manage", "seed", "--json")
