@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.types import Scope
 
 from app import __version__, api
+from app.accounts.common_passwords import common_passwords
 from app.api.dependencies import access_claims
 from app.config import Settings
 from app.foundation.http.client_address import rate_limit_key
@@ -102,6 +103,7 @@ def _layers(services: Services, rules: RouteRules) -> list[Middleware]:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    common_passwords()  # now, not while others wait for somebody's registration
     # What was made at start-up lives as long as the process; the garbage collector need not
     # walk through it again and again: p99 of reads 62 -> 18 ms.
     gc.collect()

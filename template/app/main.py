@@ -2,20 +2,23 @@
 
 import sys
 
-import structlog
+from app.foundation.garbage import nothing_collected
 
-from app.application import create_app
-from app.config import Environment, SettingsError, load_settings
-from app.foundation.checks.production import production_warnings
-from app.foundation.log import configure_logging
+with nothing_collected():
+    import structlog
 
-try:
-    settings = load_settings()
-except SettingsError as error:
-    sys.exit(str(error))
+    from app.application import create_app
+    from app.config import Environment, SettingsError, load_settings
+    from app.foundation.checks.production import production_warnings
+    from app.foundation.log import configure_logging
 
-configure_logging(settings.log_level, "json" if settings.json_logs else "console")
-if settings.environment is Environment.PRODUCTION:
-    for setting, risk in production_warnings(settings):
-        structlog.get_logger().warning("settings.risk", setting=setting, risk=risk)
-app = create_app(settings)
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(str(error))
+
+    configure_logging(settings.log_level, "json" if settings.json_logs else "console")
+    if settings.environment is Environment.PRODUCTION:
+        for setting, risk in production_warnings(settings):
+            structlog.get_logger().warning("settings.risk", setting=setting, risk=risk)
+    app = create_app(settings)
