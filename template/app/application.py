@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.types import Scope
 
 from app import __version__, api
+from app.accounts.common_passwords import common_passwords
 from app.api.dependencies import access_claims, refresh_claims
 from app.config import Environment, Settings
 from app.foundation.database import check_at_start
@@ -127,5 +128,6 @@ def _hsts(settings: Settings) -> bytes | None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await check_at_start(app.state.services.database)
+    common_passwords()  # now, not while others wait for somebody's registration
     yield
     await close_services(app.state.services)

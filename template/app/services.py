@@ -11,7 +11,7 @@ from app.accounts.tokens import TokenSigner
 from app.config import Settings
 from app.foundation.database import Database
 from app.foundation.limits import RateLimiter, new_limit
-from app.foundation.mail import ConsoleMailer, Mailer, Outbox, SmtpMailer
+from app.foundation.mail import ConsoleMailer, Mailer, Outbox
 from app.foundation.shared import Shared
 
 
@@ -78,6 +78,8 @@ async def close_services(services: Services) -> None:
 def _mailer(settings: Settings) -> Mailer:
     if not settings.smtp_host:
         return ConsoleMailer()
+    from app.foundation.mail.smtp import SmtpMailer  # noqa: PLC0415 - only where it is used
+
     return SmtpMailer(
         host=settings.smtp_host,
         port=settings.smtp_port,

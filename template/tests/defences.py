@@ -360,7 +360,7 @@ DEFENCES: Final = (
         18,
         "common passwords",
         PASSWORDS,
-        "if normalise(password).decode().lower() in _COMMON:",
+        "if is_common(normalise(password).decode()):",
         "if False:",
         "tests/api/test_auth.py",
     ),

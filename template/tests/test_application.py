@@ -3,6 +3,8 @@
 import gc
 import importlib
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import compile_path
 
+from app.accounts.common_passwords import common_passwords
 from app.foundation.http.security_headers import SECURITY_HEADERS
 from tests.helpers import ROOT, Account, connect, error_code
 
@@ -190,3 +193,48 @@ async def test_starting_connects_to_nothing(start: Callable[..., Any], closed_po
     app = await start(database_url=f"postgresql://user@{down}/name", redis_url=f"redis://{down}/0")
 
     assert (await connect(app).get("/health")).status_code == 200
+
+
+ALONE = {
+    "ENVIRONMENT": "test",
+    "DATABASE_URL": "sqlite:///./unused.db",
+    "REDIS_URL": "",
+    "SMTP_HOST": "",
+}
+
+
+def modules_of_a_start(values: dict[str, str], **variables: str) -> set[str]:
+    """What a process has imported that imported `app.main` and looked for a common password."""
+    program = """if True:
+        import app.main, gc, json, sys
+        from app.accounts.common_passwords import is_common
+        print(json.dumps([gc.isenabled() and is_common("Passw0rd"), *sys.modules]))
+    """
+    environment = {**os.environ, **ALONE, "JWT_SECRET": values["jwt_secret"], **variables}
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=True
+    )
+    works, *modules = json.loads(done.stdout)
+    assert works is True
+    return set(modules)
+
+
+def test_a_start_imports_only_what_its_settings_ask_for(values: dict[str, str]) -> None:
+    """Each of these costs every worker time and memory."""
+    with_mail = modules_of_a_start(values, SMTP_HOST="mail.example.com")
+    with_redis = modules_of_a_start(values, REDIS_URL="redis://localhost:6379/0")
+    alone = modules_of_a_start(values)
+
+    assert "aiosmtplib" in with_mail - alone
+    assert "redis" in with_redis - alone
+    assert alone.isdisjoint({"zxcvbn", "alembic", "dns", "uvicorn", "app.manage"})
+
+
+async def test_the_common_passwords_are_read_before_the_first_request(
+    start: Callable[..., Any],
+) -> None:
+    """It takes as long as twenty reads."""
+    common_passwords.cache_clear()
+    await start()
+
+    assert common_passwords.cache_info().currsize == 1

@@ -23,7 +23,7 @@ FEATURES = {f"app.{models.parent.name}" for models in APP.glob("*/models.py")} -
 LAYERS: list[set[str]] = [
     {"app", "app.errors", "app.security_events", "app.foundation.checks"},
     {"app.config"},
-    {"app.foundation"},
+    {"app.foundation", "app.accounts.common_passwords"},
     {"app.accounts.passwords", "app.accounts.tokens"},  # what the services are made of
     {"app.services"},
     {"app.accounts"},

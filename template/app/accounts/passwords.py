@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 import bcrypt
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
+from app.accounts.common_passwords import is_common
 from app.errors import Unavailable
 
 MIN_LENGTH: Final = 8
@@ -28,9 +28,6 @@ MAX_QUEUED: Final = 32
 """Hashes in flight, waiting ones included: at cost 12 about 3 s on two cores. More get a 503."""
 
 NICENESS: Final = 10
-
-_COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
-"""Some 30,000 passwords that leaked most often, in lower case (ASVS 5.0 6.2.4)."""
 
 T = TypeVar("T")
 
@@ -57,7 +54,7 @@ def password_problem(password: str) -> str | None:
         return "must have a lower-case letter"
     if not any(c.isdigit() for c in password):
         return "must have a digit"
-    if normalise(password).decode().lower() in _COMMON:
+    if is_common(normalise(password).decode()):
         return "is one of the most common passwords"
     return None
 

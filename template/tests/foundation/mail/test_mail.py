@@ -16,7 +16,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from app.foundation.mail import ConsoleMailer, Mail, MailRefused, Outbox, SmtpMailer
+from app.foundation.mail import ConsoleMailer, Mail, MailRefused, Outbox
+from app.foundation.mail.smtp import SmtpMailer
 from tests.helpers import connect, register, services_of
 
 LINK = "https://app.example.com/reset#token=a-canary"
@@ -218,7 +219,7 @@ async def test_on_the_port_for_it_tls_comes_first(
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     async with smtp_server(inbox, listen_tls=server_tls) as port:
-        monkeypatch.setattr("app.foundation.mail.mailers.SMTPS_PORT", port)
+        monkeypatch.setattr("app.foundation.mail.smtp.SMTPS_PORT", port)
         await smtp_mailer(port, starttls=True, tls_context=trusting).deliver(MAIL)
 
     assert len(inbox.mails) == 1
