@@ -16,9 +16,18 @@ ENTRIES = between((TEMPLATE / "moved.toml").read_text(), "0.0.0", "999.0.0")
 RELEASES = {path.name.removesuffix(".tar.xz"): path for path in REPOSITORY.glob("releases/*.xz")}
 
 
+def at_the_top(tree: ast.Module | ast.With) -> Iterator[ast.stmt]:
+    """The statements of a module, and those of its `with` blocks."""
+    for node in tree.body:
+        if isinstance(node, ast.With):
+            yield from at_the_top(node)
+        else:
+            yield node
+
+
 def public_names(source: str, *, imported: bool) -> Iterator[str]:
     """What a module offers: what it defines, and if so asked, what it has from others."""
-    for node in ast.parse(source).body:
+    for node in at_the_top(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Assign | ast.AnnAssign):

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, NamedTuple
 import typer
 
 from authkit import __version__
-from authkit.project.project import MARKER, Project, in_our_words
+from authkit.project.outcome import in_our_words
+from authkit.project.project import MARKER, Project
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, AuthkitError
 from authkit.terminal.options import JsonOption, ProjectOption

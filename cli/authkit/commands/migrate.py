@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from authkit.project import database_copy
-from authkit.project.project import Project, in_our_words, reason_in
+from authkit.project.outcome import in_our_words, reason_in
+from authkit.project.project import Project
 from authkit.terminal import console, tables
 from authkit.terminal.errors import AuthkitError, UsageError
 from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop

@@ -11,7 +11,8 @@ from typing import IO, Final
 from authkit.new import env_file
 from authkit.new.made import Made
 from authkit.new.plan import Plan
-from authkit.project.project import Project, answer_of, failure_of
+from authkit.project.outcome import answer_of, failure_of
+from authkit.project.project import Project
 from authkit.terminal.errors import AuthkitError
 
 PROVISION: Final = Path(__file__).with_name("provision_database.py")

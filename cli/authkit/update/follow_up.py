@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from authkit.project import database_copy, environment, lockfile
-from authkit.project.project import Project, failure_of
+from authkit.project.outcome import failure_of
+from authkit.project.project import Project
 from authkit.project.suite import test_services
 from authkit.terminal.errors import INTERRUPTED, AuthkitError
 from authkit.terminal.screen import Screen

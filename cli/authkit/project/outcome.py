@@ -1,0 +1,64 @@
+"""What the project's own commands said: data, or why they failed."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from authkit.terminal.errors import FAILED, USAGE, AuthkitError, UsageError
+
+# What `app.manage` says about a failure; wrong settings take a line each.
+LABELLED = re.compile(r"(?ms)^error: (?P<error>.+?)(?:^hint: (?P<hint>[^\n]*)|\Z)")
+
+
+def answer_of(
+    result: subprocess.CompletedProcess[str], *args: str, operands: Sequence[str] = ()
+) -> Any:
+    """What `python -m app.manage` printed as JSON; its failure becomes ours."""
+    if not result.stdout.strip():
+        if result.returncode == 0:
+            return None
+        raise failure_of(result, f"python -m app.manage {' '.join([*args, *operands])}")
+    if result.stderr:
+        sys.stderr.write(result.stderr)
+    try:
+        return json.loads(result.stdout)
+    except ValueError:
+        raise AuthkitError(
+            f"python -m app.manage {' '.join(args)} printed something that is not JSON",
+            "does the project print while it is imported? Use the log instead",
+        ) from None
+
+
+def failure_of(result: subprocess.CompletedProcess[str], command: str) -> AuthkitError:
+    """What the project said about its failure: `error: …` and `hint: …`, or its last line."""
+    said = in_our_words(result.stderr)
+    labelled = LABELLED.search(said)
+    if labelled:
+        exit_code = USAGE if result.returncode == USAGE else FAILED
+        return AuthkitError(labelled["error"].rstrip(), labelled["hint"] or "", exit_code)
+    # Alembic says on standard output what its user did wrong.
+    last = reason_in(said) or reason_in(result.stdout) or f"exit code {result.returncode}"
+    if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
+        return UsageError(last.rpartition(": error: ")[2])
+    return AuthkitError(
+        f"`{command}` failed: {last}", f"see all of it, in the project: .venv/bin/{command}"
+    )
+
+
+def reason_in(said: str) -> str:
+    """The line of an output, often a traceback, that says why it failed."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    # SQLAlchemy ends what it says with a link; what the database said stands in the first line.
+    if lines and lines[-1].startswith("(Background on this error"):
+        lines = [line for line in lines if ".exc." in line or ">: " in line] or lines
+    return lines[-1].removeprefix("FAILED: ") if lines else ""
+
+
+def in_our_words(advice: str) -> str:
+    """The project's plain commands as ours: they work wherever the user stands."""
+    advice = advice.replace("python -m alembic upgrade head", "authkit migrate")
+    advice = advice.replace("python -m app.manage check", "authkit doctor")
+    return re.sub(r"python -m app\.manage (?=(?:seed|user|token|keys)\b)", "authkit ", advice)
