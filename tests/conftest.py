@@ -238,6 +238,9 @@ def fake(tmp_path: Path) -> FakeProject:
     (root / "app").mkdir()
     (root / "app" / "config.py").write_text("def load_settings(): pass")
     (root / "uvicorn_log.json").write_text("{}")
+    protocol = root / "app" / "foundation" / "http" / "protocol.py"
+    protocol.parent.mkdir(parents=True)
+    protocol.touch()
     (root / "app" / "manage.py").write_text(SCRIPTED.format(name="manage"))
     project = FakeProject(root)
     project.answer("manage info", {"database": "sqlite", "limits": "memory", "settings": {}})
