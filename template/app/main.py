@@ -1,6 +1,5 @@
 """The application that runs: `uvicorn app.main:app`."""
 
-import gc
 import sys
 
 from app.foundation.garbage import nothing_collected
@@ -25,10 +24,3 @@ with nothing_collected():
     for setting, risk in risks:
         structlog.get_logger().warning("settings.risk", setting=setting, risk=risk)
     app = create_app(settings)
-
-# What was made so far lives as long as the process; the garbage collector need not walk through it
-# again and again: p99 of reads 62 -> 18 ms. It belongs to the process, which is the server's from
-# here on, and not to the application: whoever makes one inside another process, as tests do, keeps
-# the collector as it is.
-gc.collect()
-gc.freeze()
