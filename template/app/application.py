@@ -82,8 +82,8 @@ def _layers(services: Services, rules: RouteRules) -> list[Middleware]:
         Middleware(
             SecurityHeadersMiddleware, docs_paths=DOCS_PATHS if settings.serves_docs else ()
         ),
-        Middleware(RequestHeadMiddleware),
         Middleware(CorsMiddleware, allow_origins=settings.cors_origins),
+        Middleware(RequestHeadMiddleware),
         Middleware(CrashGuardMiddleware),
         Middleware(AllowedHostsMiddleware, allowed_hosts=settings.allowed_hosts),
         Middleware(

@@ -599,6 +599,14 @@ DEFENCES: Final = (
     ),
     Defence(
         36,
+        "a bound for what a preflight asks for",
+        "app/foundation/http/cors.py",
+        "_LONGEST_LIST: Final = 1024",
+        "_LONGEST_LIST: Final = 10**9",
+        "tests/foundation/http/test_middleware.py",
+    ),
+    Defence(
+        36,
         "a bound for the chain of proxies",
         "app/foundation/http/client_address.py",
         "islice(hops, MAX_HOPS)",

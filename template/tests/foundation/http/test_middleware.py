@@ -20,6 +20,7 @@ from app.errors import AppError, ErrorCode
 from app.foundation.http.crash_guard import CRASH_MESSAGE, CrashGuardMiddleware
 from app.foundation.http.request_body import declared_length, is_json
 from app.foundation.http.request_context import RequestContextMiddleware, loggable_path
+from app.foundation.http.request_head import MAX_ADDRESS, MAX_HEADERS
 
 ORIGIN = "https://app.example.com"
 LIMIT = 1024
@@ -349,6 +350,27 @@ async def test_a_preflight_for_more_than_is_offered_is_rejected(
     client: httpx.AsyncClient, method: str, header: str
 ) -> None:
     assert error_code(await preflight(client, ORIGIN, method, header)) == "cors_rejected"
+
+
+async def test_a_preflight_that_asks_for_a_long_list_is_rejected_unread(
+    client: httpx.AsyncClient,
+) -> None:
+    """Each of these headers is allowed, so whoever reads the list would let it pass."""
+    allowed = ", ".join(["authorization"] * 100)
+    assert error_code(await preflight(client, ORIGIN, header=allowed)) == "cors_rejected"
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "cookie"),
+    [(414, "/" + "a" * MAX_ADDRESS, ""), (431, "/", "a" * MAX_HEADERS)],
+)
+async def test_a_page_can_read_that_its_request_was_too_long(
+    client: httpx.AsyncClient, status: int, path: str, cookie: str
+) -> None:
+    response = await client.get(path, headers={"Origin": ORIGIN, "Cookie": cookie})
+
+    assert response.status_code == status
+    assert response.headers["access-control-allow-origin"] == ORIGIN
 
 
 async def test_any_origin_never_means_any_origin_with_credentials() -> None:
