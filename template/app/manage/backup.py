@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import make_url
+from sqlalchemy.util import asbool
 
 from app.config import load_settings
 from app.manage.commands import add_command
@@ -39,20 +40,22 @@ def backup(args: Namespace) -> dict[str, str | int | None]:
     database = _file_of(settings.database_url)
     try:
         copy = _copy(database)
-        deleted = _prune(database) if copy else 0
+        deleted = _prune(database, copy) if copy else 0
     except (OSError, sqlite3.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise CommandError(
-            f"{database} can't be copied: {reason}",
-            "make room on its disk, and its directory writable for this user",
-        ) from error
+        hint = "make room on its disk, and its directory writable for this user"
+        if "locked" in str(reason):
+            hint = "another process keeps it locked; try again when that has ended"
+        raise CommandError(f"{database} can't be copied: {reason}", hint) from error
     return {"backup": str(copy) if copy else None, "deleted": deleted}
 
 
 def _file_of(url: str) -> Path:
-    """The file that `sqlite:///…` names, which may itself be a URI (`sqlite:///file:…`)."""
-    name = make_url(url).database or ""
-    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name).absolute()
+    """The file that `sqlite:///…` names, in a URI of its own with `?uri=true` (`sqlite:///file:…`)."""
+    parsed = make_url(url)
+    name = parsed.database or ""
+    is_uri = name.startswith("file:") and asbool(parsed.query.get("uri", False))
+    return Path(unquote(urlsplit(name).path) if is_uri else name).absolute()
 
 
 def _copy(database: Path) -> Path | None:
@@ -94,17 +97,21 @@ def _new_file(database: Path) -> Path:
     return path
 
 
-def _prune(database: Path) -> int:
-    """Delete all copies but the last ones; returns how many."""
+def _prune(database: Path, new: Path) -> int:
+    """Delete all copies but the last ones; returns how many.
+
+    The new one is the last, whatever the clock said when the others were made.
+    """
     name = re.compile(re.escape(database.name) + r"\.backup-(\d{8}T\d{6}Z)(?:-(\d+))?")
     copies = sorted(
         (match[1], int(match[2] or 1), path)
         for path in database.parent.iterdir()
-        if (match := name.fullmatch(path.name)) and path.is_file()
+        if (match := name.fullmatch(path.name)) and path.is_file() and path != new
     )
-    for _, _, path in copies[:-KEPT]:
+    old = copies[: 1 - KEPT]
+    for _, _, path in old:
         path.unlink()
-    return len(copies[:-KEPT])
+    return len(old)
 
 
 def add_commands(commands: Any) -> None:
