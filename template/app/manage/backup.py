@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 from argparse import Namespace
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -68,15 +68,15 @@ def _copy(database: Path) -> Path | None:
     with closing(sqlite3.connect(database, timeout=LOCKED_SECONDS)) as source:
         if _is_empty(source):
             return None
-        copy = _new_file(database)
+        part, copy = _new_file(database)
         try:
-            with closing(sqlite3.connect(copy)) as target:
+            with closing(sqlite3.connect(part)) as target:
                 source.backup(target)
                 target.execute("PRAGMA journal_mode = DELETE")  # one file, until it is used
+            return part.rename(copy)
         except BaseException:
-            copy.unlink()
+            part.unlink()
             raise
-    return copy
 
 
 def _is_empty(source: sqlite3.Connection) -> bool:
@@ -84,17 +84,23 @@ def _is_empty(source: sqlite3.Connection) -> bool:
     return source.execute(tables).fetchone() is None
 
 
-def _new_file(database: Path) -> Path:
-    """Make an empty file that only its owner can read: it will hold password hashes."""
+def _new_file(database: Path) -> tuple[Path, Path]:
+    """Make an empty file that only its owner can read: it will hold password hashes.
+
+    Its name is for the time being, so that what a kill leaves of it passes for no copy; the other
+    is for when it is complete.
+    """
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = database.with_name(f"{database.name}.backup-{now}")
-    for number in count(2):
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            break
-        except FileExistsError:  # of the same second
-            path = database.with_name(f"{database.name}.backup-{now}-{number}")
-    return path
+    for number in count(1):
+        suffix = f"-{number}" if number > 1 else ""  # of the same second
+        copy = database.with_name(f"{database.name}.backup-{now}{suffix}")
+        part = copy.with_name(f"{copy.name}.part")
+        with suppress(FileExistsError):
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            if not copy.exists():
+                return part, copy
+            part.unlink()
+    raise AssertionError  # the numbers do not end
 
 
 def _prune(database: Path, new: Path) -> int:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,6 +137,26 @@ def test_a_file_whose_name_only_looks_like_a_uri_is_copied(
     monkeypatch.setenv("DATABASE_URL", "sqlite:///file:app.db")
 
     assert things(Path(manage("backup").data["backup"])) == MANY
+
+
+def test_what_a_kill_leaves_passes_for_no_copy(
+    manage: Manage, project: Path, live: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies on the disk while the copy is being made is what a kill would leave."""
+    seen: list[str] = []
+
+    class Watched(sqlite3.Connection):
+        def backup(self, *args: Any, **options: Any) -> None:
+            seen.extend(path.name for path in copies(project))
+            super().backup(*args, **options)
+
+    monkeypatch.setattr("app.manage.backup.sqlite3.connect", Watched)
+    answers = [manage("backup").data for _ in range(4)]
+
+    assert [name.endswith(".part") for name in seen if "part" in name] == [True] * 4
+    assert seen[0].endswith(".part"), "nothing else was there yet"
+    assert [answer["deleted"] for answer in answers] == [0, 0, 0, 1]
+    assert [things(path) for path in copies(project)] == [MANY] * 3
 
 
 def test_a_copy_that_fails_is_said_and_leaves_nothing(
