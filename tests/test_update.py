@@ -630,6 +630,23 @@ class TestFollowUp:
         assert BACKUP in result.err
         assert self.calls(scripted).index("backup") < self.calls(scripted).index("upgrade head")
 
+    def test_taking_it_back_leaves_the_copy_out_of_git(
+        self, scripted: Path, next_authkit: NextAuthkit
+    ) -> None:
+        """As in a project of before 0.5.1, whose `.gitignore` does not know it."""
+        edit(scripted / ".gitignore", "*.backup-*\n", "")
+        commit(scripted)
+        copy = scripted / "app.db.backup-20261127T204600Z"
+        self.script(
+            scripted, backup=f"touch {copy.name}; echo '{json.dumps({'backup': str(copy)})}'"
+        )
+
+        assert next_authkit("update", cwd=scripted).code == 0
+        git(scripted, "reset", "--hard")
+
+        assert copy.is_file()
+        assert git(scripted, "status", "--porcelain") == ""
+
     def test_what_alembic_says_on_standard_output_is_passed_on(
         self, scripted: Path, next_authkit: NextAuthkit
     ) -> None:

@@ -97,12 +97,12 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
             docs_paths=DOCS_PATHS if settings.serves_docs else (),
             hsts=_hsts(settings),
         ),
-        Middleware(RequestHeadMiddleware),
         Middleware(
             CorsMiddleware,
             allow_origins=settings.cors_origins,
             allow_headers=settings.cors_headers,
         ),
+        Middleware(RequestHeadMiddleware),
         Middleware(CrashGuardMiddleware),
         Middleware(
             AllowedHostsMiddleware, allowed_hosts=settings.allowed_hosts, any_host=HEALTH_PATHS

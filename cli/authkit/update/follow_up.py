@@ -2,12 +2,14 @@
 
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from authkit.project import database_copy, environment, lockfile
 from authkit.project.outcome import failure_of
 from authkit.project.project import Project
+from authkit.project.repository import Repository
 from authkit.project.suite import test_services
 from authkit.terminal.errors import INTERRUPTED, AuthkitError
 from authkit.terminal.screen import Screen
@@ -71,6 +73,8 @@ def migrate(project: Project, report: Report, screen: Screen) -> bool:
     if not screen.confirm("There are new migrations. Migrate the database now?"):
         return False
     report.backup = database_copy.keep(project, screen)
+    if report.backup is not None:
+        keep_out_of_git(project, "*.backup-*")
     # Resetting alone would leave the database at a revision that has no file any more.
     report.undo = f"{MIGRATE} --to {before} && {UNDO}"
     with screen.step("migrate"):
@@ -78,6 +82,20 @@ def migrate(project: Project, report: Report, screen: Screen) -> bool:
         if result.returncode != 0:
             raise failure_of(result, "alembic upgrade head")
     return True
+
+
+def keep_out_of_git(project: Project, pattern: str) -> None:
+    """Have git ignore a copy of the database, whose hashes are not for a commit or a stash.
+
+    Before 0.5.1 `.gitignore` did not name it, and taking the update back brings that one again.
+    """
+    name = Repository(project.root).line("rev-parse", "--git-path", "info/exclude")
+    exclude = project.root / name
+    with suppress(OSError):
+        known = exclude.read_text(encoding="utf-8") if exclude.is_file() else ""
+        if pattern not in known.splitlines():
+            exclude.parent.mkdir(exist_ok=True)
+            exclude.write_text(f"{known.rstrip()}\n{pattern}\n".lstrip(), encoding="utf-8")
 
 
 def revisions(project: Project) -> str:

@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 from argparse import Namespace
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import make_url
+from sqlalchemy.util import asbool
 
 from app.config import load_settings
 from app.manage.commands import add_command
@@ -39,20 +40,22 @@ def backup(args: Namespace) -> dict[str, str | int | None]:
     database = _file_of(settings.database_url)
     try:
         copy = _copy(database)
-        deleted = _prune(database) if copy else 0
+        deleted = _prune(database, copy) if copy else 0
     except (OSError, sqlite3.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise CommandError(
-            f"{database} can't be copied: {reason}",
-            "make room on its disk, and its directory writable for this user",
-        ) from error
+        hint = "make room on its disk, and its directory writable for this user"
+        if "locked" in str(reason):
+            hint = "another process keeps it locked; try again when that has ended"
+        raise CommandError(f"{database} can't be copied: {reason}", hint) from error
     return {"backup": str(copy) if copy else None, "deleted": deleted}
 
 
 def _file_of(url: str) -> Path:
-    """The file that `sqlite:///…` names, which may itself be a URI (`sqlite:///file:…`)."""
-    name = make_url(url).database or ""
-    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name).absolute()
+    """The file that `sqlite:///…` names, in a URI of its own with `?uri=true` (`sqlite:///file:…`)."""
+    parsed = make_url(url)
+    name = parsed.database or ""
+    is_uri = name.startswith("file:") and asbool(parsed.query.get("uri", False))
+    return Path(unquote(urlsplit(name).path) if is_uri else name).absolute()
 
 
 def _copy(database: Path) -> Path | None:
@@ -65,15 +68,15 @@ def _copy(database: Path) -> Path | None:
     with closing(sqlite3.connect(database, timeout=LOCKED_SECONDS)) as source:
         if _is_empty(source):
             return None
-        copy = _new_file(database)
+        part, copy = _new_file(database)
         try:
-            with closing(sqlite3.connect(copy)) as target:
+            with closing(sqlite3.connect(part)) as target:
                 source.backup(target)
                 target.execute("PRAGMA journal_mode = DELETE")  # one file, until it is used
+            return part.rename(copy)
         except BaseException:
-            copy.unlink()
+            part.unlink()
             raise
-    return copy
 
 
 def _is_empty(source: sqlite3.Connection) -> bool:
@@ -81,30 +84,40 @@ def _is_empty(source: sqlite3.Connection) -> bool:
     return source.execute(tables).fetchone() is None
 
 
-def _new_file(database: Path) -> Path:
-    """Make an empty file that only its owner can read: it will hold password hashes."""
+def _new_file(database: Path) -> tuple[Path, Path]:
+    """Make an empty file that only its owner can read: it will hold password hashes.
+
+    Its name is for the time being, so that what a kill leaves of it passes for no copy; the other
+    is for when it is complete.
+    """
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = database.with_name(f"{database.name}.backup-{now}")
-    for number in count(2):
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            break
-        except FileExistsError:  # of the same second
-            path = database.with_name(f"{database.name}.backup-{now}-{number}")
-    return path
+    for number in count(1):
+        suffix = f"-{number}" if number > 1 else ""  # of the same second
+        copy = database.with_name(f"{database.name}.backup-{now}{suffix}")
+        part = copy.with_name(f"{copy.name}.part")
+        with suppress(FileExistsError):
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            if not copy.exists():
+                return part, copy
+            part.unlink()
+    raise AssertionError  # the numbers do not end
 
 
-def _prune(database: Path) -> int:
-    """Delete all copies but the last ones; returns how many."""
+def _prune(database: Path, new: Path) -> int:
+    """Delete all copies but the last ones; returns how many.
+
+    The new one is the last, whatever the clock said when the others were made.
+    """
     name = re.compile(re.escape(database.name) + r"\.backup-(\d{8}T\d{6}Z)(?:-(\d+))?")
     copies = sorted(
         (match[1], int(match[2] or 1), path)
         for path in database.parent.iterdir()
-        if (match := name.fullmatch(path.name)) and path.is_file()
+        if (match := name.fullmatch(path.name)) and path.is_file() and path != new
     )
-    for _, _, path in copies[:-KEPT]:
+    old = copies[: 1 - KEPT]
+    for _, _, path in old:
         path.unlink()
-    return len(copies[:-KEPT])
+    return len(old)
 
 
 def add_commands(commands: Any) -> None:

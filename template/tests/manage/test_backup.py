@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,19 @@ def test_the_last_three_are_kept(manage: Manage, project: Path) -> None:
     assert all(path.exists() for path in others), "what is not ours stays"
 
 
+@pytest.mark.usefixtures("live")
+def test_a_clock_that_was_ahead_does_not_cost_the_new_copy(manage: Manage, project: Path) -> None:
+    ahead = [project / f"app.db.backup-2099010{day}T000000Z" for day in (1, 2, 3)]
+    for path in ahead:
+        path.write_text("")
+
+    answer = manage("backup").data
+
+    assert answer["deleted"] == 1
+    assert things(Path(answer["backup"])) == MANY
+    assert [path.exists() for path in ahead] == [False, True, True]
+
+
 def test_a_copy_is_put_back_as_the_readme_says(
     manage: Manage, project: Path, live: sqlite3.Connection
 ) -> None:
@@ -114,6 +128,37 @@ def test_a_file_named_by_a_uri_is_copied(
     assert things(Path(manage("backup").data["backup"])) == MANY
 
 
+@pytest.mark.usefixtures("live")
+def test_a_file_whose_name_only_looks_like_a_uri_is_copied(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "app.db").rename(project / "file:app.db")
+    (project / "app.db-wal").rename(project / "file:app.db-wal")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///file:app.db")
+
+    assert things(Path(manage("backup").data["backup"])) == MANY
+
+
+def test_what_a_kill_leaves_passes_for_no_copy(
+    manage: Manage, project: Path, live: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies on the disk while the copy is being made is what a kill would leave."""
+    seen: list[str] = []
+
+    class Watched(sqlite3.Connection):
+        def backup(self, *args: Any, **options: Any) -> None:
+            seen.extend(path.name for path in copies(project))
+            super().backup(*args, **options)
+
+    monkeypatch.setattr("app.manage.backup.sqlite3.connect", Watched)
+    answers = [manage("backup").data for _ in range(4)]
+
+    assert [name.endswith(".part") for name in seen if "part" in name] == [True] * 4
+    assert seen[0].endswith(".part"), "nothing else was there yet"
+    assert [answer["deleted"] for answer in answers] == [0, 0, 0, 1]
+    assert [things(path) for path in copies(project)] == [MANY] * 3
+
+
 def test_a_copy_that_fails_is_said_and_leaves_nothing(
     manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +183,20 @@ def test_a_disk_that_is_full_is_said_and_leaves_nothing(
 
     assert (failed.exit_code, copies(project)) == (1, [])
     assert "app.db can't be copied: database or disk is full\nhint: make room" in failed.err
+
+
+def test_a_file_that_stays_locked_is_said(
+    manage: Manage, project: Path, live: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.manage.backup.LOCKED_SECONDS", 0.0)
+    live.execute("PRAGMA locking_mode = EXCLUSIVE")
+    live.execute("BEGIN EXCLUSIVE")
+    live.execute("DELETE FROM things")
+
+    failed = manage("backup")
+
+    assert (failed.exit_code, copies(project)) == (1, [])
+    assert "database is locked\nhint: another process keeps it locked" in failed.err
 
 
 def test_postgresql_is_referred_to_its_own_command(

@@ -1,4 +1,4 @@
-"""How long an address and the headers may be. Decided before anything reads them.
+"""How long an address and the headers may be. Decided before anything takes them apart.
 
 uvicorn takes whatever fits into memory. A proxy in front has limits of its own; these are the same
 for everybody, and bound what cookies, queries and headers cost to take apart (ASVS 5.0 15.1.3).

@@ -23,6 +23,7 @@ from app.foundation.http.crash_guard import CRASH_MESSAGE, CrashGuardMiddleware
 from app.foundation.http.paths import route_path
 from app.foundation.http.request_body import declared_length, is_json
 from app.foundation.http.request_context import RequestContextMiddleware, loggable_path
+from app.foundation.http.request_head import MAX_ADDRESS, MAX_HEADERS
 
 ORIGIN = "https://app.example.com"
 LIMIT = 1024
@@ -473,6 +474,19 @@ async def test_a_look_alike_of_a_subdomain_gets_nothing(origin: str) -> None:
     assert (simple.status_code, rejected.status_code) == (200, 400)
     for response in (simple, rejected):
         assert not [name for name in response.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "cookie"),
+    [(414, "/" + "a" * MAX_ADDRESS, ""), (431, "/", "a" * MAX_HEADERS)],
+)
+async def test_a_page_can_read_that_its_request_was_too_long(
+    client: httpx.AsyncClient, status: int, path: str, cookie: str
+) -> None:
+    response = await client.get(path, headers={"Origin": ORIGIN, "Cookie": cookie})
+
+    assert response.status_code == status
+    assert response.headers["access-control-allow-origin"] == ORIGIN
 
 
 async def test_any_origin_never_means_any_origin_with_credentials() -> None:
