@@ -1,11 +1,11 @@
 """The one error format: every answer that is not a success looks like this, whoever raises it.
 
-    {"error": {"code": "<machine_readable>", "message": "<for people>", "details"?: ...}}
+    {"error": {"code": "<machine_readable>", "message": "<for people>", "details"?: [{field, message}]}}
 
 `ErrorCode` lists every code there is; docs/api.md documents each, and a test compares the two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -53,7 +53,7 @@ class AppError(HTTPException):
         status: int,
         code: ErrorCode,
         message: str,
-        details: object | None = None,
+        details: Sequence[Mapping[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         HTTPException.__init__(self, int(status), message, headers)
@@ -65,7 +65,11 @@ class Unavailable(AppError):
     """503: something this API depends on does not answer now. The client may try again."""
 
     def __init__(
-        self, message: str, details: object | None = None, *, retry_after: int = 1
+        self,
+        message: str,
+        details: Sequence[Mapping[str, str]] | None = None,
+        *,
+        retry_after: int = 1,
     ) -> None:
         super().__init__(
             HTTPStatus.SERVICE_UNAVAILABLE,

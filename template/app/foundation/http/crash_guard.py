@@ -51,5 +51,6 @@ def _as_app_error(error: Exception, scope: Scope) -> AppError:
     if isinstance(error, AppError):
         return error
     logger.error("http.crashed", exc_info=error)
-    details = {"requestId": scope.get("state", {}).get("request_id")}
+    request_id = scope.get("state", {}).get("request_id", "")
+    details = [{"field": "requestId", "message": request_id}]
     return AppError(500, ErrorCode.INTERNAL_ERROR, CRASH_MESSAGE, details)

@@ -18,8 +18,8 @@ class FieldProblem(BaseModel):
 class ErrorBody(BaseModel):
     code: ErrorCode
     message: str
-    details: list[FieldProblem] | dict[str, str] | SkipJsonSchema[None] = None
-    """Which fields are wrong; or facts by name, as `requestId`. Left out when there are none."""
+    details: list[FieldProblem] | SkipJsonSchema[None] = None
+    """Which fields are wrong, or what is down, or the `requestId`. Left out when there are none."""
 
 
 class Error(BaseModel):

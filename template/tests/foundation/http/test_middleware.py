@@ -242,7 +242,7 @@ async def test_a_crash_is_a_500_with_a_request_id_and_no_more(
         "error": {
             "code": "internal_error",
             "message": CRASH_MESSAGE,
-            "details": {"requestId": "abc"},
+            "details": [{"field": "requestId", "message": "abc"}],
         }
     }
     assert response.headers["access-control-allow-origin"] == ORIGIN
