@@ -1,6 +1,7 @@
 """The one error format: every answer that is not a success looks like this, whoever raises it.
 
-    {"error": {"code": "<machine_readable>", "message": "<for people>", "details"?: [{field, message}]}}
+    {"error": {"code": "<machine_readable>", "message": "<for people>",
+               "details"?: [{"field": "...", "message": "..."}]}}
 
 `ErrorCode` lists every code there is; docs/api.md documents each, and a test compares the two.
 """
