@@ -121,7 +121,11 @@ def environ(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def authkit(
-    *args: str, cwd: Path | None = None, stdin: str = "", env: Mapping[str, str] | None = None
+    *args: str,
+    cwd: Path | None = None,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    timeout: float = 300,
 ) -> Result:
     """Run the CLI as a script would: in a pipe."""
     process = subprocess.run(
@@ -131,7 +135,7 @@ def authkit(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
         check=False,
     )
     return Result(process.returncode, process.stdout, process.stderr)

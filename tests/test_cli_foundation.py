@@ -73,7 +73,7 @@ def test_version() -> None:
 @pytest.mark.parametrize(
     ("mistake", "error", "hint"),
     [
-        (["srve"], "there is no command 'srve'", "did you mean serve?"),
+        (["srve"], "there is no command 'srve'", "did you mean serve"),
         (["user", "lst"], "there is no command 'lst'", "did you mean list?"),
         (["xyzzy"], "there is no command 'xyzzy'", "see authkit --help"),
         (["--versio"], "there is no option --versio", "did you mean --version?"),

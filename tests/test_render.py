@@ -104,7 +104,7 @@ async def drop(url: str) -> None:
 def test_its_own_suite_passes_with_its_gate(generated: Generated) -> None:
     # One of them as its owner runs it, on all cores; the other leaves a core to what runs beside.
     processes = [] if generated.combination == DEFAULT else ["--", "-n0"]
-    result = authkit("test", "--project", str(generated.root), *processes)
+    result = authkit("test", "--project", str(generated.root), *processes, timeout=1800)
 
     assert result.code == 0, result.out[-5000:]
     total = re.search(r"Total coverage: (\S+)", result.out)
@@ -122,7 +122,9 @@ def test_its_tests_about_servers_pass(generated: Generated) -> None:
     )
     assert {f"tests/{name}.py" for name in must} <= set(files)
 
-    result = authkit("test", "--project", str(generated.root), "--", "--no-cov", "-n0", *files)
+    result = authkit(
+        "test", "--project", str(generated.root), "--", "--no-cov", "-n0", *files, timeout=1800
+    )
 
     assert result.code == 0, result.out[-5000:]
 

@@ -1,6 +1,7 @@
 """The pure parts of `authkit token`: lengths of time, and agreement with the generated API."""
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,8 @@ from tests.token_cases import AT, CASES, EARLIER, SECRET, Case, judge, make_proj
 
 from authkit.tokens.times import duration, relative
 
-TOKENS = Path(__file__).parent.parent / "template" / "app" / "accounts" / "tokens.py"
+TEMPLATE = Path(__file__).parent.parent / "template"
+TOKENS = TEMPLATE / "app" / "accounts" / "tokens.py"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,10 @@ def api() -> Iterator[ModuleType]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with mock.patch.dict("sys.modules", {"template_tokens": module}):
+    with (
+        mock.patch.dict("sys.modules", {"template_tokens": module}),
+        mock.patch.object(sys, "path", [str(TEMPLATE), *sys.path]),
+    ):
         spec.loader.exec_module(module)
         with (
             mock.patch("jwt.api_jwt.datetime", clock),

@@ -74,7 +74,7 @@ async def test_a_redis_that_answers_and_does_not_count_is_told(
     start: Start, here: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
     options, reason = REFUSING[kind]
-    with redis_server(here, *options) as port:
+    with redis_server(here, *options, port=cluster_port()) as port:
         app = await start(redis_url=f"redis://127.0.0.1:{port}/0", rate_limit_auth="4/hour")
         client = connect(app)
 

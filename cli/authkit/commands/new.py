@@ -106,6 +106,7 @@ def new(
     made = build.make(planned, console)
     if json:
         console.print_json(summary(planned, made))
+        tell_surprises(planned, made)
     else:
         show(planned, made)
 

@@ -25,7 +25,11 @@ async def health() -> Health:
 async def ready(services: ServicesDep) -> Readiness:
     """The database answers, and the limit store counts; looked at once a second at most."""
     states = await services.readiness.get()
-    down = [{"field": name, "message": "down"} for name, up in states.items() if not up]
-    if down:
+    if not all(states.values()):
+        down = [{"field": name, "message": _state(up)} for name, up in states.items() if not up]
         raise Unavailable("Not ready.", details=down)
     return Readiness(status="ok", database="ok", limits="ok")
+
+
+def _state(up: bool) -> str:
+    return "ok" if up else "down"
