@@ -44,6 +44,16 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
+def test_what_was_shown_in_the_wild_has_its_tests() -> None:
+    text = (ROOT / "docs/in-the-wild.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text)
+
+    assert named
+    for file, test in named:
+        source = (ROOT / "template" / file).read_text(encoding="utf-8")
+        assert f"def {test}(" in source, f"{file} has no {test}"
+
+
 def test_the_generated_readme_is_read_in_minutes() -> None:
     assert len((ROOT / "template/README.md").read_text(encoding="utf-8").splitlines()) <= 200
 

@@ -36,7 +36,8 @@ class WrongDatabase(Unavailable):
 
 _OUTAGE_SQLSTATES: Final = (
     "08",  # connection exception
-    "25P",  # idle in a transaction, or in one, for longer than the role may be
+    "25P03",  # idle in a transaction for longer than the role may be
+    "25P04",  # in a transaction for longer than that: transaction_timeout, from PostgreSQL 17 on
     "28",  # the password was changed on the server, or the role is locked out
     "3D",  # there is no such database, as while it is restored
     "40",  # rolled back: deadlock, serialization failure

@@ -192,6 +192,8 @@ def dbapi_error(sqlstate: str | None, *, invalidated: bool = False) -> DBAPIErro
         (dbapi_error("57014"), True),
         (dbapi_error("55P03"), True),
         (dbapi_error("25P03"), True),
+        (dbapi_error("25P04"), True),
+        (dbapi_error("25P02"), False),  # went on in a transaction that had failed
         (dbapi_error("55006"), False),
         (dbapi_error("0A000"), False),
         (dbapi_error(None), False),
