@@ -5,6 +5,7 @@ while a part is away is asked again, as real clients do, and must then succeed.
 """
 
 import asyncio
+import math
 import secrets
 import time
 from collections import defaultdict
@@ -60,7 +61,7 @@ class Tally:
     wrong: list[Wrong] = field(default_factory=list)
     event: str = REST
     is_over: bool = False
-    _last_good: float = field(default_factory=time.monotonic)
+    _last_good: float = math.inf
 
     def good(self) -> None:
         """Notes how long nobody had a good answer."""
