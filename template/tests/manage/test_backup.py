@@ -60,7 +60,7 @@ def test_the_copy_is_private_before_anything_is_in_it(
     def connect(path: Path, timeout: float = 5.0) -> sqlite3.Connection:
         if "backup" in path.name:
             modes.append((stat.S_IMODE(path.stat().st_mode), path.stat().st_size))
-        return sqlite3.Connection(path, timeout)
+        return sqlite3.Connection(path, timeout=timeout)
 
     monkeypatch.setattr("app.manage.backup.sqlite3.connect", connect)
     assert manage("backup").exit_code == 0

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+_SEVERAL: Final = re.compile(
+    r"[^:]+://(?:(?P<credentials>[^@/?#]*)@)?(?P<hosts>[^@/?#]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
+)
+"""A URL with several hosts. From Python 3.14 on `urlsplit` refuses two of which one is IPv6."""
+
 _DEFAULT_PORTS: Final = {"cluster": 6379, "sentinel": 26379}
 _OPTIONS: Final = {
     *("ssl", "ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"),
@@ -65,18 +70,18 @@ def _parse_hosts(kind: Literal["cluster", "sentinel"], url: str) -> RedisAddress
     if kind == "sentinel":
         example = "redis+sentinel://host:26379,host:26379/service"
     try:
-        parts = urlsplit(url)
-        credentials, _, hosts = parts.netloc.rpartition("@")
-        located = ",".join(_located(host, kind) for host in hosts.split(","))
+        if (parts := _SEVERAL.fullmatch(url)) is None:
+            raise ValueError
+        located = ",".join(_located(host, kind) for host in parts["hosts"].split(","))
     except ValueError:  # its text can quote the value
         raise ValueError(f'write "{example}"') from None
-    service = parts.path.strip("/")
+    service = (parts["path"] or "").strip("/")
     if bool(re.fullmatch(r"[\w.-]+", service)) is not (kind == "sentinel"):
         raise ValueError(f'write "{example}"')
-    options, sentinel_options = _options(parts.query)
+    options, sentinel_options = _options(parts["query"] or "")
     if kind == "cluster" and (sentinel_options or "db" in options):
         raise ValueError("a cluster has one database and no sentinels; leave out these options")
-    username, _, password = credentials.partition(":")
+    username, _, password = (parts["credentials"] or "").partition(":")
     login = {"username": unquote(username) or None, "password": unquote(password) or None}
     options |= {name: value for name, value in login.items() if value}
     pairs = (tuple(options.items()), tuple(sentinel_options.items()))
