@@ -54,6 +54,13 @@ def test_what_was_shown_in_the_wild_has_its_tests() -> None:
         assert f"def {test}(" in source, f"{file} has no {test}"
 
 
+def test_readme_counts_the_defences() -> None:
+    security = (ROOT / "template/SECURITY.md").read_text(encoding="utf-8")
+    defences = re.findall(r"^\| \d+ \|", security, re.MULTILINE)
+
+    assert f"each of {len(defences)} defences" in README
+
+
 def test_the_generated_readme_is_read_in_minutes() -> None:
     assert len((ROOT / "template/README.md").read_text(encoding="utf-8").splitlines()) <= 200
 
