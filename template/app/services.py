@@ -9,6 +9,7 @@ from slowapi.wrappers import Limit
 from app.accounts.passwords import PasswordHasher
 from app.accounts.tokens import TokenSigner
 from app.config import Settings
+from app.foundation.background import Background
 from app.foundation.database import Database
 from app.foundation.limits import RateLimiter, new_limit
 from app.foundation.mail import ConsoleMailer, Mailer, Outbox
@@ -22,6 +23,7 @@ class Services:
     passwords: PasswordHasher
     tokens: TokenSigner
     outbox: Outbox
+    background: Background
     limiter: RateLimiter
     account_limit: Limit
     """Wrong passwords for one account, from wherever they come."""
@@ -61,6 +63,7 @@ def open_services(settings: Settings) -> Services:
             audience=settings.jwt_audience,
         ),
         outbox=Outbox(_mailer(settings)),
+        background=Background(),
         limiter=limiter,
         account_limit=new_limit("account", settings.rate_limit_account),
         readiness=Shared(look),
@@ -70,6 +73,7 @@ def open_services(settings: Settings) -> Services:
 async def close_services(services: Services) -> None:
     """Deliver what is in the outbox, then let go of threads and connections."""
     await services.outbox.close()
+    await services.background.close()
     services.passwords.close()
     await services.limiter.close()
     await services.database.close()

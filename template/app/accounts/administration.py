@@ -1,14 +1,14 @@
 """What admins and operators do with the accounts of others."""
 
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
-import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.models import PasswordReset, RevokedReason, Role, Session, User
+from app.accounts.events import EVENTS_KEPT, record
+from app.accounts.models import AccountEvent, PasswordReset, RevokedReason, Role, Session, User
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, lock_user, revoke
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
@@ -25,8 +25,6 @@ _USERS: Final = select(
 """What is shown of users. Read without a transaction, which would take SQLite's write lock."""
 
 UserOrRow = TypeVar("UserOrRow", User, AnyRow)
-
-logger = structlog.get_logger()
 
 
 async def list_users(services: Services, limit: int, offset: int) -> tuple[Sequence[AnyRow], int]:
@@ -76,7 +74,7 @@ async def update_user(
         user = _found(await lock_user(db, user_id))
         if role is not None and role != user.role:
             user.role = role
-            logger.info(SecurityEvent.ROLE_CHANGED, user_id=str(user_id), role=role)
+            record(db, SecurityEvent.ROLE_CHANGED, user_id, role=role.value)
         if is_active is not None and is_active != user.is_active:
             await _set_active(db, user, is_active)
         await db.flush()
@@ -98,11 +96,11 @@ def only_admins() -> AppError:
 async def _set_active(db: AsyncSession, user: User, is_active: bool) -> None:
     user.is_active = is_active
     if is_active:
-        logger.info(SecurityEvent.USER_ACTIVATED, user_id=str(user.id))
+        record(db, SecurityEvent.USER_ACTIVATED, user.id)
         return
     await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
     await db.execute(revoke(RevokedReason.DEACTIVATED).where(Session.user_id == user.id))
-    logger.info(SecurityEvent.USER_DEACTIVATED, user_id=str(user.id))
+    record(db, SecurityEvent.USER_DEACTIVATED, user.id)
 
 
 async def set_password(services: Services, user_id: UUID, new_password: str) -> None:
@@ -117,19 +115,23 @@ async def set_password(services: Services, user_id: UUID, new_password: str) -> 
         user.password_hash = password_hash
         await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
         await db.execute(revoke(RevokedReason.PASSWORD_CHANGED).where(Session.user_id == user_id))
-    logger.info(SecurityEvent.PASSWORD_CHANGED, user_id=str(user_id))
+        record(db, SecurityEvent.PASSWORD_CHANGED, user_id)
 
 
 async def purge(services: Services) -> dict[str, int]:
-    """Delete what has expired; returns how many sessions and reset links."""
+    """Delete what has expired; returns how many sessions, reset links and events."""
+    now = utc_now()
     return {
-        "sessions": await _delete_expired(services, Session),
-        "passwordResets": await _delete_expired(services, PasswordReset),
+        "sessions": await _delete(services, Session, Session.expires_at < now),
+        "passwordResets": await _delete(services, PasswordReset, PasswordReset.expires_at < now),
+        "events": await _delete(
+            services, AccountEvent, AccountEvent.created_at < now - EVENTS_KEPT
+        ),
     }
 
 
-async def _delete_expired(services: Services, table: type[Session | PasswordReset]) -> int:
-    expired = select(table.id).where(table.expires_at < utc_now()).limit(PURGED_AT_ONCE)
+async def _delete(services: Services, table: Any, expired_rows: ColumnElement[bool]) -> int:
+    expired = select(table.id).where(expired_rows).limit(PURGED_AT_ONCE)
     batch = delete(table).where(table.id.in_(expired)).returning(table.id)
     count = 0
     while deleted := await services.database.execute(batch):

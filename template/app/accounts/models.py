@@ -1,14 +1,16 @@
 """The tables.
 
 Locks are always taken in this order: `users`, `password_resets`, `refresh_tokens`. Two requests
-that change the same account then wait for each other and never deadlock.
+that change the same account then wait for each other and never deadlock. Adding a row of
+`account_events` takes a lock on its user, too: `lock_user` comes first.
 """
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Uuid
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.foundation.database import Base, UtcDateTime, utc_now
@@ -82,3 +84,23 @@ class PasswordReset(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AccountEvent(Base):
+    """What happened to an account: one of `SecurityEvent`, kept for 90 days."""
+
+    __tablename__ = "account_events"
+    __table_args__ = (Index("ix_account_events_user_id", "user_id", "created_at"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    event: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    session_id: Mapped[UUID | None] = mapped_column(Uuid)
+    """No foreign key: the event outlives the session."""
+    ip_address: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None] = mapped_column(String(255))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    actor: Mapped[str | None] = mapped_column(String(100))
+    """Who did it to the account of somebody else: "admin <id>" or "operator <name>"."""
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

@@ -1,17 +1,15 @@
 """Changing the password while signed in."""
 
-import structlog
 from sqlalchemy import delete, select
 
 from app.accounts import messages
+from app.accounts.events import note, record
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
 from app.accounts.sign_in import count_wrong_password
 from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
 from app.services import Services
-
-logger = structlog.get_logger()
 
 
 async def change_password(
@@ -37,7 +35,7 @@ async def change_password(
                 Session.user_id == user.id, Session.id != user.session_id
             )
         )
-    logger.info(SecurityEvent.PASSWORD_CHANGED, user_id=str(user.id))
+        record(db, SecurityEvent.PASSWORD_CHANGED, user.id)
     services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
 
 
@@ -53,7 +51,7 @@ async def _check_current(services: Services, user: SignedInUser, password: str) 
     stored = row.password_hash if row else None
     if await services.passwords.verify(password, stored):
         return stored
-    logger.warning(SecurityEvent.PASSWORD_CHANGE_FAILED, user_id=str(user.id))
+    note(services, SecurityEvent.PASSWORD_CHANGE_FAILED, user.id)
     await services.limiter.count(services.account_limit, own_tries)
     await count_wrong_password(services, user.email)
     raise _wrong_password()

@@ -5,10 +5,10 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-import structlog
 from sqlalchemy import delete, select, update
 
 from app.accounts import messages
+from app.accounts.events import note, record
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
 from app.accounts.sessions import lock_user, revoke
 from app.accounts.sign_in import forget_wrong_passwords
@@ -24,8 +24,6 @@ TOKEN_BYTES: Final = 32
 MAX_TOKEN: Final = 64
 """Ours have 43 characters."""
 
-logger = structlog.get_logger()
-
 
 async def request_password_reset(services: Services, email: str) -> None:
     """Mail a reset link, if the address has an account.
@@ -38,7 +36,7 @@ async def request_password_reset(services: Services, email: str) -> None:
     )
     user_id = user.id if user else None
     services.outbox.submit(partial(_prepare_mail, services, user_id, email))
-    logger.info(SecurityEvent.PASSWORD_RESET_REQUESTED, user_id=str(user_id) if user_id else None)
+    note(services, SecurityEvent.PASSWORD_RESET_REQUESTED, user_id, email=email)
 
 
 async def _prepare_mail(services: Services, user_id: UUID | None, email: str) -> Mail | None:
@@ -92,8 +90,8 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
             raise _invalid_reset_token()
         user.password_hash = password_hash
         await db.execute(revoke(RevokedReason.PASSWORD_RESET).where(Session.user_id == user_id))
+        record(db, SecurityEvent.PASSWORD_RESET, user_id)
     await forget_wrong_passwords(services, user.email)
-    logger.info(SecurityEvent.PASSWORD_RESET, user_id=str(user_id))
     services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
 
 

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import structlog
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import messages
+from app.accounts.events import record
 from app.accounts.models import PasswordReset, User
 from app.accounts.registration import email_taken
 from app.accounts.sessions import SignedInUser, lock_signed_in_user
 from app.security_events import SecurityEvent
 from app.services import Services
-
-logger = structlog.get_logger()
 
 
 async def update_profile(services: Services, user: SignedInUser, changes: dict[str, Any]) -> User:
@@ -34,11 +32,11 @@ async def update_profile(services: Services, user: SignedInUser, changes: dict[s
                 setattr(profile, name, value)
             if profile.email != old_email:
                 await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+                record(db, SecurityEvent.EMAIL_CHANGED, user.id)
             await db.flush()
     except IntegrityError:
         raise email_taken() from None
     if profile.email != old_email:
-        logger.info(SecurityEvent.EMAIL_CHANGED, user_id=str(user.id))
         for address in (old_email, profile.email):
             services.outbox.submit(
                 messages.email_changed(address, services.settings.app_name, profile.email)

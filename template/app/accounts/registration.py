@@ -1,16 +1,14 @@
 """Registering: one account an e-mail address."""
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts.events import record
 from app.accounts.models import Role, User
 from app.accounts.sessions import Device, TokenPair, open_session
 from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
 from app.services import Services
-
-logger = structlog.get_logger()
 
 
 async def register(
@@ -28,9 +26,9 @@ async def register(
             db.add(user)
             await db.flush()
             tokens = open_session(db, services, user.id, device)
+            record(db, SecurityEvent.USER_REGISTERED, user.id, session_id=tokens.session_id)
     except IntegrityError:  # somebody else was faster
         raise email_taken() from None
-    logger.info(SecurityEvent.USER_REGISTERED, user_id=str(user.id))
     return user, tokens
 
 

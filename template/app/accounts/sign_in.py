@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-import structlog
 from sqlalchemy import select
 
+from app.accounts.events import note, record
 from app.accounts.models import Session, User
 from app.accounts.sessions import Device, TokenPair, open_session
 from app.accounts.tokens import token_hash
@@ -14,8 +14,6 @@ from app.foundation.http.client_address import UNKNOWN, rate_limit_key
 from app.foundation.limits import TooManyRequests
 from app.security_events import SecurityEvent
 from app.services import Services
-
-logger = structlog.get_logger()
 
 
 async def sign_in(
@@ -34,12 +32,10 @@ async def sign_in(
     await _refuse_guessing(services, email, user.id if user else None, device)
     correct = await services.passwords.verify(password, user.password_hash if user else None)
     if user is None or not correct or not user.is_active:
-        logger.warning(SecurityEvent.LOGIN_FAILED, user_id=str(user.id) if user else None)
+        note(services, SecurityEvent.LOGIN_FAILED, user.id if user else None, email=email)
         await count_wrong_password(services, email)
         raise invalid_credentials()
-    signed_in = await _open(services, user, await _rehashed(services, user, password), device)
-    logger.info(SecurityEvent.LOGIN_SUCCEEDED, user_id=str(user.id))
-    return signed_in
+    return await _open(services, user, await _rehashed(services, user, password), device)
 
 
 async def count_wrong_password(services: Services, email: str) -> None:
@@ -118,4 +114,6 @@ async def _open(
             raise invalid_credentials()
         if user.password_hash != password_hash:
             user.password_hash = password_hash
-        return user, open_session(db, services, user.id, device)
+        tokens = open_session(db, services, user.id, device)
+        record(db, SecurityEvent.LOGIN_SUCCEEDED, user.id, session_id=tokens.session_id)
+        return user, tokens

@@ -14,12 +14,12 @@ from app.accounts.sessions import Device, SignedInUser, find_signed_in_user
 from app.accounts.tokens import Claims, InvalidToken, TokenSigner, TokenType
 from app.api.schemas.auth import RefreshInput
 from app.errors import AppError, ErrorCode
+from app.foundation.caller import bind, user_agent
 from app.foundation.http.headers import request_header
 from app.foundation.limits.read_ahead import READ_AHEAD
+from app.foundation.log.sampling import log_sampled
 from app.security_events import SecurityEvent
 from app.services import Services
-
-MAX_USER_AGENT = 255
 
 logger = structlog.get_logger()
 
@@ -75,7 +75,10 @@ async def find_current_user(
 ) -> SignedInUser | None:
     """The user whose access token this is, or None: not sent, not valid, or not any more."""
     claims = access_claims(request.scope, services.tokens)
-    return await find_signed_in_user(services, claims) if claims else None
+    user = await find_signed_in_user(services, claims) if claims else None
+    if user is not None:
+        bind(session_id=user.session_id)
+    return user
 
 
 AnyUser = Annotated[SignedInUser | None, Depends(find_current_user)]
@@ -98,6 +101,7 @@ async def get_current_user(
 def not_signed_in(request: Request) -> AppError:
     """401, with a challenge that says whether there was a token."""
     if "authorization" in request.headers:
+        log_sampled(SecurityEvent.TOKEN_REFUSED, **_whose(request.scope))
         return InvalidToken()
     return AppError(
         401,
@@ -105,6 +109,14 @@ def not_signed_in(request: Request) -> AppError:
         "Sign in first: send an access token as `Authorization: Bearer <token>`.",
         headers={"WWW-Authenticate": "Bearer"},
     )
+
+
+def _whose(scope: Scope) -> dict[str, str]:
+    """Whose token was refused, when it is genuine: its session has ended."""
+    claims: Claims | None = scope.get(_CLAIMS)
+    if claims is None:
+        return {}
+    return {"user_id": str(claims.user_id), "session_id": str(claims.session_id)}
 
 
 CurrentUser = Annotated[SignedInUser, Depends(get_current_user)]
@@ -118,6 +130,7 @@ async def get_admin(user: CurrentUser) -> SignedInUser:
     if user.role != Role.ADMIN:
         logger.warning(SecurityEvent.ACCESS_DENIED, user_id=str(user.id))
         raise only_admins()
+    bind(actor=f"admin {user.id}")
     return user
 
 
@@ -126,11 +139,7 @@ AdminUser = Annotated[SignedInUser, Depends(get_admin)]
 
 async def get_device(request: Request) -> Device:
     """The client as its session will show it; what it says of itself, printable and short."""
-    user_agent = request.headers.get("user-agent", "")[:MAX_USER_AGENT]
-    return Device(
-        ip_address=request.state.client_address,
-        user_agent="".join(filter(str.isprintable, user_agent)) or None,
-    )
+    return Device(ip_address=request.state.client_address, user_agent=user_agent())
 
 
 DeviceDep = Annotated[Device, Depends(get_device)]

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from app import manage
 from app.config import SettingsError, load_settings
 from app.errors import AppError, Unavailable
-from app.foundation.log import configure_logging
 from app.foundation.modules import modules_in
+from app.manage.audit import audited
 from app.manage.errors import CommandError, what_is_wrong
 from app.manage.output import print_json, print_text
 from app.services import close_services, open_services
@@ -25,10 +25,10 @@ from app.services import close_services, open_services
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    configure_logging("critical", "console", stream="stderr")
     args = build_parser().parse_args(arguments)
     try:
-        data = asyncio.run(_run(args))
+        with audited(args):
+            data = asyncio.run(_run(args))
     except CommandError as error:
         return _fail(str(error), error.hint, error.exit_code)
     except SettingsError as error:

@@ -31,7 +31,9 @@ def add_command(
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=help_text, description=_sentence(help_text)
     )
-    parser.set_defaults(handler=handler, needs_services=services, data_is_bad_news=False)
+    command = parser.prog.rpartition("app.manage ")[2]
+    parser.set_defaults(command=command, handler=handler)
+    parser.set_defaults(needs_services=services, data_is_bad_news=False)
     parser.add_argument("--json", action="store_true", help="print JSON")
     if email:
         parser.add_argument("email", metavar="EMAIL")

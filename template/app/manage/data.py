@@ -42,4 +42,4 @@ async def purge(services: Services, args: Namespace) -> dict[str, int]:
 
 def add_commands(commands: Any) -> None:
     add_command(commands, "seed", seed, "make the development users that are missing")
-    add_command(commands, "purge", purge, "delete expired sessions and reset links")
+    add_command(commands, "purge", purge, "delete what has expired, and events after 90 days")

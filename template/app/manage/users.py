@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts import administration, sessions
 from app.accounts.emails import canonical_email
+from app.accounts.events import list_events, record
 from app.accounts.models import RevokedReason, Role, User
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
@@ -17,6 +18,7 @@ from app.foundation.database import AnyRow
 from app.manage.commands import add_command, add_group, whole_number
 from app.manage.errors import CommandError
 from app.manage.output import facts
+from app.security_events import SecurityEvent
 from app.services import Services
 
 MAX_NAME_LENGTH: Final = 100
@@ -70,6 +72,14 @@ async def list_sessions(services: Services, args: Namespace) -> dict[str, Any]:
     rows = await sessions.list_sessions(services, user.id)
     names = ("id", "created_at", "last_used_at", "expires_at", "user_agent", "ip_address")
     return {"sessions": [facts(row, *names) for row in rows]}
+
+
+async def show_events(services: Services, args: Namespace) -> dict[str, Any]:
+    user = await find(services, args.email)
+    rows, total = await list_events(services, user.id, args.limit, args.offset)
+    names = ("created_at", "event", "ip_address", "user_agent", "session_id", "actor", "details")
+    events = [facts(row, *names, "request_id") for row in rows]
+    return {"events": events, "total": total, "limit": args.limit, "offset": args.offset}
 
 
 async def revoke(services: Services, args: Namespace) -> dict[str, int]:
@@ -133,6 +143,8 @@ async def store(
     try:
         async with services.database.transaction() as db:
             db.add(user)
+            await db.flush()
+            record(db, SecurityEvent.USER_CREATED, user.id, role=user.role)
     except IntegrityError:  # somebody else was faster
         raise email_taken() from None
     return user
@@ -148,9 +160,7 @@ def add_commands(commands: Any) -> None:
     new.add_argument("--name")
     new.add_argument("--role", choices=ROLES, default=Role.USER.value)
     _add_password_option(new)
-    listing = add_command(group, "list", list_all, "list users, a page at a time")
-    listing.add_argument("--limit", type=whole_number, default=100)
-    listing.add_argument("--offset", type=whole_number, default=0)
+    _add_page_options(add_command(group, "list", list_all, "list users, a page at a time"))
     add_command(group, "show", show, "one user", email=True)
     add_command(group, "activate", activate, "let a user in again", email=True)
     add_command(group, "deactivate", deactivate, "lock a user out, at once", email=True)
@@ -159,8 +169,15 @@ def add_commands(commands: Any) -> None:
     password = add_command(group, "set-password", set_password, "set a password", email=True)
     _add_password_option(password)
     add_command(group, "sessions", list_sessions, "where a user is signed in", email=True)
+    happened = add_command(group, "events", show_events, "what happened to a user", email=True)
+    _add_page_options(happened)
     ending = add_command(group, "revoke", revoke, "end sessions of a user", email=True)
     ending.add_argument("--session", type=UUID, metavar="ID", help="only this one")
+
+
+def _add_page_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--limit", type=whole_number, default=100)
+    parser.add_argument("--offset", type=whole_number, default=0)
 
 
 def _add_password_option(parser: ArgumentParser) -> None:

@@ -2,17 +2,15 @@
 
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Update, update
 
+from app.accounts.events import record
 from app.accounts.models import RevokedReason, Session
 from app.accounts.sessions.current import SignedInUser, is_live, lock_user
 from app.accounts.tokens import InvalidToken, TokenType
 from app.foundation.database import utc_now
 from app.security_events import SecurityEvent
 from app.services import Services
-
-logger = structlog.get_logger()
 
 
 def revoke(reason: RevokedReason) -> Update:
@@ -37,7 +35,7 @@ async def sign_out(services: Services, user: SignedInUser, refresh_token: str) -
     async with services.database.transaction() as db:
         await lock_user(db, user.id)
         await db.execute(revoke(RevokedReason.LOGOUT).where(Session.id.in_(ended)))
-    logger.info(SecurityEvent.LOGGED_OUT, user_id=str(user.id))
+        record(db, SecurityEvent.LOGGED_OUT, user.id)
 
 
 async def sign_out_with_refresh_token(services: Services, refresh_token: str) -> bool:
@@ -58,8 +56,8 @@ async def sign_out_with_refresh_token(services: Services, refresh_token: str) ->
             .where(is_live(utc_now()))
             .returning(Session.id)
         )
-    if ended is not None:
-        logger.info(SecurityEvent.LOGGED_OUT, user_id=str(claims.user_id))
+        if ended is not None:
+            record(db, SecurityEvent.LOGGED_OUT, claims.user_id, session_id=ended)
     return ended is not None
 
 
@@ -73,7 +71,7 @@ async def revoke_all_sessions(services: Services, user_id: UUID, reason: Revoked
             .returning(Session.id)
         )
         count = len(ended.all())
-    logger.info(SecurityEvent.SESSIONS_REVOKED, user_id=str(user_id), sessions=count)
+        record(db, SecurityEvent.SESSIONS_REVOKED, user_id, sessions=count)
     return count
 
 
@@ -81,13 +79,13 @@ async def revoke_session(
     services: Services, user_id: UUID, session_id: UUID, reason: RevokedReason
 ) -> bool:
     """End one session of a user; False when there is no such live session."""
-    ended = await services.database.execute(
-        revoke(reason)
-        .where(Session.id == session_id, Session.user_id == user_id, is_live(utc_now()))
-        .returning(Session.id)
-    )
-    if ended:
-        logger.info(
-            SecurityEvent.SESSIONS_REVOKED, user_id=str(user_id), session_id=str(session_id)
+    async with services.database.transaction() as db:
+        await lock_user(db, user_id)
+        ended = await db.scalar(
+            revoke(reason)
+            .where(Session.id == session_id, Session.user_id == user_id, is_live(utc_now()))
+            .returning(Session.id)
         )
-    return bool(ended)
+        if ended is not None:
+            record(db, SecurityEvent.SESSIONS_REVOKED, user_id, ended=str(session_id))
+    return ended is not None

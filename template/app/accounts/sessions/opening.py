@@ -7,9 +7,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.events import record
 from app.accounts.models import Session
 from app.accounts.tokens import Claims, TokenType, token_hash
 from app.foundation.database import utc_now
+from app.security_events import SecurityEvent
 from app.services import Services
 
 
@@ -25,6 +27,7 @@ class Device:
 class TokenPair:
     access_token: str
     refresh_token: str
+    session_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def token_pair(
             issued_at=refreshed_at,
             expires_at=claims.expires_at,  # the session's: no rotation prolongs it
         ),
+        session_id=claims.session_id,
     )
 
 
@@ -89,6 +93,7 @@ async def issue_access_token(services: Services, user_id: UUID, lifetime: timede
     )
     async with services.database.transaction() as db:
         db.add(session)
+        record(db, SecurityEvent.TOKEN_ISSUED, user_id, session_id=session.id)
     token = services.tokens.sign(
         TokenType.ACCESS,
         user_id=user_id,

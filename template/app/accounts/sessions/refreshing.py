@@ -8,17 +8,18 @@ from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
-import structlog
 from sqlalchemy import bindparam, select, update
 
+from app.accounts.events import note, record
 from app.accounts.models import RevokedReason, Session, User
-from app.accounts.sessions.current import is_live
+from app.accounts.sessions.current import is_live, lock_user
 from app.accounts.sessions.ending import revoke
 from app.accounts.sessions.opening import Device, TokenPair, token_pair
 from app.accounts.tokens import Claims, InvalidToken, TokenType, token_hash
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
 from app.foundation.http.client_address import UNKNOWN, rate_limit_key
+from app.foundation.log.sampling import log_sampled
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -26,8 +27,6 @@ LOST_RACE_SECONDS: Final = 10
 """A refresh token replayed this soon, from where its successor went, may come from a client that
 asked twice at once: it gets nothing, and its session lives. Later, from elsewhere, or once its
 successor was used too, it was stolen."""
-
-logger = structlog.get_logger()
 
 
 class RefreshSuperseded(AppError):
@@ -69,7 +68,7 @@ async def refresh(services: Services, refresh_token: str, device: Device) -> Tok
         InvalidToken: not a current refresh token. If it was replayed, its session has ended.
         RefreshSuperseded: it was exchanged a moment ago, by the same client.
     """
-    claims = services.tokens.read(refresh_token, TokenType.REFRESH)
+    claims = _read(services, refresh_token)
     now, token_id = utc_now(), uuid4()
     successor = token_pair(services, claims, token_id, now)
     rotated = await services.database.execute(
@@ -86,6 +85,14 @@ async def refresh(services: Services, refresh_token: str, device: Device) -> Tok
     return successor if rotated else await _answer_replay(services, claims, refresh_token, device)
 
 
+def _read(services: Services, refresh_token: str) -> Claims:
+    try:
+        return services.tokens.read(refresh_token, TokenType.REFRESH)
+    except InvalidToken:
+        log_sampled(SecurityEvent.REFRESH_REFUSED)
+        raise
+
+
 async def _answer_replay(
     services: Services, claims: Claims, refresh_token: str, device: Device
 ) -> TokenPair:
@@ -97,19 +104,27 @@ async def _answer_replay(
     presented = token_hash(refresh_token)
     session = await _find_live_session(services, claims)
     if session is None or presented == session.token_hash:
+        who = {"user_id": str(claims.user_id), "session_id": str(claims.session_id)}
+        log_sampled(SecurityEvent.REFRESH_REFUSED, **who)
         raise InvalidToken
-    who = {"user_id": str(claims.user_id), "session_id": str(claims.session_id)}
     if presented == session.parent_hash and _is_where_it_went(session, device):
         age = utc_now() - session.rotated_at
         if age <= timedelta(seconds=services.settings.refresh_reuse_grace_seconds):
             return _same_successor(services, claims, session)
         if age <= timedelta(seconds=LOST_RACE_SECONDS):
-            logger.info(SecurityEvent.REFRESH_SUPERSEDED, **who)
+            note(
+                services,
+                SecurityEvent.REFRESH_SUPERSEDED,
+                claims.user_id,
+                session_id=claims.session_id,
+            )
             raise RefreshSuperseded
-    await services.database.execute(
-        revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.session_id)
-    )
-    logger.warning(SecurityEvent.REFRESH_REUSED, **who)
+    async with services.database.transaction() as db:
+        await lock_user(db, claims.user_id)
+        await db.execute(
+            revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.session_id)
+        )
+        record(db, SecurityEvent.REFRESH_REUSED, claims.user_id, session_id=claims.session_id)
     raise InvalidToken
 
 

@@ -41,14 +41,23 @@ class TrustedProxies:
 
 def client_address(scope: Scope, trusted: TrustedProxies) -> str:
     """Give the peer of the socket, or behind trusted proxies the right-most untrusted hop."""
-    peer = scope.get("client")
-    address = parse_address(peer[0]) if peer else None
-    if address is None:
-        if trusted.unix_socket and came_by_unix_socket(scope):
-            address = _first_untrusted(None, _forwarded_for(scope), trusted)
-    elif trusted.networks and trusted.contain(address):
+    address = _peer(scope)
+    if is_trusted_peer(scope, trusted):
         address = _first_untrusted(address, _forwarded_for(scope), trusted)
     return UNKNOWN if address is None else _text(address)
+
+
+def is_trusted_peer(scope: Scope, trusted: TrustedProxies) -> bool:
+    """Tell whether the other end of the connection is one of TRUSTED_PROXIES."""
+    address = _peer(scope)
+    if address is None:
+        return trusted.unix_socket and came_by_unix_socket(scope)
+    return bool(trusted.networks) and trusted.contain(address)
+
+
+def _peer(scope: Scope) -> Address | None:
+    peer = scope.get("client")
+    return parse_address(peer[0]) if peer else None
 
 
 def came_by_unix_socket(scope: Scope) -> bool:

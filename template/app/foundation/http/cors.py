@@ -11,9 +11,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode, error_response
+from app.foundation.log.sampling import log_sampled
+from app.security_events import SecurityEvent
 
 _ALLOW_ORIGIN: Final = b"access-control-allow-origin"
 _VARY: Final = (b"vary", b"Origin")
+_LONGEST_ORIGIN: Final = 264
+"""Characters that are logged of one that was refused."""
 
 
 class CorsMiddleware(CORSMiddleware):
@@ -56,6 +60,7 @@ class CorsMiddleware(CORSMiddleware):
             named = "*" if self.allow_all_origins else origin
             headers = {**self.preflight_headers, "Access-Control-Allow-Origin": named}
             return PlainTextResponse("OK", headers=headers)
+        log_sampled(SecurityEvent.ORIGIN_REFUSED, origin=origin[:_LONGEST_ORIGIN])
         return error_response(
             AppError(
                 HTTPStatus.BAD_REQUEST,

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode, error_response
 from app.foundation.http.paths import route_path
+from app.foundation.log.sampling import log_sampled
+from app.security_events import SecurityEvent
 
 _LONGEST: Final = 264
 """Of a name with its port. What is longer is neither matched nor remembered."""
@@ -47,6 +49,8 @@ class AllowedHostsMiddleware:
         if len(hosts) == 1 and len(hosts[0]) <= _LONGEST and self.is_allowed(hosts[0]):
             await self.app(scope, receive, send)
         else:
+            said = b",".join(hosts)[:_LONGEST].decode("latin-1")
+            log_sampled(SecurityEvent.HOST_REFUSED, host=said)
             error = AppError(400, ErrorCode.INVALID_HOST, "This host is not served here.")
             await error_response(error)(scope, receive, send)
 

@@ -10,12 +10,14 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.foundation.caller import enter_request
 from app.foundation.checks.formats import Proxy
 from app.foundation.http.client_address import (
     UNKNOWN,
     TrustedProxies,
     came_by_unix_socket,
     client_address,
+    is_trusted_peer,
 )
 from app.foundation.http.headers import request_header
 from app.foundation.http.paths import route_path
@@ -57,7 +59,7 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send)
             return
         started = perf_counter()
-        request_id = _request_id(scope)
+        request_id = _request_id(scope, self.trusted_proxies)
         header = (b"x-request-id", request_id.encode("ascii"))
         status = CLIENT_CLOSED_REQUEST
 
@@ -79,9 +81,8 @@ class RequestContextMiddleware:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["client_address"] = client_address(scope, self.trusted_proxies)
-        # Cleared first: a task may inherit the context of an earlier one on its connection.
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        agent = request_header(scope, b"user-agent")
+        enter_request(request_id, state["client_address"], agent)
         if state["client_address"] == UNKNOWN and not self._has_warned:
             self._warn_if_all_are_one(scope)
 
@@ -97,10 +98,13 @@ class RequestContextMiddleware:
             )
 
 
-def _request_id(scope: Scope) -> str:
-    """Take over a well-formed incoming id, so that a request can be followed across services."""
+def _request_id(scope: Scope, trusted: TrustedProxies) -> str:
+    """Take over a proxy's well-formed id, so that a request can be followed across services.
+
+    Not a client's: events are told apart by it, and two that share one could not be.
+    """
     incoming = request_header(scope, b"x-request-id")
-    if incoming is not None and _WELL_FORMED_ID.fullmatch(incoming):
+    if incoming and is_trusted_peer(scope, trusted) and _WELL_FORMED_ID.fullmatch(incoming):
         return incoming.decode("ascii")
     return secrets.token_hex(16)
 
@@ -112,7 +116,6 @@ def _log_access(scope: Scope, status: int, seconds: float) -> None:
         path=loggable_path(scope["path"]),
         status=status,
         duration_ms=round(seconds * 1000, 2),
-        client=scope["state"]["client_address"],
     )
 
 

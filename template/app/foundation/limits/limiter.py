@@ -91,7 +91,10 @@ class RateLimiter:
         stats = await self._windows.get_window_stats(limit.limit, limit.scope, key)
         retry_after = max(1, math.ceil(stats.reset_time - time.time()))
         logger.warning(
-            SecurityEvent.RATE_LIMIT_EXCEEDED, limit=limit.scope, retry_after=retry_after
+            SecurityEvent.RATE_LIMIT_EXCEEDED,
+            limit=limit.scope,
+            counted=key,
+            retry_after=retry_after,
         )
         return TooManyRequests(limit, retry_after)
 

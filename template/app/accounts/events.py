@@ -1,0 +1,116 @@
+"""What happens to accounts: logged, and kept, so that "was that me?" has an answer.
+
+Where the caller comes from and who acts is read from `app.foundation.caller`: it is the same for
+all that a request does.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import Select, Uuid, func, insert, literal, select
+from sqlalchemy.event import listen
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts.models import AccountEvent, User
+from app.accounts.tokens import token_hash
+from app.foundation.caller import caller, user_agent
+from app.foundation.database import AnyRow, utc_now
+from app.security_events import WARNINGS, SecurityEvent
+from app.services import Services
+
+EVENTS_KEPT: Final = timedelta(days=90)
+
+logger = structlog.get_logger()
+
+
+def record(
+    db: AsyncSession,
+    event: SecurityEvent,
+    user_id: UUID,
+    *,
+    session_id: UUID | None = None,
+    **details: Any,
+) -> None:
+    """Write an event in the transaction that it tells of; it is logged once that is committed.
+
+    Args:
+        session_id: the one that it is about, unless it is that of the request.
+        details: short facts, none of them secret or of a person.
+    """
+    db.add(AccountEvent(**_values(event, user_id, session_id, details)))
+    about = {"session_id": str(session_id)} if session_id else {}
+
+    def log(_: object) -> None:
+        _log(event, user_id=str(user_id), **about, **details)
+
+    listen(db.sync_session, "after_commit", log, once=True)
+
+
+def note(
+    services: Services,
+    event: SecurityEvent,
+    user_id: UUID | None,
+    *,
+    email: str = "",
+    session_id: UUID | None = None,
+) -> None:
+    """Log an event that no transaction tells of, and keep it after the answer.
+
+    The work is the same for an account and for none: else an answer's time, or that of a
+    neighbour's, would tell which addresses have one (ASVS 5.0 6.3.8).
+
+    Args:
+        email: what was tried. Logged as a hash, when there is no such account.
+    """
+    about = {"session_id": str(session_id)} if session_id else {}
+    tried = {"email_hash": token_hash(email)} if user_id is None else {}
+    _log(event, user_id=str(user_id) if user_id else None, **about, **tried)
+    values = _values(event, user_id or uuid4(), session_id, {})
+    services.background.submit(services.database.execute(_insert_if_user(values)))
+
+
+def _insert_if_user(values: dict[str, Any]) -> Any:
+    """One statement: the user may be deleted before it is carried out."""
+    columns = AccountEvent.__table__.c
+    row = select(*(literal(value, columns[name].type) for name, value in values.items()))
+    user = select(User.id).where(User.id == literal(values["user_id"], Uuid())).exists()
+    return insert(AccountEvent).from_select([*values], row.where(user))
+
+
+def _values(
+    event: SecurityEvent, user_id: UUID, session_id: UUID | None, details: dict[str, Any]
+) -> dict[str, Any]:
+    by = caller()
+    return {
+        "id": uuid4(),
+        "user_id": user_id,
+        "event": event.value,
+        "created_at": utc_now(),
+        "session_id": session_id or by.session_id,
+        "ip_address": by.client,
+        "user_agent": user_agent(),
+        "request_id": by.request_id,
+        "actor": by.actor,
+        "details": details,
+    }
+
+
+def _log(event: SecurityEvent, **facts: Any) -> None:
+    (logger.warning if event in WARNINGS else logger.info)(event, **facts)
+
+
+async def list_events(
+    services: Services, user_id: UUID, limit: int, offset: int
+) -> tuple[Sequence[AnyRow], int]:
+    """One page of what happened to an account, the latest first, and how much there is in all."""
+
+    def of_user(*columns: Any) -> Select[Any]:
+        return select(*columns).where(AccountEvent.user_id == user_id)
+
+    page = of_user(AccountEvent.__table__).order_by(AccountEvent.created_at.desc(), AccountEvent.id)
+    events = await services.database.fetch_all(page.limit(limit).offset(offset))
+    [(total,)] = await services.database.fetch_all(of_user(func.count()))
+    return events, total
