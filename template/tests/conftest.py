@@ -198,6 +198,7 @@ async def app(shared_app: FastAPI, database_url: str) -> AsyncIterator[FastAPI]:
     yield shared_app
     # Between tests the loop stands still: a mail under way would keep its locks.
     await services.outbox.close()
+    await services.background.close()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -23,7 +24,7 @@ from alembic.config import Config
 from fastapi import FastAPI
 from sqlalchemy import DateTime, select, update
 
-from app.accounts.models import PasswordReset, Role, Session, User
+from app.accounts.models import AccountEvent, PasswordReset, Role, Session, User
 from app.application import create_app
 from app.config import Settings
 from app.foundation.database import AnyRow, Base, Database, driver_url
@@ -177,6 +178,11 @@ class Tables(Database):
     async def resets(self) -> Sequence[AnyRow]:
         table = PasswordReset.__table__
         return await self.fetch_all(select(table).order_by(PasswordReset.created_at))
+
+    async def events(self, account: Account) -> Sequence[AnyRow]:
+        """What is kept of an account's events, the first first."""
+        events = select(AccountEvent.__table__).where(AccountEvent.user_id == UUID(account.id))
+        return await self.fetch_all(events.order_by(AccountEvent.created_at))
 
     async def promote(self, account: Account) -> None:
         await self.execute(update(User).where(User.email == account.email).values(role=Role.ADMIN))

@@ -1,6 +1,8 @@
 """What is unsafe, missing or out of date, each with its fix: `python -m app.manage check`."""
 
 import asyncio
+import os
+import shlex
 from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
@@ -89,13 +91,25 @@ async def _check_database(services: Services) -> list[Finding]:
     except (Unavailable, DBAPIError) as error:
         problem, fix = what_is_wrong(error)
         return [_finding("database", f"the database of DATABASE_URL {problem}", fix)]
-    findings = []
+    findings = _check_privacy(database.file)
     if shortage:
         findings.append(_setting("DATABASE_POOL_SIZE", shortage, severity="warning"))
     wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
     if set(current) != set(wanted):
         findings.append(_migrations("the database's schema is not that of the code"))
     return findings
+
+
+def _check_privacy(file: Path | None) -> list[Finding]:
+    """SQLite's file and those beside it: other users of this machine read no hashes."""
+    if file is None or os.name != "posix":
+        return []
+    beside = (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"))
+    public = [str(path) for path in beside if path.exists() and path.stat().st_mode & 0o077]
+    if not public:
+        return []
+    message = "the database's file can be read by other users of this machine"
+    return [_finding("database_file", message, f"chmod 600 {shlex.join(public)}")]
 
 
 def _is_missing(file: Path | None) -> bool:

@@ -1,23 +1,30 @@
 """What is written down when something happens: the event, whose it is, and why a session ended."""
 
-from collections.abc import Iterator, MutableMapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from app.accounts import administration, sessions
 from app.accounts.models import RevokedReason
+from app.accounts.tokens import token_hash
+from app.foundation.log import sampling
 from app.security_events import SecurityEvent
 from tests.helpers import (
+    ADDRESS,
     OTHER_PASSWORD,
     PASSWORD,
     Account,
     Mailbox,
     Tables,
+    bearer,
+    connect,
     refresh,
     register,
     request_reset,
@@ -33,17 +40,105 @@ Log = list[MutableMapping[str, Any]]
 @pytest.fixture
 def log() -> Iterator[Log]:
     """The lines of this test, as they are before anything renders them."""
-    with capture_logs() as lines:
+    with capture_logs(processors=[merge_contextvars]) as lines:
         yield lines
 
 
 def events(log: Log) -> list[dict[str, Any]]:
-    """The security events since the last look, without their level."""
-    found = [dict(line) for line in log if line["event"] in set(SecurityEvent)]
-    for line in found:
-        del line["log_level"]
+    """The security events since the last look: what happened, and to whom."""
+    context = {"log_level", "request_id", "client", "session_id", "actor"}
+    found = [
+        {name: value for name, value in line.items() if name not in context}
+        for line in log
+        if line["event"] in set(SecurityEvent)
+    ]
     log.clear()
     return found
+
+
+async def test_an_event_says_who_asked_and_from_where(
+    client: httpx.AsyncClient, database: Tables, log: Log
+) -> None:
+    """ASVS 5.0 16.2.1: joined by an id that no client chooses."""
+    ada = await register(client)
+    (session,) = await database.sessions()
+    change = {"currentPassword": PASSWORD, "newPassword": "Difference-1822"}
+    headers = {**ada.headers, "X-Request-ID": "chosen"}
+    await client.post("/api/users/me/change-password", json=change, headers=headers)
+    nobody = {"email": "nobody@example.com", "password": PASSWORD}
+    await client.post("/api/auth/login", json=nobody)
+
+    registered, changed, failed = (line for line in log if line["event"] in set(SecurityEvent))
+    for line in (registered, changed):
+        assert (line["user_id"], line["session_id"]) == (ada.id, str(session.id))
+    assert failed["email_hash"] == token_hash("nobody@example.com")
+    assert {line["client"] for line in (registered, changed, failed)} == {ADDRESS}
+    ids = {line["request_id"] for line in (registered, changed, failed)}
+    assert len(ids) == 3
+    assert "chosen" not in ids
+
+
+async def test_what_is_rolled_back_is_no_event(
+    client: httpx.AsyncClient, admin: Account, ada: Account, database: Tables, log: Log
+) -> None:
+    await register(client, "taken@example.com")
+    log.clear()
+
+    body = {"email": "taken@example.com"}
+    refused = await client.patch("/api/users/me", json=body, headers=ada.headers)
+
+    assert refused.status_code == 409
+    assert events(log) == []
+    assert [event.event for event in await database.events(ada)] == ["auth.user_registered"]
+
+
+async def test_refused_tokens_are_events(
+    client: httpx.AsyncClient, ada: Account, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "_samples", defaultdict(lambda: sampling.Sample(2)))
+    refused = {"event": "auth.token_refused"}
+    for _ in range(3):
+        await client.get("/api/users/me", headers=bearer("forged"))
+    assert events(log) == [refused] * 2  # a sample: anybody can cause them
+
+    monkeypatch.setattr(sampling, "_samples", defaultdict(lambda: sampling.Sample(2)))
+    for token in ("forged", ada.access_token):
+        await try_refresh(client, token)
+    assert events(log) == [{"event": "auth.refresh_refused"}] * 2
+
+    monkeypatch.setattr(sampling, "_samples", defaultdict(lambda: sampling.Sample(2)))
+    await client.post("/api/auth/logout-all", headers=ada.headers)
+    log.clear()
+    await client.get("/api/users/me", headers=ada.headers)
+    await try_refresh(client, ada.refresh_token)
+    assert events(log) == [
+        refused | {"user_id": ada.id},
+        {"event": "auth.refresh_refused", "user_id": ada.id},
+    ]
+
+
+def test_a_sample_says_how_much_it_left_out() -> None:
+    sample = sampling.Sample(2)
+
+    assert [sample.admit(100.0) for _ in range(5)] == [0, 0, None, None, None]
+    assert [sample.admit(159.9), sample.admit(160.0), sample.admit(160.0)] == [None, 4, 0]
+    assert sample.admit(300.0) == 0
+
+
+async def test_refused_hosts_and_origins_are_events(
+    start: Callable[..., Any], log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "_samples", defaultdict(lambda: sampling.Sample(2)))
+    client = connect(await start(allowed_hosts="api.example.com"))
+
+    await client.get("/api/users/me", headers={"Host": "evil.example"})
+    origin = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    await client.options("/api/auth/login", headers=origin)
+
+    assert events(log) == [
+        {"event": "http.host_refused", "host": "evil.example"},
+        {"event": "http.origin_refused", "origin": "https://evil.example"},
+    ]
 
 
 async def test_signing_in_and_out(client: httpx.AsyncClient, log: Log) -> None:
@@ -55,7 +150,8 @@ async def test_signing_in_and_out(client: httpx.AsyncClient, log: Log) -> None:
 
     for email, user_id in ((ada.email, ada.id), ("nobody@example.com", None)):
         await client.post("/api/auth/login", json={"email": email, "password": OTHER_PASSWORD})
-        assert events(log) == [{"event": "auth.login_failed", "user_id": user_id}]
+        tried = {} if user_id else {"email_hash": token_hash(email)}
+        assert events(log) == [{"event": "auth.login_failed", "user_id": user_id} | tried]
 
     body = {"refreshToken": ada.refresh_token}
     await client.post("/api/auth/logout", json=body, headers=ada.headers)
@@ -67,8 +163,8 @@ async def test_a_theft(client: httpx.AsyncClient, ada: Account, database: Tables
     await refresh(client, await refresh(client, ada))
     await try_refresh(client, ada.refresh_token)
 
-    reused = {"event": "auth.refresh_reused", "user_id": ada.id, "session_id": stolen}
-    assert events(log) == [reused]
+    assert log[-2]["session_id"] == stolen
+    assert events(log) == [{"event": "auth.refresh_reused", "user_id": ada.id}]
 
 
 async def test_ending_sessions(
@@ -82,7 +178,8 @@ async def test_ending_sessions(
 
     await sessions.revoke_session(services, user_id, session_id, reason)
     ended = {"event": "auth.sessions_revoked", "user_id": ada.id}
-    assert events(log) == [ended | {"session_id": str(session_id)}]
+    assert log[-1]["session_id"] == str(session_id)
+    assert events(log) == [ended]
 
     await sessions.revoke_all_sessions(services, user_id, reason)
     assert events(log) == [ended | {"sessions": 2}]
@@ -98,9 +195,11 @@ async def test_passwords(
         assert events(log)[-1] == {"event": f"auth.password_{event}", "user_id": ada.id}
 
     await client.post("/api/auth/forgot-password", json={"email": "nobody@example.com"})
-    assert events(log) == [{"event": "auth.password_reset_requested", "user_id": None}]
+    requested = {"event": "auth.password_reset_requested"}
+    tried = {"email_hash": token_hash("nobody@example.com")}
+    assert events(log) == [requested | {"user_id": None} | tried]
     token = await request_reset(client, mailbox)
-    assert events(log) == [{"event": "auth.password_reset_requested", "user_id": ada.id}]
+    assert events(log) == [requested | {"user_id": ada.id}]
     await reset_password(client, token)
     assert events(log) == [{"event": "auth.password_reset", "user_id": ada.id}]
 

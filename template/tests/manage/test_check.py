@@ -1,6 +1,7 @@
 """`check`, `info`, and how commands fail."""
 
 import json
+import os
 import secrets
 from pathlib import Path
 
@@ -51,6 +52,21 @@ def test_production_that_would_not_start_is_explained(
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     assert {"bcrypt_cost", "smtp_host"} <= set(ids(manage))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other rights")
+def test_a_database_that_others_can_read_is_found(
+    manage: Manage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "some.db"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{file}")
+    migrate(f"sqlite:///{file}")
+    assert ids(manage) == []
+    file.chmod(0o640)
+
+    [found] = findings(manage)
+
+    assert (found["id"], found["fix"]) == ("database_file", f"chmod 600 {file}")
 
 
 def test_a_wrong_setting_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,9 +293,9 @@ def test_purge_deletes_what_has_expired(
     manage("user", "create", "ada@example.com")
     manage("token", "issue", "ada@example.com", "--ttl", "60")
     api("POST", "/api/auth/forgot-password", json={"email": "ada@example.com"})
-    assert manage("purge").data == {"sessions": 0, "passwordResets": 0}
+    assert manage("purge").data == {"sessions": 0, "passwordResets": 0, "events": 0}
     asyncio.run(age(database_url))
-    assert manage("purge").data == {"sessions": 1, "passwordResets": 1}
+    assert manage("purge").data == {"sessions": 1, "passwordResets": 1, "events": 0}
 
 
 async def age(database_url: str) -> None:

@@ -87,5 +87,5 @@ async def revoke_session(
             .returning(Session.id)
         )
         if ended is not None:
-            record(db, SecurityEvent.SESSIONS_REVOKED, user_id, ended=str(session_id))
+            record(db, SecurityEvent.SESSIONS_REVOKED, user_id, session_id=session_id)
     return ended is not None

@@ -1,8 +1,10 @@
 """SQLite: Python's own driver, called straight from the event loop."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ def create_sqlite_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
         connect_args={"check_same_thread": False, "timeout": 0.02},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    same_file = _SameFile(file_of(engine.url))
+    same_file = _SameFile(engine.url)
     event.listen(engine.sync_engine, "do_connect", same_file.make_none_anew)
     event.listen(engine.sync_engine, "checkout", same_file.check)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
@@ -64,13 +66,19 @@ class _SameFile:
     """Sees that the file stays: SQLite would go on writing into one that was deleted, and make an
     empty one in its place. To a copy that was put there, connections are made anew."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, url: URL) -> None:
+        self._path = file_of(url)
+        self._may_be_made = url.query.get("mode", "rwc") == "rwc"
         self._was_there = False
 
     def make_none_anew(self, *_connection: object) -> None:
+        """A first one is private from its first byte: it will hold addresses and hashes. So are the
+        files that SQLite puts beside it: they get its mode."""
         if self._was_there:
             self._identity()
+        elif self._may_be_made:
+            with suppress(OSError):  # it is there, or SQLite says better why it can't be made
+                os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     def check(self, _connection: object, record: Any, _proxy: object) -> None:
         identity = self._identity()

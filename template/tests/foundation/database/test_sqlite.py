@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +131,32 @@ async def test_a_directory_that_is_gone_is_no_new_database(file: Path) -> None:
     move(away, file.parent)
     assert await database.is_up()
     await database.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other rights")
+async def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """From its first byte: it will hold addresses and hashes. So are its -wal and -shm."""
+    file = tmp_path / "some.db"
+    with usual_rights():
+        database = Database(f"sqlite:///{file}")
+        await database.execute(text("CREATE TABLE some (thing TEXT)"))
+        await database.execute(text("INSERT INTO some VALUES ('a hash')"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    await database.close()
+
+    assert modes == {"some.db": 0o600, "some.db-wal": 0o600, "some.db-shm": 0o600}
+
+
+@contextmanager
+def usual_rights() -> Iterator[None]:
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+async def test_a_file_that_may_not_be_made_is_not(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///file:{tmp_path}/some.db?mode=rw&uri=true")
+    assert await refusal(database) == "Unavailable"
+    assert list(tmp_path.iterdir()) == []

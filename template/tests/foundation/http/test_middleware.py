@@ -96,6 +96,13 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
+async def proxied() -> AsyncIterator[httpx.AsyncClient]:
+    """Through a proxy that is trusted, as far as request ids go."""
+    async with connect(trusted_proxies="192.0.2.0/24") as connected:
+        yield connected
+
+
+@pytest.fixture
 def log(capsys: pytest.CaptureFixture[str]) -> Log:
     return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -116,15 +123,25 @@ async def test_each_request_gets_an_id_of_its_own(client: httpx.AsyncClient) -> 
     assert len(ids) == 3
 
 
-async def test_a_well_formed_request_id_is_taken_over(client: httpx.AsyncClient) -> None:
-    response = await client.get("/echo", headers={"X-Request-ID": "trace-1.2_3"})
+async def test_a_well_formed_request_id_is_taken_over_from_a_proxy(
+    proxied: httpx.AsyncClient,
+) -> None:
+    response = await proxied.get("/echo", headers={"X-Request-ID": "trace-1.2_3"})
 
     assert response.headers["x-request-id"] == "trace-1.2_3"
 
 
+async def test_a_client_does_not_choose_its_request_id(client: httpx.AsyncClient, log: Log) -> None:
+    """Or it could pass for another request, in each line that the id joins."""
+    response = await client.get("/echo", headers={"X-Request-ID": "trace-1.2_3"})
+
+    assert response.headers["x-request-id"] != "trace-1.2_3"
+    assert {line["request_id"] for line in log()} == {response.headers["x-request-id"]}
+
+
 @pytest.mark.parametrize("hostile", ["", "a" * 65, "a b", "a\tb", "id;x=1", "naïve", "<script>"])
-async def test_a_malformed_request_id_is_replaced(client: httpx.AsyncClient, hostile: str) -> None:
-    response = await client.get("/echo", headers=[(b"X-Request-ID", hostile.encode())])
+async def test_a_malformed_request_id_is_replaced(proxied: httpx.AsyncClient, hostile: str) -> None:
+    response = await proxied.get("/echo", headers=[(b"X-Request-ID", hostile.encode())])
 
     assert len(response.headers.get_list("x-request-id")) == 1
     assert response.headers["x-request-id"] != hostile
@@ -143,13 +160,14 @@ async def test_the_lines_of_probes_can_be_switched_off(log: Log) -> None:
 
 
 async def test_a_request_has_one_access_line_and_its_id_on_every_line(
-    client: httpx.AsyncClient, log: Log
+    proxied: httpx.AsyncClient, log: Log
 ) -> None:
-    await client.get("/echo?token=a-secret", headers={"X-Request-ID": "abc"})
+    await proxied.get("/echo?token=a-secret", headers={"X-Request-ID": "abc"})
 
     inside, access = log()
     assert inside["event"] == "inside"
     assert inside["request_id"] == access["request_id"] == "abc"
+    assert inside["client"] == "192.0.2.1"
     assert access.pop("duration_ms") >= 0
     assert {key: access[key] for key in ("event", "method", "path", "status", "client")} == {
         "event": "http.request",
@@ -233,9 +251,9 @@ async def test_what_is_not_http_passes_untouched(scope_type: str) -> None:
 
 
 async def test_a_crash_is_a_500_with_a_request_id_and_no_more(
-    client: httpx.AsyncClient, log: Log
+    proxied: httpx.AsyncClient, log: Log
 ) -> None:
-    response = await client.get("/crash", headers={"Origin": ORIGIN, "X-Request-ID": "abc"})
+    response = await proxied.get("/crash", headers={"Origin": ORIGIN, "X-Request-ID": "abc"})
 
     assert response.status_code == 500
     assert response.json() == {
@@ -838,10 +856,10 @@ def test_a_length_of_any_number_of_digits_is_compared(value: bytes, too_large: b
 # The whole of it, under load
 
 
-async def test_requests_at_once_do_not_mix(client: httpx.AsyncClient, log: Log) -> None:
+async def test_requests_at_once_do_not_mix(proxied: httpx.AsyncClient, log: Log) -> None:
     ids = [f"id-{number}" for number in range(50)]
     responses = await asyncio.gather(
-        *(client.get("/echo", headers={"X-Request-ID": request_id}) for request_id in ids)
+        *(proxied.get("/echo", headers={"X-Request-ID": request_id}) for request_id in ids)
     )
 
     assert [response.headers["x-request-id"] for response in responses] == ids
