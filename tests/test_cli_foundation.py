@@ -1,11 +1,14 @@
 """The command line as a whole: help, versions, mistakes, completion, start-up."""
 
+import hashlib
 import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import jwt
 import pytest
 from tests.conftest import AUTHKIT, ESCAPE, FakeProject, authkit, environ, plain, terminal
 
@@ -15,7 +18,7 @@ from authkit.cli import COMMANDS
 SUBCOMMANDS = {
     "user": (
         *("create", "list", "show", "activate", "deactivate"),
-        *("set-role", "set-password", "sessions", "revoke"),
+        *("set-role", "set-password", "sessions", "revoke", "events"),
     ),
     "token": ("decode", "issue"),
     "keys": ("list", "rotate", "remove"),
@@ -131,6 +134,77 @@ def test_a_project_is_found_from_below(fake: FakeProject) -> None:
     deep.mkdir(parents=True)
 
     assert authkit("info", "--json", cwd=deep).json["root"] == str(fake.root)
+
+
+@pytest.fixture
+def planted(fake: FakeProject) -> FakeProject:
+    """A project of somebody else, in whose directory we happen to stand."""
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    os.chown(fake.root, STRANGER, STRANGER)
+    return fake
+
+
+STRANGER = 12_345
+NOBODY = "6f1f8c1e-2d0b-4c1e-9a53-0b7a1f2c3d4e"
+
+
+@pytest.mark.parametrize("part", ["", ".copier-answers.yml", ".venv"])
+def test_nothing_of_somebody_elses_project_is_run_unasked(planted: FakeProject, part: str) -> None:
+    """As git does (`safe.directory`): its Python would run as us."""
+    os.chown(planted.root, 0, 0)
+    os.chown(planted.root / part, STRANGER, STRANGER)
+
+    for cwd in (planted.root, below(planted.root)):
+        refused = authkit("seed", cwd=cwd)
+        assert refused.code == 1
+        assert "belongs to somebody else, so nothing of that project is run" in refused.err
+        assert f"--project {planted.root}" in refused.err
+    assert planted.calls == []
+
+
+def below(root: Path) -> Path:
+    deep = root / "deep"
+    deep.mkdir(exist_ok=True)
+    return deep
+
+
+def test_a_project_that_is_named_is_trusted(planted: FakeProject) -> None:
+    planted.answer("manage seed", [])
+
+    assert authkit("seed", "--project", str(planted.root), "--json").code == 0
+    found_above = authkit("seed", "--project", str(below(planted.root)), "--json")
+    assert (found_above.code, len(planted.calls)) == (1, 1)
+
+
+def test_under_sudo_the_callers_project_is_the_callers(planted: FakeProject) -> None:
+    planted.answer("manage seed", [])
+
+    for uid, code in ((STRANGER, 0), (STRANGER + 1, 1)):
+        result = authkit("seed", "--json", cwd=planted.root, env={"SUDO_UID": str(uid)})
+        assert result.code == code
+
+
+def test_no_token_is_verified_with_a_planted_key(planted: FakeProject) -> None:
+    """What a stranger's JWT_SECRET verifies says nothing."""
+    secret = "0123456789abcdef" * 4
+    (planted.root / ".env").write_text(f"JWT_SECRET={secret}\n")
+    token = project_token(secret)
+    command = ("token", "decode", "--json", token)
+
+    judged = authkit(*command, cwd=planted.root)
+    named = authkit(*command, "--project", str(planted.root))
+
+    assert (judged.json["verdict"], named.json["verdict"]) == ("UNVERIFIED", "VERIFIED")
+    assert "belongs to somebody else" in judged.err
+
+
+def project_token(secret: str) -> str:
+    """As a project signs them, valid for long."""
+    now = int(time.time())
+    claims = {"iss": "app", "aud": "app", "sub": NOBODY, "sid": NOBODY, "jti": NOBODY}
+    headers = {"typ": "at+jwt", "kid": hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:16]}
+    return jwt.encode({**claims, "iat": now, "exp": now + 600}, secret, headers=headers)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

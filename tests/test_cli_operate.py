@@ -26,6 +26,16 @@ SESSION = {
     "userAgent": "curl/8.5\x1b]0;owned\x07",
     "ipAddress": "203.0.113.9",
 }
+EVENT = {
+    "createdAt": "2026-01-02T03:04:05Z",
+    "event": "auth.role_changed",
+    "ipAddress": "203.0.113.9",
+    "userAgent": "curl/8.5\x1b]0;owned\x07",
+    "sessionId": None,
+    "actor": "operator root",
+    "details": {"role": "admin"},
+    "requestId": None,
+}
 KEYS = [
     {"kid": "0123456789abcdef", "use": "signing"},
     {"kid": "fedcba9876543210", "use": "verifying"},
@@ -49,6 +59,7 @@ def project(fake: FakeProject) -> FakeProject:
     fake.answer("manage user list", {"users": [ADA], "total": 3, "limit": 1, "offset": 0})
     fake.answer("manage user sessions", {"sessions": [SESSION]})
     fake.answer("manage user revoke", {"revoked": 1})
+    fake.answer("manage user events", {"events": [EVENT], "total": 3, "limit": 1, "offset": 0})
     fake.answer("manage keys", KEYS)
     fake.answer(
         "manage seed",
@@ -72,6 +83,7 @@ DATA_COMMANDS = [
     ["user", "set-password", "ada@example.com"],
     ["user", "sessions", "ada@example.com"],
     ["user", "revoke", "ada@example.com"],
+    ["user", "events", "ada@example.com"],
     ["keys", "list"],
     ["keys", "rotate"],
     ["keys", "remove", "fedcba9876543210"],
@@ -574,3 +586,13 @@ def test_an_env_file_that_is_not_text_is_one_sentence(project: FakeProject) -> N
     known = project.run("info", "--json")
     assert (known.code, known.json["settings"]) == (0, {})
     assert project.run("doctor").code == 0
+
+
+def test_events_say_who_did_it_and_that_there_are_more(project: FakeProject) -> None:
+    listed = project.run("user", "events", "ada@example.com", "--limit", "1")
+
+    cells = listed.out.rstrip("\n").split("\t")
+    assert cells[1:5] == ["auth.role_changed", "203.0.113.9", "operator root", "role admin"]
+    assert ESCAPE not in listed.out
+    assert "1 of 3 events; --offset 1 goes on" in listed.err
+    assert project.calls[-1]["args"][:6] == ["user", "events", "--limit", "1", "--offset", "0"]

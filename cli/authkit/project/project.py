@@ -1,6 +1,7 @@
 """Finding a generated project and running something in its own environment."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,12 +27,17 @@ class Project:
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Project":
-        """The project that contains `start`, or the current directory."""
+        """The project that contains `start`, or the current directory.
+
+        One that was not named itself must be the caller's own: see `refuse_strangers`.
+        """
         origin = from_here(start or Path())
         if not origin.is_dir():
             raise UsageError(f"there is no directory {origin}", "check the path after --project")
         for directory in (origin, *origin.parents):
             if (directory / MARKER).is_file():
+                if start is None or directory != origin:
+                    refuse_strangers(directory)
                 return cls(directory)
         raise AuthkitError(
             f"{origin} is not inside a project made by authkit",
@@ -157,6 +163,33 @@ class Project:
                 f"`parts` in {self.root / MARKER} is no list of names", f"git checkout -- {MARKER}"
             )
         return tuple(answer)
+
+
+def refuse_strangers(root: Path) -> None:
+    """Work in nobody else's project unasked: its Python runs as the caller, its keys verify.
+
+    In a shared directory anybody can put one above us (git: `safe.directory`). Links count as who
+    made them. Under sudo, who called it owns what they own.
+    """
+    if os.name != "posix":
+        return
+    callers = {os.geteuid()}
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        callers.add(int(os.environ["SUDO_UID"]))
+    for path in (root, root / MARKER, root / ".venv"):
+        try:
+            owner = path.lstat().st_uid
+        except OSError:
+            continue
+        if owner not in callers:
+            raise StrangersProject(
+                f"{path} belongs to somebody else, so nothing of that project is run",
+                f"if you trust it, name it: --project {shlex.quote(str(root))}",
+            )
+
+
+class StrangersProject(AuthkitError):
+    """A project was found that is not the caller's own, and was not named."""
 
 
 def from_here(path: Path) -> Path:

@@ -3,7 +3,10 @@
 import io
 import os
 import secrets
+import shutil
 from argparse import Namespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from dotenv import dotenv_values, set_key
@@ -90,10 +93,21 @@ def _refuse_environment() -> None:
 def _write(name: str, value: str) -> None:
     """Replace one line of `.env`, atomically; a new file is readable by its owner alone.
 
-    A link stays one: where a deployment keeps `.env` elsewhere, that file is written.
+    A link stays one: where a deployment keeps `.env` elsewhere, that file is written. Under sudo it
+    stays its owner's, or the service could not read it. What a kill leaves is named so that git
+    ignores it.
     """
+    file = Path(os.path.realpath(ENV_FILE))
     try:
-        set_key(os.path.realpath(ENV_FILE), name, value, quote_mode=_quote_mode(name, value))
+        with TemporaryDirectory(prefix=f"{ENV_FILE}.", dir=file.parent) as directory:
+            copy = Path(directory, file.name)
+            if file.exists():
+                shutil.copy2(file, copy)
+            set_key(copy, name, value, quote_mode=_quote_mode(name, value))
+            if os.name == "posix" and os.geteuid() == 0:
+                owner = (file if file.exists() else file.parent).stat()
+                os.chown(copy, owner.st_uid, owner.st_gid)
+            copy.replace(file)
     except OSError as error:
         raise CommandError(f"{ENV_FILE} can't be written: {error.strerror}") from None
 

@@ -1,14 +1,18 @@
 """Rotating the signing secret in `.env`."""
 
+import os
 import stat
+from fnmatch import fnmatch
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 
 import pytest
-from dotenv import dotenv_values
+from dotenv import dotenv_values, set_key
 
 from app.accounts.tokens import key_id
 from app.foundation.checks.production import EXAMPLE_SECRET
+from tests.helpers import ROOT
 from tests.manage.conftest import Manage
 
 
@@ -151,3 +155,33 @@ def test_a_file_that_can_not_be_written_stays(manage: Manage, project: Path) -> 
     outcome = manage("keys", "rotate")
     assert outcome.exit_code == 1
     assert "can't be" in outcome.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_under_sudo_the_file_stays_its_owners(manage: Manage, project: Path) -> None:
+    """Or the service could not read its own settings after it."""
+    os.chown(project / ".env", 12_345, 12_346)
+    manage("keys", "rotate")
+
+    after = (project / ".env").stat()
+    assert (after.st_uid, after.st_gid, stat.S_IMODE(after.st_mode)) == (12_345, 12_346, 0o600)
+
+
+def test_what_a_kill_would_leave_is_ignored_by_git(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: set[str] = set()
+
+    def watched(file: Path, *args: Any, **options: Any) -> None:
+        left.update(path.name for path in project.iterdir() if path.name != ".env")
+        private = stat.S_IMODE(file.parent.stat().st_mode)
+        assert private == 0o700
+        set_key(file, *args, **options)
+
+    monkeypatch.setattr("app.manage.keys.set_key", watched)
+    manage("keys", "rotate")
+
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert len(left) == 2  # one for each line that is written
+    assert [name for name in left if not any(fnmatch(name, line) for line in ignored)] == []
+    assert {path.name for path in project.iterdir()} == {".env"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from authkit.commands.token.sources import load_keys
-from authkit.project.project import Project
+from authkit.project.project import Project, StrangersProject
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, AuthkitError, UsageError
 from authkit.tokens.claims import session_problems
@@ -20,6 +20,9 @@ def find_project(named: Path | None) -> Project | None:
     """The project around us; none is no mistake, unless it was asked for by name."""
     try:
         return Project.find(named)
+    except StrangersProject as refusal:
+        console.warning(f"{refusal.message}; {refusal.hint}")
+        return None
     except (AuthkitError, OSError):
         if named is not None:
             raise

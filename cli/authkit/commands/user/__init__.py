@@ -2,7 +2,7 @@
 
 import typer
 
-from authkit.commands.user import access, people, sessions
+from authkit.commands.user import access, events, people, sessions
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,3 +25,4 @@ app.command("set-role")(access.set_role)
 app.command("set-password")(access.set_password)
 app.command("sessions")(sessions.sessions)
 app.command("revoke")(sessions.revoke)
+app.command("events")(events.events)
