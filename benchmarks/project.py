@@ -20,7 +20,10 @@ PASSWORD: Final = "Correct-Horse-7"  # noqa: S105
 
 PRODUCTION: Final = {
     "ENVIRONMENT": "production",
-    "SMTP_HOST": "127.0.0.1",  # production wants one; nothing is mailed
+    # Production wants these; nothing is mailed.
+    "SMTP_HOST": "127.0.0.1",
+    "EMAIL_FROM": "no-reply@example.com",
+    "PASSWORD_RESET_URL": "https://app.example.com/reset-password",
     "ACCESS_TOKEN_MINUTES": "600",
     # Counted as always, but high enough not to refuse.
     "RATE_LIMIT_AUTH": "1000000000/hour",

@@ -1,16 +1,20 @@
 """How the application is put together: settings in, ASGI out."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
+import structlog
 from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
 from starlette.middleware import Middleware
 from starlette.types import Scope
 
 from app import __version__, api
+from app.accounts.administration import seeded_users
 from app.accounts.common_passwords import common_passwords
 from app.api.dependencies import access_claims, refresh_claims
 from app.config import Environment, Settings
+from app.errors import Unavailable
 from app.foundation.database import check_at_start
 from app.foundation.http.client_address import rate_limit_key
 from app.foundation.http.cors import CorsMiddleware
@@ -125,9 +129,19 @@ def _hsts(settings: Settings) -> bytes | None:
     return hsts(include_subdomains=settings.hsts_include_subdomains)
 
 
+async def _warn_of_seeds(services: Services) -> None:
+    with suppress(Unavailable, DBAPIError):  # no database yet, or no tables: said elsewhere
+        if seeded := await seeded_users(services):
+            risk = f"the development users are in the database; deactivate {' and '.join(seeded)}"
+            structlog.get_logger().warning("settings.risk", setting="DATABASE_URL", risk=risk)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await check_at_start(app.state.services.database)
     common_passwords()  # now, not while others wait for somebody's registration
+    services: Services = app.state.services
+    if services.settings.environment is Environment.PRODUCTION:
+        services.background.submit(_warn_of_seeds(services))
     yield
     await close_services(app.state.services)

@@ -19,7 +19,7 @@ from starlette.routing import compile_path
 
 from app.accounts.common_passwords import common_passwords
 from app.foundation.http.security_headers import SECURITY_HEADERS
-from tests.helpers import ROOT, Account, connect, error_code
+from tests.helpers import ROOT, Account, Tables, connect, error_code, register, services_of
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}
 
@@ -180,11 +180,39 @@ def test_production_says_what_is_risky(
         JWT_SECRET=values["jwt_secret"],
         DATABASE_URL=values["database_url"],
         SMTP_HOST="mail.example.com",
+        EMAIL_FROM="no-reply@example.com",
+        PASSWORD_RESET_URL="https://app.example.com/reset-password",
     )
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["event"] for line in lines} == {"settings.risk"}
     assert {line["setting"] for line in lines} >= {"REDIS_URL", "ALLOWED_HOSTS"}
+
+
+async def test_production_warns_of_development_users(
+    start: Callable[..., Any],
+    database: Tables,
+    client: httpx.AsyncClient,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Their passwords were on somebody's screen, and one is an admin's."""
+    live = {
+        "environment": "production",
+        "bcrypt_cost": 12,
+        "smtp_host": "mail.example.com",
+        "email_from": "no-reply@example.com",
+        "password_reset_url": "https://app.example.com/reset-password",
+    }
+    for emails in ([], ["admin@example.com"]):
+        for email in emails:
+            await register(client, email)
+        capsys.readouterr()
+        app = await start(**live)
+        await services_of(app).background.close()
+        lines = map(json.loads, capsys.readouterr().out.splitlines())
+        risks = [line["risk"] for line in lines if line["event"] == "settings.risk"]
+        told = "the development users are in the database; deactivate "
+        assert risks == [f"{told}{email}" for email in emails]
 
 
 async def test_starting_connects_to_nothing(start: Callable[..., Any], closed_port: int) -> None:

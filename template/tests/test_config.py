@@ -456,10 +456,12 @@ def production() -> dict[str, str]:
     return {
         "ENVIRONMENT": "production",
         "SMTP_HOST": "mail.example.com",
+        "EMAIL_FROM": "no-reply@example.com",
+        "PASSWORD_RESET_URL": "https://app.example.com/reset-password",
         "CORS_ORIGINS": "https://app.example.com",
         "ALLOWED_HOSTS": "api.example.com",
-        "DATABASE_URL": "postgresql://user@host/name",
-        "REDIS_URL": "redis://host:6379/0",
+        "DATABASE_URL": "postgresql://user@host/name?sslmode=verify-full",
+        "REDIS_URL": "rediss://host:6379/0",
     }
 
 
@@ -509,6 +511,12 @@ def test_production_refuses_a_weak_secret_among_the_earlier_ones(
         ("SMTP_HOST", ""),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://app.example.com,*"),
+        ("CORS_ORIGINS", "https://app.example.com,http://app.example.com"),
+        ("CORS_ORIGINS", "http://localhost:3000"),
+        ("PASSWORD_RESET_URL", "http://localhost:3000/reset-password"),
+        ("PASSWORD_RESET_URL", "http://app.example.com/reset-password"),
+        ("EMAIL_FROM", "no-reply@localhost"),
+        ("SMTP_STARTTLS", "false"),
     ],
 )
 def test_production_refuses_what_is_unsafe(
@@ -516,6 +524,63 @@ def test_production_refuses_what_is_unsafe(
 ) -> None:
     production.pop(name, None)
     refuse(name, value, **production)
+
+
+PHRASE = "super-secret-jwt-token-with-at-least-32-characters-long"
+"""The secret of every Supabase on somebody's own machine."""
+
+
+@pytest.mark.parametrize("secret", [PHRASE, PHRASE.upper()])
+def test_production_refuses_a_secret_that_everybody_can_read(
+    refuse: Callable[..., str], production: dict[str, str], secret: str
+) -> None:
+    refuse("JWT_SECRET", secret, **production)
+    refuse("JWT_PREVIOUS_SECRETS", secret, **production)
+
+
+def test_a_published_secret_is_not_refused_for_being_guessable(
+    load: Load, production: dict[str, str]
+) -> None:
+    """Nothing but the list tells: so the list is what the test above shows."""
+    assert load(**{**production, "JWT_SECRET": f"{PHRASE}-and-more"})
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_mail_on_this_host_needs_no_tls(load: Load, production: dict[str, str], host: str) -> None:
+    assert load(**{**production, "SMTP_HOST": host, "SMTP_STARTTLS": "false"})
+
+
+def test_on_port_465_tls_comes_first(load: Load, production: dict[str, str]) -> None:
+    assert load(**{**production, "SMTP_PORT": "465", "SMTP_STARTTLS": "false"})
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "is_warned_of"),
+    [
+        ("DATABASE_URL", "postgresql://user:pass@db.example.com/name", True),
+        ("DATABASE_URL", "postgresql://db.example.com:5432/name?sslmode=require", True),
+        ("DATABASE_URL", "postgresql://localhost,db.example.com/name", True),
+        ("DATABASE_URL", "postgresql:///name?host=db.example.com", True),
+        ("DATABASE_URL", "postgresql://db.example.com/name?sslmode=verify-ca", False),
+        ("DATABASE_URL", "postgresql://user@localhost:5432/name", False),
+        ("DATABASE_URL", "postgresql://[::1]:5432/name", False),
+        ("DATABASE_URL", "postgresql:///name?host=/run/postgresql", False),
+        ("REDIS_URL", "redis://:pass@redis.example.com:6379/0", True),
+        ("REDIS_URL", "valkey://redis.example.com", True),
+        ("REDIS_URL", "redis+cluster://a.example.com:6379,b.example.com:6379", True),
+        ("REDIS_URL", "redis+sentinel://a.example.com:26379/service", True),
+        ("REDIS_URL", "redis+cluster://a.example.com:6379?ssl=true", False),
+        ("REDIS_URL", "redis+sentinel://[::1]:26379,127.0.0.1:26380/service", False),
+        ("REDIS_URL", "redis://127.0.0.1:6379/0", False),
+        ("REDIS_URL", "unix:///run/redis/redis.sock", False),
+    ],
+)
+def test_what_can_be_read_on_its_way_to_another_host_is_warned_of(
+    load: Load, production: dict[str, str], name: str, url: str, is_warned_of: bool
+) -> None:
+    warnings = production_warnings(load(**{**production, name: url}))
+
+    assert [name for name, _ in warnings] == [name] * is_warned_of
 
 
 @pytest.mark.parametrize("blank", ["\n", " ", "\r\n"])

@@ -19,6 +19,9 @@ PURGED_AT_ONCE: Final = 1000
 """Rows a transaction. A million at once would end at the database's deadline, and keep everybody
 else from writing to SQLite until then."""
 
+SEEDED: Final = ("admin@example.com", "user@example.com")
+"""The addresses of the users to develop with: `python -m app.manage seed`."""
+
 _USERS: Final = select(
     User.id, User.email, User.name, User.role, User.is_active, User.created_at, User.updated_at
 )
@@ -116,6 +119,12 @@ async def set_password(services: Services, user_id: UUID, new_password: str) -> 
         await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
         await db.execute(revoke(RevokedReason.PASSWORD_CHANGED).where(Session.user_id == user_id))
         record(db, SecurityEvent.PASSWORD_CHANGED, user_id)
+
+
+async def seeded_users(services: Services) -> list[str]:
+    """The development users that are there; their passwords were on somebody's screen."""
+    there = select(User.email).where(User.email.in_(SEEDED), User.is_active).order_by(User.email)
+    return [row.email for row in await services.database.fetch_all(there)]
 
 
 async def purge(services: Services) -> dict[str, int]:

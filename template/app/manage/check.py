@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
+from app.accounts.administration import seeded_users
 from app.config import Environment, Settings, SettingsError, load_settings
 from app.errors import Unavailable
 from app.foundation.checks.production import (
@@ -42,16 +43,17 @@ async def check(args: Namespace) -> list[Finding]:
             settings = load_settings(environment=Environment.DEVELOPMENT)
         except SettingsError:
             return findings
-        return findings + await _check_surroundings(settings)
+        return findings + await _check_surroundings(settings, production=True)
     findings = [
         _setting(name, problem, severity="warning") for name, problem in general_warnings(settings)
     ]
-    findings += _check_settings(settings, production=args.production)
-    return findings + await _check_surroundings(settings)
+    production = args.production or settings.environment is Environment.PRODUCTION
+    findings += _check_settings(settings, production=production)
+    return findings + await _check_surroundings(settings, production=production)
 
 
 def _check_settings(settings: Settings, *, production: bool) -> list[Finding]:
-    if not production and settings.environment is not Environment.PRODUCTION:
+    if not production:
         if not is_weak_secret(settings.jwt_secret.get_secret_value()):
             return []
         message = "JWT_SECRET is too short, guessable or the example"
@@ -66,13 +68,15 @@ def _check_settings(settings: Settings, *, production: bool) -> list[Finding]:
     return findings
 
 
-async def _check_surroundings(settings: Settings) -> list[Finding]:
+async def _check_surroundings(settings: Settings, *, production: bool) -> list[Finding]:
     services = open_services(settings)
     try:
         checks = await asyncio.gather(
             _check_database(services), _check_redis(services), _check_smtp(settings)
         )
-        return [finding for findings in checks for finding in findings]
+        findings = [finding for findings in checks for finding in findings]
+        works = not any(finding["severity"] == "error" for finding in checks[0])
+        return findings + (await _check_seeds(services) if production and works else [])
     finally:
         await close_services(services)
 
@@ -110,6 +114,18 @@ def _check_privacy(file: Path | None) -> list[Finding]:
         return []
     message = "the database's file can be read by other users of this machine"
     return [_finding("database_file", message, f"chmod 600 {shlex.join(public)}")]
+
+
+async def _check_seeds(services: Services) -> list[Finding]:
+    return [
+        _finding(
+            "seeded_users",
+            f"{email} is a development user",
+            f"python -m app.manage user deactivate {email}",
+            "warning",
+        )
+        for email in await seeded_users(services)
+    ]
 
 
 def _is_missing(file: Path | None) -> bool:

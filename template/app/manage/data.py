@@ -13,7 +13,9 @@ from app.manage.errors import CommandError
 from app.manage.users import generate_password, store
 from app.services import Services
 
-SEEDS: Final = (("admin@example.com", "Admin", Role.ADMIN), ("user@example.com", "User", Role.USER))
+SEEDS: Final = tuple(
+    zip(administration.SEEDED, ("Admin", "User"), (Role.ADMIN, Role.USER), strict=True)
+)
 
 
 async def seed(services: Services, args: Namespace) -> list[dict[str, str]]:

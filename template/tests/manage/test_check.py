@@ -47,6 +47,20 @@ def test_what_production_would_refuse_is_found_on_demand(
     assert found["redis_url"]["fix"] == "set REDIS_URL in .env or the environment: name a Redis"
 
 
+def test_development_users_are_found_for_production(manage: Manage) -> None:
+    manage("seed")
+    assert ids(manage) == []
+
+    found = findings(manage, "--production")
+    assert [finding["fix"] for finding in found if finding["id"] == "seeded_users"] == [
+        "python -m app.manage user deactivate admin@example.com",
+        "python -m app.manage user deactivate user@example.com",
+    ]
+    for email in ("admin@example.com", "user@example.com"):
+        manage("user", "deactivate", email)
+    assert "seeded_users" not in ids(manage, "--production")
+
+
 def test_production_that_would_not_start_is_explained(
     manage: Manage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,8 @@ def test_seed_refuses_production(manage: Manage, monkeypatch: pytest.MonkeyPatch
         "ENVIRONMENT": "production",
         "BCRYPT_COST": "12",
         "SMTP_HOST": "localhost",
+        "EMAIL_FROM": "no-reply@example.com",
+        "PASSWORD_RESET_URL": "https://app.example.com/reset-password",
     }.items():
         monkeypatch.setenv(name, value)
     outcome = manage("seed")

@@ -4,6 +4,8 @@ import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from app.foundation.checks.formats import Proxy
+from app.foundation.checks.published_secrets import is_published
+from app.foundation.checks.transport import database_is_unverified, mail_is_plain, redis_is_plain
 
 if TYPE_CHECKING:
     from app.config import Settings
@@ -22,8 +24,8 @@ EXAMPLE_SECRET: Final = "change-me-to-32-or-more-random-bytes"  # noqa: S105
 
 
 def is_weak_secret(secret: str) -> bool:
-    """Tell whether a signing secret is too short for HS256, the example, or guessable."""
-    if secret == EXAMPLE_SECRET or len(secret.encode()) < MIN_SECRET_BYTES:
+    """Tell whether a signing secret is too short for HS256, the example, published or guessable."""
+    if secret == EXAMPLE_SECRET or len(secret.encode()) < MIN_SECRET_BYTES or is_published(secret):
         return True
     from zxcvbn import zxcvbn  # noqa: PLC0415 - 0.1 s to import, for a question asked at start
 
@@ -35,15 +37,38 @@ def production_problems(settings: "Settings") -> list[tuple[str, str]]:
     problems = []
     rotate = "run `python -m app.manage keys rotate`"
     if is_weak_secret(settings.jwt_secret.get_secret_value()):
-        problems.append(("JWT_SECRET", f"is too short, guessable or the example; {rotate}"))
+        problems.append(("JWT_SECRET", f"is too short, guessable or published; {rotate}"))
     if any(is_weak_secret(old.get_secret_value()) for old in settings.jwt_previous_secrets):
         problems.append(("JWT_PREVIOUS_SECRETS", "holds a weak secret; remove it"))
     if settings.bcrypt_cost < MIN_PRODUCTION_BCRYPT_COST:
         problems.append(("BCRYPT_COST", f"is under {MIN_PRODUCTION_BCRYPT_COST}; raise it"))
     if not settings.smtp_host:
         problems.append(("SMTP_HOST", "is empty, reset links would be printed; name the server"))
+    elif mail_is_plain(settings):
+        problems.append(
+            ("SMTP_STARTTLS", "is off, so reset links can be read on the way; set it to true")
+        )
+    return problems + _problems_of_pages(settings)
+
+
+def _problems_of_pages(settings: "Settings") -> list[tuple[str, str]]:
+    """Who may call, and where mails lead and come from."""
+    problems = []
     if "*" in settings.cors_origins:
         problems.append(("CORS_ORIGINS", "is *, every site could call; list your origins"))
+    if any(origin.startswith("http://") for origin in settings.cors_origins):
+        problems.append(
+            ("CORS_ORIGINS", "has a page on http://, which anybody between can change; use https")
+        )
+    fields = type(settings).model_fields
+    if settings.password_reset_url == fields["password_reset_url"].default:
+        problems.append(("PASSWORD_RESET_URL", "is the default; name the page of your frontend"))
+    elif settings.password_reset_url.startswith("http://"):
+        problems.append(
+            ("PASSWORD_RESET_URL", "is on http://, where its token can be read; use https")
+        )
+    if settings.email_from == fields["email_from"].default:
+        problems.append(("EMAIL_FROM", "is the default; write an address of your domain"))
     return problems
 
 
@@ -54,8 +79,14 @@ def production_warnings(settings: "Settings") -> list[tuple[str, str]]:
         warnings.append(
             ("DATABASE_URL", "is SQLite, for one host and one writer; name a PostgreSQL database")
         )
+    elif database_is_unverified(settings.database_url):
+        warnings.append(
+            ("DATABASE_URL", "is another host without verified TLS; add sslmode=verify-full")
+        )
     if not settings.redis_url and settings.rate_limit_enabled:
         warnings.append(("REDIS_URL", "is empty, each worker counts its own limits; name a Redis"))
+    if settings.redis_url and redis_is_plain(settings.redis_url):
+        warnings.append(("REDIS_URL", "is another host without TLS; write rediss://, or ?ssl=true"))
     if not settings.rate_limit_enabled:
         warnings.append(
             ("RATE_LIMIT_ENABLED", "is false, nothing slows down guessing; set it to true")
