@@ -16,6 +16,7 @@ from app.config import Settings
 from app.errors import ErrorCode
 from app.foundation.checks.production import EXAMPLE_SECRET
 from app.manage.__main__ import build_parser
+from app.security_events import SecurityEvent
 from tests.helpers import ROOT
 from tests.live import START_OPTIONS
 
@@ -110,6 +111,16 @@ def endpoints(app: FastAPI) -> Iterator[tuple[str, set[str]]]:
 
 def test_the_api_page_explains_every_error_code() -> None:
     assert [in_backticks(row[0]) for row in table(API, "code")] == [*ErrorCode]
+
+
+def test_the_events_page_has_every_event() -> None:
+    """And says rightly which are kept for their account: those that `record` or `note` writes."""
+    rows = {in_backticks(row[0]): row[1] for row in table(page("docs/events.md"), "event")}
+    assert set(rows) == set(SecurityEvent)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py"))
+    written = re.findall(r"\b(?:record|note)\(\s*\w+,\s*SecurityEvent\.(\w+)", code)
+    kept = {SecurityEvent[name] for name in written}
+    assert {name for name, is_kept in rows.items() if is_kept == "yes"} == kept
 
 
 def test_operate_names_only_commands_that_exist() -> None:

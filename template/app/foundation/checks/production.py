@@ -45,9 +45,7 @@ def production_problems(settings: "Settings") -> list[tuple[str, str]]:
     if not settings.smtp_host:
         problems.append(("SMTP_HOST", "is empty, reset links would be printed; name the server"))
     elif mail_is_plain(settings):
-        problems.append(
-            ("SMTP_STARTTLS", "is off, so reset links can be read on the way; set it to true")
-        )
+        problems.append(("SMTP_STARTTLS", "is off, reset links could be read; set it to true"))
     return problems + _problems_of_pages(settings)
 
 
