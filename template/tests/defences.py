@@ -162,9 +162,8 @@ DEFENCES: Final = (
         41,
         "a lost race is an event",
         "app/accounts/sessions/refreshing.py",
-        "            note(\n                services,\n                SecurityEvent.REFRESH_SUPERSEDED,\n"
-        "                claims.user_id,\n                session_id=claims.session_id,\n            )\n",
-        "",
+        "note(services, SecurityEvent.REFRESH_SUPERSEDED, claims.user_id, claims.session_id)",
+        "pass",
         "tests/accounts/test_sessions.py",
     ),
     Defence(

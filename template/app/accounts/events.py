@@ -53,9 +53,9 @@ def note(
     services: Services,
     event: SecurityEvent,
     user_id: UUID | None,
+    session_id: UUID | None = None,
     *,
     email: str = "",
-    session_id: UUID | None = None,
 ) -> None:
     """Log an event that no transaction tells of, and keep it after the answer.
 

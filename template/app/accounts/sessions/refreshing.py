@@ -112,12 +112,7 @@ async def _answer_replay(
         if age <= timedelta(seconds=services.settings.refresh_reuse_grace_seconds):
             return _same_successor(services, claims, session)
         if age <= timedelta(seconds=LOST_RACE_SECONDS):
-            note(
-                services,
-                SecurityEvent.REFRESH_SUPERSEDED,
-                claims.user_id,
-                session_id=claims.session_id,
-            )
+            note(services, SecurityEvent.REFRESH_SUPERSEDED, claims.user_id, claims.session_id)
             raise RefreshSuperseded
     async with services.database.transaction() as db:
         await lock_user(db, claims.user_id)
