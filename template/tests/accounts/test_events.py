@@ -18,6 +18,7 @@ from app.foundation.log import sampling
 from app.security_events import SecurityEvent
 from tests.helpers import (
     ADDRESS,
+    NOBODY,
     OTHER_PASSWORD,
     PASSWORD,
     Account,
@@ -79,17 +80,22 @@ async def test_an_event_says_who_asked_and_from_where(
 
 
 async def test_what_is_rolled_back_is_no_event(
-    client: httpx.AsyncClient, admin: Account, ada: Account, database: Tables, log: Log
+    client: httpx.AsyncClient,
+    ada: Account,
+    database: Tables,
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await register(client, "taken@example.com")
+    monkeypatch.setattr("app.accounts.events.uuid4", lambda: UUID(NOBODY))
+    await sign_in(client)
     log.clear()
 
-    body = {"email": "taken@example.com"}
-    refused = await client.patch("/api/users/me", json=body, headers=ada.headers)
+    failed = await client.post("/api/auth/login", json=ada.credentials)  # the id is taken
 
-    assert refused.status_code == 409
+    assert failed.status_code == 500
     assert events(log) == []
-    assert [event.event for event in await database.events(ada)] == ["auth.user_registered"]
+    kept = [event.event for event in await database.events(ada)]
+    assert kept == ["auth.user_registered", "auth.login_succeeded"]
 
 
 async def test_refused_tokens_are_events(
