@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from app import __version__, api
 from app.accounts.common_passwords import common_passwords
+from app.accounts.messages import start_mail
 from app.api.dependencies import access_claims, refresh_claims
 from app.config import Environment, Settings
 from app.foundation.database import check_at_start
@@ -129,5 +130,6 @@ def _hsts(settings: Settings) -> bytes | None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await check_at_start(app.state.services.database)
     common_passwords()  # now, not while others wait for somebody's registration
+    start_mail(app.state.services)
     yield
     await close_services(app.state.services)

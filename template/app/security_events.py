@@ -24,3 +24,5 @@ class SecurityEvent(StrEnum):
     USER_DEACTIVATED = "auth.user_deactivated"
     ACCESS_DENIED = "auth.access_denied"
     RATE_LIMIT_EXCEEDED = "rate_limit.exceeded"
+    MAIL_DROPPED = "mail.dropped"
+    MAIL_GIVEN_UP = "mail.given_up"

@@ -5,13 +5,15 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import reset_links
 from app.accounts.models import PasswordReset, RevokedReason, Role, Session, User
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, lock_user, revoke
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
+from app.foundation.mail import QueuedMail, finished
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -78,7 +80,7 @@ async def update_user(
             user.role = role
             logger.info(SecurityEvent.ROLE_CHANGED, user_id=str(user_id), role=role)
         if is_active is not None and is_active != user.is_active:
-            await _set_active(db, user, is_active)
+            await _set_active(services, db, user, is_active)
         await db.flush()
     return user
 
@@ -95,12 +97,12 @@ def only_admins() -> AppError:
     return AppError(403, ErrorCode.FORBIDDEN, "Only admins may do this.")
 
 
-async def _set_active(db: AsyncSession, user: User, is_active: bool) -> None:
+async def _set_active(services: Services, db: AsyncSession, user: User, is_active: bool) -> None:
     user.is_active = is_active
     if is_active:
         logger.info(SecurityEvent.USER_ACTIVATED, user_id=str(user.id))
         return
-    await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+    await reset_links.end_all(services, db, user)
     await db.execute(revoke(RevokedReason.DEACTIVATED).where(Session.user_id == user.id))
     logger.info(SecurityEvent.USER_DEACTIVATED, user_id=str(user.id))
 
@@ -115,21 +117,27 @@ async def set_password(services: Services, user_id: UUID, new_password: str) -> 
     async with services.database.transaction() as db:
         user = _found(await lock_user(db, user_id))
         user.password_hash = password_hash
-        await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
+        await reset_links.end_all(services, db, user)
         await db.execute(revoke(RevokedReason.PASSWORD_CHANGED).where(Session.user_id == user_id))
     logger.info(SecurityEvent.PASSWORD_CHANGED, user_id=str(user_id))
 
 
 async def purge(services: Services) -> dict[str, int]:
-    """Delete what has expired; returns how many sessions and reset links."""
+    """Delete what has expired; returns how many sessions, reset links and mails."""
+    now = utc_now()
     return {
-        "sessions": await _delete_expired(services, Session),
-        "passwordResets": await _delete_expired(services, PasswordReset),
+        "sessions": await _delete(services, Session, Session.expires_at < now),
+        "passwordResets": await _delete(services, PasswordReset, PasswordReset.expires_at < now),
+        "mails": await _delete(services, QueuedMail, finished(now)),
     }
 
 
-async def _delete_expired(services: Services, table: type[Session | PasswordReset]) -> int:
-    expired = select(table.id).where(table.expires_at < utc_now()).limit(PURGED_AT_ONCE)
+async def _delete(
+    services: Services,
+    table: type[Session | PasswordReset | QueuedMail],
+    condition: ColumnElement[bool],
+) -> int:
+    expired = select(table.id).where(condition).limit(PURGED_AT_ONCE)
     batch = delete(table).where(table.id.in_(expired)).returning(table.id)
     count = 0
     while deleted := await services.database.execute(batch):
