@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from slowapi.wrappers import Limit
 
@@ -13,6 +14,9 @@ from app.foundation.database import Database
 from app.foundation.limits import RateLimiter, new_limit
 from app.foundation.mail import ConsoleMailer, Mailer, MailQueue, Outbox
 from app.foundation.shared import Shared
+
+if TYPE_CHECKING:
+    from app.foundation.mail.smtp import SmtpMailer
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,10 @@ def mails_per_mailbox(settings: Settings) -> tuple[int, timedelta] | None:
 
 
 def open_mailer(settings: Settings) -> Mailer:
-    if not settings.smtp_host:
-        return ConsoleMailer()
+    return open_smtp(settings) if settings.smtp_host else ConsoleMailer()
+
+
+def open_smtp(settings: Settings) -> "SmtpMailer":
     from app.foundation.mail.smtp import SmtpMailer  # noqa: PLC0415 - only where it is used
 
     return SmtpMailer(

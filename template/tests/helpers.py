@@ -278,7 +278,7 @@ _MAIL = re.compile(
 
 async def all_mailed(services: Services) -> None:
     """Wait until no mail is due, nor under way."""
-    soon = select(QueuedMail.id).where(QueuedMail.not_before < utc_now() + LEASE)
+    soon = select(QueuedMail.id).where(QueuedMail.not_before < utc_now() + 2 * LEASE)
     while await services.database.fetch_one(soon):  # noqa: ASYNC110 - only the table tells
         await asyncio.sleep(0.002)
 
