@@ -34,13 +34,13 @@ def read_letter(file: Path, to: str, mail_id: UUID, values: Mapping[str, str]) -
         subject, text = head.removeprefix(_SUBJECT).format(**values), text.format(**values)
         layout = file.with_name(LAYOUT).read_text(encoding="utf-8")
         page = layout.format(subject=html.escape(subject), body=_as_html(text))
+        return Mail(to, subject, text, page, mail_id)
     except KeyError as error:
         raise BadLetter(f"{file.name}: there is no {{{error.args[0]}}}") from None
     except (ValueError, IndexError, AttributeError) as error:
         raise BadLetter(f"{file.name}: {error}; write a brace twice to show it") from None
     except OSError as error:
         raise BadLetter(f"{error.filename}: {error.strerror}") from None
-    return Mail(to, subject, text, page, mail_id)
 
 
 def _as_html(text: str) -> str:
