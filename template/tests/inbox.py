@@ -15,9 +15,14 @@ class Inbox:
         self.delay = delay
         self.mails: list[Message] = []
         self.recipients: list[str] = []
+        self.busy = 0
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
-        await asyncio.sleep(self.delay)
+        self.busy += 1
+        try:
+            await asyncio.sleep(self.delay)
+        finally:
+            self.busy -= 1
         self.mails.append(message_from_bytes(envelope.original_content or b""))
         self.recipients += envelope.rcpt_tos
         return "250 OK"
