@@ -1,15 +1,18 @@
 """What the account functions work with, made once a process and passed in."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from slowapi.wrappers import Limit
+from sqlalchemy.exc import DBAPIError
 
 from app.accounts.passwords import PasswordHasher
 from app.accounts.tokens import TokenSigner
 from app.config import Settings
+from app.errors import Unavailable
 from app.foundation.database import Database
 from app.foundation.limits import RateLimiter, new_limit
 from app.foundation.mail import ConsoleMailer, Mailer, MailQueue, Outbox
@@ -64,7 +67,9 @@ def open_services(settings: Settings) -> Services:
 
     async def look() -> Readiness:
         states = await asyncio.gather(database.is_up(), limiter.is_up())
-        oldest = await queue.oldest() if states[0] else None
+        oldest = None
+        with suppress(Unavailable, DBAPIError):
+            oldest = await queue.oldest()
         return Readiness(dict(zip(("database", "limits"), states, strict=True)), oldest)
 
     return Services(

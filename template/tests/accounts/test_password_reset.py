@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Executable, delete, update
 
-from app.accounts import administration
+from app.accounts import administration, messages
 from app.accounts.messages import start_mail
 from app.accounts.models import User
 from tests.helpers import (
@@ -223,6 +223,21 @@ async def test_a_change_of_the_password_ends_a_link_that_is_still_to_be_mailed(
 
     [mail] = await mailbox.mails()
     assert "password was changed" in mail.subject
+
+
+async def test_a_change_of_the_password_ends_a_link_that_is_just_being_mailed(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    services = services_of(app)
+    await services.outbox.close()
+    await client.post("/api/auth/forgot-password", json={"email": ada.email})
+    claimed = await services.outbox.queue.claim()
+    assert claimed is not None
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+    await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
+
+    assert await messages._write(services, claimed) is None
+    assert await database.resets() == []
 
 
 async def test_a_password_that_changed_while_the_new_one_was_hashed_wins(

@@ -174,12 +174,13 @@ class Outbox:
 
     async def _settle(self, queued: QueuedMail, next_try: datetime | None) -> None:
         """Say so in the table, also after an outage: or it would be sent again."""
-        async with asyncio.timeout(LEASE.total_seconds() - DELIVERY_SECONDS):
-            while True:
-                try:
-                    return await self.queue.settle(queued, next_try)
-                except (Unavailable, DBAPIError):
-                    await asyncio.sleep(1)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEASE.total_seconds() - DELIVERY_SECONDS):
+                while True:
+                    try:
+                        return await self.queue.settle(queued, next_try)
+                    except (Unavailable, DBAPIError):
+                        await asyncio.sleep(1)
 
 
 def pause_after(attempts: int) -> timedelta:
