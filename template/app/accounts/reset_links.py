@@ -54,12 +54,11 @@ async def make(services: Services, mail_id: UUID, email: str) -> tuple[str, bool
 
 async def end_all(services: Services, db: AsyncSession, user: User) -> list[str]:
     """End every link of an account, also those whose mail is still to be sent; the caller holds
-    the lock on the user. Returns the hashes of those that were live."""
+    the lock on the user. Returns the hashes of those that were not used."""
     await services.outbox.queue.withdraw(db, MailKind.PASSWORD_RESET, user.email)
     ended = await db.scalars(
         update(PasswordReset)
         .where(PasswordReset.user_id == user.id, PasswordReset.used_at.is_(None))
-        .where(PasswordReset.expires_at > utc_now())
         .values(used_at=utc_now())
         .returning(PasswordReset.token_hash)
     )
