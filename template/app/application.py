@@ -12,6 +12,7 @@ from starlette.types import Scope
 from app import __version__, api
 from app.accounts.administration import seeded_users
 from app.accounts.common_passwords import common_passwords
+from app.accounts.messages import start_mail
 from app.api.dependencies import access_claims, refresh_claims
 from app.config import Environment, Settings
 from app.errors import Unavailable
@@ -141,6 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await check_at_start(app.state.services.database)
     common_passwords()  # now, not while others wait for somebody's registration
     services: Services = app.state.services
+    start_mail(services)
     if services.settings.environment is Environment.PRODUCTION:
         services.background.submit(_warn_of_seeds(services))
     yield

@@ -72,13 +72,18 @@ class Settings(BaseSettings):
     rate_limit_password_reset: formats.Rate = "3/hour"  # noqa: S105
     rate_limit_general: formats.Rate = "100/15 minutes"
     rate_limit_account: formats.Rate = "50/hour"
+    rate_limit_mailbox: formats.Rate = "5/hour"
+    rate_limit_email_change: formats.Rate = "3/hour"
 
     smtp_host: formats.SmtpHost = ""
     smtp_port: int = Field(587, ge=1, le=65535)
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_starttls: bool = True
+    smtp_helo_name: formats.HeloName = ""
     email_from: formats.Sender = "no-reply@localhost"
+    email_ascii_only: bool = False
+    """Refuse addresses that only a mail server with SMTPUTF8 can send to: jösé@example.com."""
     password_reset_url: formats.Link = "http://localhost:3000/reset-password"  # noqa: S105
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], formats.AnyCase] = "info"

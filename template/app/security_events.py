@@ -32,6 +32,8 @@ class SecurityEvent(StrEnum):
     HOST_REFUSED = "http.host_refused"
     ORIGIN_REFUSED = "http.origin_refused"
     OPERATOR_COMMAND = "operator.command"
+    MAIL_DROPPED = "mail.dropped"
+    MAIL_GIVEN_UP = "mail.given_up"
 
 
 WARNINGS: Final = {

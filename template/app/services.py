@@ -1,19 +1,35 @@
 """What the account functions work with, made once a process and passed in."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from slowapi.wrappers import Limit
+from sqlalchemy.exc import DBAPIError
 
 from app.accounts.passwords import PasswordHasher
 from app.accounts.tokens import TokenSigner
 from app.config import Settings
+from app.errors import Unavailable
 from app.foundation.background import Background
 from app.foundation.database import Database
 from app.foundation.limits import RateLimiter, new_limit
-from app.foundation.mail import ConsoleMailer, Mailer, Outbox
+from app.foundation.mail import ConsoleMailer, Mailer, MailQueue, Outbox
 from app.foundation.shared import Shared
+
+if TYPE_CHECKING:
+    from app.foundation.mail.smtp import SmtpMailer
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What this API depends on, and whether each can be worked with."""
+
+    states: dict[str, bool]
+    oldest_mail: timedelta | None
+    """How long the oldest mail that is promised and not sent has been waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +43,9 @@ class Services:
     limiter: RateLimiter
     account_limit: Limit
     """Wrong passwords for one account, from wherever they come."""
-    readiness: Shared[dict[str, bool]]
-    """What this API depends on, and whether each can be worked with."""
+    email_change_limit: Limit
+    """Changes of address by one user, or from one place."""
+    readiness: Shared["Readiness"]
 
     @property
     def access_token_lifetime(self) -> timedelta:
@@ -48,9 +65,14 @@ def open_services(settings: Settings) -> Services:
     database = Database(settings.database_url, settings.database_pool_size)
     limiter = RateLimiter(settings)
 
-    async def look() -> dict[str, bool]:
+    queue = MailQueue(database, mails_per_mailbox(settings))
+
+    async def look() -> Readiness:
         states = await asyncio.gather(database.is_up(), limiter.is_up())
-        return dict(zip(("database", "limits"), states, strict=True))
+        oldest = None
+        with suppress(Unavailable, DBAPIError):
+            oldest = await queue.oldest()
+        return Readiness(dict(zip(("database", "limits"), states, strict=True)), oldest)
 
     return Services(
         settings=settings,
@@ -62,16 +84,18 @@ def open_services(settings: Settings) -> Services:
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
         ),
-        outbox=Outbox(_mailer(settings)),
+        # In development a mail is printed at once.
+        outbox=Outbox(queue, open_mailer(settings), spread_seconds=2 if settings.smtp_host else 0),
         background=Background(),
         limiter=limiter,
         account_limit=new_limit("account", settings.rate_limit_account),
+        email_change_limit=new_limit("email_change", settings.rate_limit_email_change),
         readiness=Shared(look),
     )
 
 
 async def close_services(services: Services) -> None:
-    """Deliver what is in the outbox, then let go of threads and connections."""
+    """Finish the mails under way, then let go of threads and connections."""
     await services.outbox.close()
     await services.background.close()
     services.passwords.close()
@@ -79,15 +103,25 @@ async def close_services(services: Services) -> None:
     await services.database.close()
 
 
-def _mailer(settings: Settings) -> Mailer:
-    if not settings.smtp_host:
-        return ConsoleMailer()
+def mails_per_mailbox(settings: Settings) -> tuple[int, timedelta] | None:
+    if not settings.rate_limit_enabled:
+        return None
+    rate = new_limit("mailbox", settings.rate_limit_mailbox).limit
+    return rate.amount, timedelta(seconds=rate.get_expiry())
+
+
+def open_mailer(settings: Settings) -> Mailer:
+    return open_smtp(settings) if settings.smtp_host else ConsoleMailer()
+
+
+def open_smtp(settings: Settings) -> "SmtpMailer":
     from app.foundation.mail.smtp import SmtpMailer  # noqa: PLC0415 - only where it is used
 
     return SmtpMailer(
         host=settings.smtp_host,
         port=settings.smtp_port,
         sender=settings.email_from,
+        helo_name=settings.smtp_helo_name,
         username=settings.smtp_username,
         password=settings.smtp_password.get_secret_value(),
         starttls=settings.smtp_starttls,

@@ -23,9 +23,10 @@ from sqlalchemy.exc import DBAPIError
 from app.config import load_settings
 from app.foundation.database import Base, UtcDateTime, WrongDatabase, create_engine, sentence
 
-# Each app/*/models.py adds its tables to Base.metadata; none can be forgotten here.
-for models in sorted((Path(__file__).parents[1] / "app").glob("*/models.py")):
-    import_module(f"app.{models.parent.name}.models")
+# Each models.py adds its tables to Base.metadata; none can be forgotten here.
+ROOT = Path(__file__).parents[1]
+for models in sorted((ROOT / "app").rglob("models.py")):
+    import_module(".".join(models.relative_to(ROOT).with_suffix("").parts))
 
 LOCK = 7_366_121_906_471
 """Any number, the same for everyone who migrates this database."""

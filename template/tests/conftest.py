@@ -24,6 +24,7 @@ import redis
 import structlog
 from fastapi import FastAPI
 
+from app.accounts.messages import start_mail
 from app.config import Settings, load_settings
 from app.foundation.log import configure_logging
 from tests.helpers import (
@@ -154,6 +155,8 @@ def settings_of_tests() -> dict[str, str]:
         "rate_limit_auth": PLENTY,
         "rate_limit_password_reset": PLENTY,
         "rate_limit_general": PLENTY,
+        "rate_limit_mailbox": PLENTY,
+        "rate_limit_email_change": PLENTY,
         "log_level": "info",
     }
 
@@ -187,6 +190,7 @@ async def shared_app(
     """Started once: FastAPI takes longer to build its routes than most tests take to run."""
     values = {**settings_of_tests, "database_url": migrated_database}
     async with running_app(load_settings(_env_file=None, **values)) as running:
+        await services_of(running).outbox.close()
         yield running
 
 
@@ -195,6 +199,7 @@ async def app(shared_app: FastAPI, database_url: str) -> AsyncIterator[FastAPI]:
     """The application with an empty database and nothing counted."""
     services = services_of(shared_app)
     await services.limiter.reset()
+    start_mail(services)
     yield shared_app
     # Between tests the loop stands still: a mail under way would keep its locks.
     await services.outbox.close()

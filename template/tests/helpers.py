@@ -27,7 +27,9 @@ from sqlalchemy import DateTime, select, update
 from app.accounts.models import AccountEvent, PasswordReset, Role, Session, User
 from app.application import create_app
 from app.config import Settings
-from app.foundation.database import AnyRow, Base, Database, driver_url
+from app.foundation.database import AnyRow, Base, Database, driver_url, utc_now
+from app.foundation.mail import QueuedMail
+from app.foundation.mail.queue import LEASE
 from app.services import Services
 
 ROOT = Path(__file__).parents[1]
@@ -175,6 +177,9 @@ class Tables(Database):
     async def sessions(self) -> Sequence[AnyRow]:
         return await self.fetch_all(select(Session.__table__).order_by(Session.created_at))
 
+    async def mails(self) -> Sequence[AnyRow]:
+        return await self.fetch_all(select(QueuedMail.__table__).order_by(QueuedMail.created_at))
+
     async def resets(self) -> Sequence[AnyRow]:
         table = PasswordReset.__table__
         return await self.fetch_all(select(table).order_by(PasswordReset.created_at))
@@ -236,16 +241,17 @@ async def drop_scratch_databases(neighbour: str) -> None:
 
 
 def empty_database(url: str) -> None:
-    statement = "DELETE FROM users"  # the other tables cascade
+    statements = ("DELETE FROM mails", "DELETE FROM users")  # the other tables cascade
     if url.startswith("postgresql"):
         assert "/scratch_" in url
-        asyncio.run(_execute(url, statement))
+        asyncio.run(_execute(url, ";".join(statements)))
         return
     with closing(
         sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     ) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(statement)
+        for statement in statements:
+            connection.execute(statement)
 
 
 async def _execute(url: str, statement: str) -> None:
@@ -276,17 +282,24 @@ _MAIL = re.compile(
 )
 
 
+async def all_mailed(services: Services) -> None:
+    """Wait until no mail is due, nor under way."""
+    soon = select(QueuedMail.id).where(QueuedMail.not_before < utc_now() + 2 * LEASE)
+    while await services.database.fetch_one(soon):  # noqa: ASYNC110 - only the table tells
+        await asyncio.sleep(0.002)
+
+
 class Mailbox:
     """What the application has mailed: on the console, as in development."""
 
     def __init__(self, app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
-        self._outbox = services_of(app).outbox
+        self._services = services_of(app)
         self._capsys = capsys
         self._mails: list[ReceivedMail] = []
 
     async def mails(self) -> list[ReceivedMail]:
         """All mails so far, in no order that means anything; waits for those under way."""
-        await self._outbox.close()
+        await all_mailed(self._services)
         self._mails += [
             ReceivedMail(*mail) for mail in _MAIL.findall(self._capsys.readouterr().out)
         ]

@@ -14,15 +14,28 @@ class Inbox:
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay
         self.mails: list[Message] = []
+        self.recipients: list[str] = []
+        self.busy = 0
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
-        await asyncio.sleep(self.delay)
+        self.busy += 1
+        try:
+            await asyncio.sleep(self.delay)
+        finally:
+            self.busy -= 1
         self.mails.append(message_from_bytes(envelope.original_content or b""))
+        self.recipients += envelope.rcpt_tos
         return "250 OK"
 
     @property
     def texts(self) -> list[str]:
-        payloads = [mail.get_payload(decode=True) for mail in self.mails]
+        """What their readers see, without the HTML."""
+        parts = [part for mail in self.mails for part in mail.walk()]
+        payloads = [
+            part.get_payload(decode=True)
+            for part in parts
+            if part.get_content_type() == "text/plain"
+        ]
         return [
             payload.decode().replace("\r\n", "\n")
             for payload in payloads
@@ -31,10 +44,10 @@ class Inbox:
 
 
 @asynccontextmanager
-async def smtp_server(inbox: Inbox) -> AsyncIterator[int]:
+async def smtp_server(inbox: Inbox, **options: Any) -> AsyncIterator[int]:
     """Runs until the end of the block; gives its port on 127.0.0.1."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(inbox, loop=loop), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: SMTP(inbox, loop=loop, **options), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -314,23 +314,24 @@ async def test_of_two_admins_who_unmake_each_other_one_remains(
     await tables.close()
 
 
-async def test_a_link_asked_for_twenty_times_is_valid_once(
-    racing: httpx.AsyncClient, server: Server, user: Account
+async def test_of_twenty_requests_five_mail_a_link_and_one_of_them_is_used(
+    racing: httpx.AsyncClient, server: Server, user: Account, racing_database: str
 ) -> None:
-    """Each new link voids the earlier ones, in whatever order they were written."""
+    """No request voids the link of another, whichever worker writes it; the use of one does."""
     ask = [
         racing.post("/api/auth/forgot-password", json={"email": user.email}) for _ in range(CROWD)
     ]
     assert statuses(await together(ask)) == [200] * CROWD
-    mails = f"To: {user.email}\n"
-    give_up_at = time.monotonic() + 10
-    while server.log.count(mails) < CROWD:
-        assert time.monotonic() < give_up_at
-        await asyncio.sleep(0.01)
-    found = re.findall(rf"^{mails}.*?^-{{72}}$", server.log, re.MULTILINE | re.DOTALL)
-    tokens = [token for mail in found for token in tokens_in(mail)]
-    assert len(set(tokens)) == CROWD
+    tables = Tables(racing_database)
+    async with asyncio.timeout(20):
+        while any(m.not_before for m in await tables.mails() if m.recipient == user.email):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await tables.close()
+    mail = rf"^To: {user.email}\n.*?^-{{72}}$"
+    found = re.findall(mail, server.log, re.MULTILINE | re.DOTALL)
+    tokens = [token for text in found for token in tokens_in(text)]
+    assert len(set(tokens)) == 5
 
     responses = await together([reset_password(racing, token) for token in tokens])
 
-    assert statuses(responses) == [200] + [400] * (CROWD - 1)
+    assert statuses(responses) == [200] + [400] * 4

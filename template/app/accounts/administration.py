@@ -7,11 +7,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import reset_links
 from app.accounts.events import EVENTS_KEPT, record
 from app.accounts.models import AccountEvent, PasswordReset, RevokedReason, Role, Session, User
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, lock_user, revoke
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
+from app.foundation.mail import QueuedMail, finished
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -79,7 +81,7 @@ async def update_user(
             user.role = role
             record(db, SecurityEvent.ROLE_CHANGED, user_id, role=role.value)
         if is_active is not None and is_active != user.is_active:
-            await _set_active(db, user, is_active)
+            await _set_active(services, db, user, is_active)
         await db.flush()
     return user
 
@@ -96,12 +98,12 @@ def only_admins() -> AppError:
     return AppError(403, ErrorCode.FORBIDDEN, "Only admins may do this.")
 
 
-async def _set_active(db: AsyncSession, user: User, is_active: bool) -> None:
+async def _set_active(services: Services, db: AsyncSession, user: User, is_active: bool) -> None:
     user.is_active = is_active
     if is_active:
         record(db, SecurityEvent.USER_ACTIVATED, user.id)
         return
-    await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+    await reset_links.end_all(services, db, user)
     await db.execute(revoke(RevokedReason.DEACTIVATED).where(Session.user_id == user.id))
     record(db, SecurityEvent.USER_DEACTIVATED, user.id)
 
@@ -116,7 +118,7 @@ async def set_password(services: Services, user_id: UUID, new_password: str) -> 
     async with services.database.transaction() as db:
         user = _found(await lock_user(db, user_id))
         user.password_hash = password_hash
-        await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
+        await reset_links.end_all(services, db, user)
         await db.execute(revoke(RevokedReason.PASSWORD_CHANGED).where(Session.user_id == user_id))
         record(db, SecurityEvent.PASSWORD_CHANGED, user_id)
 
@@ -128,7 +130,7 @@ async def seeded_users(services: Services) -> list[str]:
 
 
 async def purge(services: Services) -> dict[str, int]:
-    """Delete what has expired; returns how many sessions, reset links and events."""
+    """Delete what has expired; returns how many sessions, reset links, events and mails."""
     now = utc_now()
     return {
         "sessions": await _delete(services, Session, Session.expires_at < now),
@@ -136,6 +138,7 @@ async def purge(services: Services) -> dict[str, int]:
         "events": await _delete(
             services, AccountEvent, AccountEvent.created_at < now - EVENTS_KEPT
         ),
+        "mails": await _delete(services, QueuedMail, finished(now)),
     }
 
 

@@ -4,6 +4,9 @@ from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
+from app.config import Settings
+from app.errors import AppError, ErrorCode
+
 MAX_EMAIL: Final = 254
 """The longest address that mail can be sent to (RFC 5321 §4.5.3.1.3)."""
 
@@ -24,3 +27,24 @@ def canonical_email(address: str) -> str:
     except EmailNotValidError:
         raise ValueError("must be an e-mail address") from None
     return checked.normalized.lower()
+
+
+def refuse_unmailable(settings: Settings, email: str) -> None:
+    """Refuse what stands before the @ unless it is ASCII, where the owner says so: only a mail
+    server with SMTPUTF8 takes it. A domain always has an ASCII form.
+
+    Raises:
+        AppError: 400 validation_failed.
+    """
+    if settings.email_ascii_only and not email.rpartition("@")[0].isascii():
+        problem = "must have only ASCII characters before the @: mail can't be sent to it here"
+        details = [{"field": "email", "message": problem}]
+        raise AppError(400, ErrorCode.VALIDATION_FAILED, f"The e-mail address {problem}.", details)
+
+
+def masked(email: str) -> str:
+    """Enough to recognise one's own address by: `a***@example.com`."""
+    name, _, domain = email.rpartition("@")
+    labels = domain.split(".")
+    below = "***." if len(labels) > 2 else ""  # words could stand there
+    return f"{name[:1]}***@{below}{'.'.join(labels[-2:])}"

@@ -1,44 +1,49 @@
-"""The mails this API sends."""
+"""How each mail is written when its turn has come; what it says stands in `mails/`."""
 
-from app.foundation.mail import Mail
+from functools import partial
+from uuid import UUID, uuid4
 
-
-def password_reset(to: str, app_name: str, link: str, minutes: int) -> Mail:
-    return Mail(
-        to=to,
-        subject=f"Reset your {app_name} password",
-        text=(
-            f"Somebody, hopefully you, asked to reset the password of your {app_name} account.\n"
-            f"\n"
-            f"Open this link within {minutes} minutes to choose a new one; it works once:\n"
-            f"\n"
-            f"{link}\n"
-            f"\n"
-            f"If it was not you, ignore this mail: your password stays as it is.\n"
-        ),
-    )
+from app.accounts import reset_links
+from app.accounts.mails import LETTERS, MailKind
+from app.config import Settings
+from app.foundation.mail import Mail, QueuedMail, read_letter
+from app.services import Services
 
 
-def password_changed(to: str, app_name: str) -> Mail:
-    return Mail(
-        to=to,
-        subject=f"Your {app_name} password was changed",
-        text=(
-            f"The password of your {app_name} account was just changed, and other devices\n"
-            f"were signed out.\n"
-            f"\n"
-            f'If it was not you, use "forgot password" now to take the account back.\n'
-        ),
-    )
+def start_mail(services: Services) -> None:
+    """Send what is due from now on.
+
+    Raises:
+        BadLetter: a file of `mails/` can't be filled in. Better now than when its mail is due.
+    """
+    for kind in MailKind:
+        preview(services.settings, kind)
+    services.outbox.start(partial(_write, services))
 
 
-def email_changed(to: str, app_name: str, new_email: str) -> Mail:
-    return Mail(
-        to=to,
-        subject=f"Your {app_name} e-mail address was changed",
-        text=(
-            f"The e-mail address of your {app_name} account is now {new_email}.\n"
-            f"\n"
-            f"If it was not you, change your password and contact us.\n"
-        ),
-    )
+def preview(settings: Settings, kind: MailKind, to: str = "ada@example.com") -> Mail:
+    """The mail, with a link that opens nothing."""
+    return _compose(settings, kind, to, uuid4(), "a***@example.com", "a-token-that-opens-nothing")
+
+
+async def _write(services: Services, queued: QueuedMail) -> Mail | None:
+    token, is_due = "", True
+    if queued.kind == MailKind.PASSWORD_RESET:
+        token, is_due = await reset_links.make(services, queued.id, queued.recipient)
+    detail = queued.detail or ""
+    mail = _compose(services.settings, queued.kind, queued.recipient, queued.id, detail, token)
+    if not is_due:
+        await services.outbox.rehearse(mail)
+    return mail if is_due else None
+
+
+def _compose(
+    settings: Settings, kind: str, to: str, mail_id: UUID, detail: str, token: str
+) -> Mail:
+    values = {
+        "app_name": settings.app_name,
+        "detail": detail,
+        "link": settings.password_reset_link(token),
+        "minutes": str(settings.password_reset_minutes),
+    }
+    return read_letter(LETTERS / f"{kind}.txt", to, mail_id, values)

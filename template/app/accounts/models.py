@@ -1,7 +1,7 @@
 """The tables.
 
-Locks are always taken in this order: `users`, `password_resets`, `refresh_tokens`. Two requests
-that change the same account then wait for each other and never deadlock. Adding a row of
+Locks are always taken in this order: `users`, `mails`, `password_resets`, `refresh_tokens`. Two
+requests that change the same account then wait for each other and never deadlock. Adding a row of
 `account_events` takes a lock on its user, too: `lock_user` comes first.
 """
 

@@ -1,10 +1,11 @@
 """Changing the password while signed in."""
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from app.accounts import messages
+from app.accounts import reset_links
 from app.accounts.events import note, record
-from app.accounts.models import PasswordReset, RevokedReason, Session, User
+from app.accounts.mails import MailKind
+from app.accounts.models import RevokedReason, Session, User
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
 from app.accounts.sign_in import count_wrong_password
 from app.errors import AppError, ErrorCode
@@ -29,14 +30,15 @@ async def change_password(
         if locked.password_hash != old_hash:  # changed while we hashed
             raise _wrong_password()
         locked.password_hash = new_hash
-        await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
+        await reset_links.end_all(services, db, locked)
         await db.execute(
             revoke(RevokedReason.PASSWORD_CHANGED).where(
                 Session.user_id == user.id, Session.id != user.session_id
             )
         )
+        kind = MailKind.PASSWORD_CHANGED
+        await services.outbox.promise(db, kind, locked.email, user_id=user.id)
         record(db, SecurityEvent.PASSWORD_CHANGED, user.id)
-    services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
 
 
 async def _check_current(services: Services, user: SignedInUser, password: str) -> str | None:

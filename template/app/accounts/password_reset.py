@@ -1,25 +1,21 @@
 """The way back in for who forgot the password (OWASP Forgot Password Cheat Sheet)."""
 
-import secrets
-from functools import partial
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 
-from app.accounts import messages
+from app.accounts import reset_links
 from app.accounts.events import note, record
+from app.accounts.mails import MailKind
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
 from app.accounts.sessions import lock_user, revoke
 from app.accounts.sign_in import forget_wrong_passwords
 from app.accounts.tokens import token_hash
 from app.errors import AppError, ErrorCode
 from app.foundation.database import utc_now
-from app.foundation.mail import Mail
 from app.security_events import SecurityEvent
 from app.services import Services
-
-TOKEN_BYTES: Final = 32
 
 MAX_TOKEN: Final = 64
 """Ours have 43 characters."""
@@ -28,71 +24,41 @@ MAX_TOKEN: Final = 64
 async def request_password_reset(services: Services, email: str) -> None:
     """Mail a reset link, if the address has an account.
 
-    One query whoever asks; the rest happens after the answer. So neither the answer nor its time
-    tells whether the account exists, or whether mail can be sent.
+    One query and one row, whoever asks; the rest happens after the answer. So neither the answer
+    nor its time tells whether the account exists, or whether mail can be sent.
     """
     user = await services.database.fetch_one(
         select(User.id).where(User.email == email, User.is_active)
     )
+    await services.outbox.request(MailKind.PASSWORD_RESET, email)
     user_id = user.id if user else None
-    services.outbox.submit(partial(_prepare_mail, services, user_id, email))
     note(services, SecurityEvent.PASSWORD_RESET_REQUESTED, user_id, email=email)
 
 
-async def _prepare_mail(services: Services, user_id: UUID | None, email: str) -> Mail | None:
-    """Store a new token, which voids the earlier ones, and write the mail with its link."""
-    if user_id is None:
-        return None
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    now = utc_now()
-    async with services.database.transaction() as db:
-        user = await lock_user(db, user_id)
-        if user is None or not user.is_active or user.email != email:  # changed meanwhile
-            return None
-        await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
-        db.add(
-            PasswordReset(
-                user_id=user_id,
-                token_hash=token_hash(token),
-                created_at=now,
-                expires_at=now + services.password_reset_lifetime,
-            )
-        )
-    settings = services.settings
-    return messages.password_reset(
-        email,
-        settings.app_name,
-        settings.password_reset_link(token),
-        settings.password_reset_minutes,
-    )
-
-
 async def reset_password(services: Services, token: str, new_password: str) -> None:
-    """Set a new password with a mailed token, once; every session ends (ASVS 5.0 7.4.3).
+    """Set a new password with a mailed token, once; every session ends (ASVS 5.0 7.4.3), and so
+    does every other link.
 
     Whoever was guessing at the old password no longer keeps the owner out.
 
     Raises:
-        AppError: 400 invalid_reset_token, it is unknown, used, voided or too old.
+        AppError: 400 invalid_reset_token, it is unknown, used, ended or too old.
         Unavailable: too many people are signing in; the token is still good.
     """
     user_id = await _find_owner(services, token)
     password_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
         user = await lock_user(db, user_id)
-        used = await db.scalar(
-            update(PasswordReset)
-            .where(PasswordReset.token_hash == token_hash(token), PasswordReset.used_at.is_(None))
-            .values(used_at=utc_now())
-            .returning(PasswordReset.id)
-        )
-        if user is None or not user.is_active or used is None:
+        if user is None or not user.is_active:
+            raise _invalid_reset_token()
+        if token_hash(token) not in await reset_links.end_all(services, db, user):
             raise _invalid_reset_token()
         user.password_hash = password_hash
         await db.execute(revoke(RevokedReason.PASSWORD_RESET).where(Session.user_id == user_id))
+        kind = MailKind.PASSWORD_CHANGED
+        await services.outbox.promise(db, kind, user.email, user_id=user_id)
         record(db, SecurityEvent.PASSWORD_RESET, user_id)
     await forget_wrong_passwords(services, user.email)
-    services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
 
 
 async def _find_owner(services: Services, token: str) -> UUID:

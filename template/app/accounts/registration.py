@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts.emails import refuse_unmailable
 from app.accounts.events import record
 from app.accounts.models import Role, User
 from app.accounts.sessions import Device, TokenPair, open_session
@@ -38,8 +39,9 @@ async def new_user(
     """Build a user whose e-mail is still free, with the password hashed; the caller stores it.
 
     Raises:
-        AppError: 409 email_taken.
+        AppError: 409 email_taken; 400 validation_failed, mail can't be sent to it here.
     """
+    refuse_unmailable(services.settings, email)
     taken = select(User.id).where(User.email == email)
     if await services.database.fetch_one(taken):  # before the hash, which costs 0.2 s
         raise email_taken()

@@ -24,11 +24,14 @@ async def health() -> Health:
 @unlimited
 async def ready(services: ServicesDep) -> Readiness:
     """The database answers, and the limit store counts; looked at once a second at most."""
-    states = await services.readiness.get()
+    readiness = await services.readiness.get()
+    states = readiness.states
     if not all(states.values()):
         down = [{"field": name, "message": _state(up)} for name, up in states.items() if not up]
         raise Unavailable("Not ready.", details=down)
-    return Readiness(status="ok", database="ok", limits="ok")
+    oldest = readiness.oldest_mail
+    waiting = int(oldest.total_seconds()) if oldest else 0
+    return Readiness(status="ok", database="ok", limits="ok", oldest_mail_seconds=waiting)
 
 
 def _state(up: bool) -> str:

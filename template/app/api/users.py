@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.accounts import administration, password_change, profile
-from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
+from app.api.dependencies import AdminUser, CurrentUser, DeviceDep, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.users import (
     ChangePasswordInput,
@@ -32,11 +32,12 @@ async def read_profile(user: CurrentUser) -> Profile:
 
 @router.patch("/me", responses=errors(*BODY_ERRORS, 401, 409, 429, 503))
 async def update_profile(
-    body: UpdateProfileInput, user: CurrentUser, services: ServicesDep
+    body: UpdateProfileInput, user: CurrentUser, services: ServicesDep, device: DeviceDep
 ) -> UpdatedProfile:
     """Change name or e-mail; what is left out stays."""
     changes = body.model_dump(exclude_unset=True)
-    return UpdatedProfile.model_validate(await profile.update_profile(services, user, changes))
+    updated = await profile.update_profile(services, user, changes, device)
+    return UpdatedProfile.model_validate(updated)
 
 
 @router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 429, 503))

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shlex
 from argparse import Namespace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +25,12 @@ from app.foundation.checks.production import (
 from app.foundation.database import connection_shortage, write_nothing
 from app.manage.commands import add_command
 from app.manage.errors import what_is_wrong
-from app.services import Services, close_services, open_services
+from app.manage.mail import smtp_problem
+from app.services import Services, close_services, open_services, open_smtp
 
-SMTP_TIMEOUT_SECONDS: Final = 3.0
+SMTP_TIMEOUT_SECONDS: Final = 5.0
+
+LATE_MAIL: Final = timedelta(minutes=5)
 
 ALEMBIC_INI: Final = Path(__file__).parents[2] / "alembic.ini"
 
@@ -100,8 +104,18 @@ async def _check_database(services: Services) -> list[Finding]:
         findings.append(_setting("DATABASE_POOL_SIZE", shortage, severity="warning"))
     wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
     if set(current) != set(wanted):
-        findings.append(_migrations("the database's schema is not that of the code"))
-    return findings
+        return [*findings, _migrations("the database's schema is not that of the code")]
+    return findings + await _check_mail(services)
+
+
+async def _check_mail(services: Services) -> list[Finding]:
+    oldest = await services.outbox.queue.oldest()
+    if oldest is None or oldest < LATE_MAIL:
+        return []
+    minutes = int(oldest.total_seconds() // 60)
+    message = f"the oldest mail that is not sent has been waiting for {minutes} minutes"
+    fix = "see mail.retrying in the log, and that the API runs; it is what sends mail"
+    return [_finding("mail", message, fix, "warning")]
 
 
 def _check_privacy(file: Path | None) -> list[Finding]:
@@ -149,12 +163,17 @@ async def _check_smtp(settings: Settings) -> list[Finding]:
         return []
     try:
         async with asyncio.timeout(SMTP_TIMEOUT_SECONDS):
-            _, writer = await asyncio.open_connection(settings.smtp_host, settings.smtp_port)
-    except (OSError, TimeoutError):
-        message = "the mail server of SMTP_HOST does not answer"
-        return [_finding("smtp", message, "start it, or correct SMTP_HOST and SMTP_PORT")]
-    writer.close()
-    return []
+            takes_utf8 = await open_smtp(settings).takes_utf8()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it keeps mail from being sent
+        problem, fix = smtp_problem(error)
+        return [_finding("smtp", f"the mail server of SMTP_HOST {problem}", fix)]
+    if takes_utf8 or settings.email_ascii_only:
+        return []
+    problem = (
+        "is false, and the mail server offers no SMTPUTF8: who registers as jösé@example.com "
+        "gets no mail; true refuses such addresses"
+    )
+    return [_setting("EMAIL_ASCII_ONLY", problem, severity="warning")]
 
 
 def _finding(name: str, message: str, fix: str, severity: str = "error") -> Finding:

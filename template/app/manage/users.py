@@ -30,7 +30,7 @@ ROLES: Final = [role.value for role in Role]
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
     name = _checked_name(args.name)
     password, generated = _read_password(args)
-    user = await store(services, _canonical(args.email), password, name, Role(args.role))
+    user = await store(services, canonical(args.email), password, name, Role(args.role))
     return shown(user) | generated
 
 
@@ -117,7 +117,7 @@ def _read_password(args: Namespace) -> tuple[str, dict[str, str]]:
     return password, {}
 
 
-def _canonical(email: str) -> str:
+def canonical(email: str) -> str:
     try:
         return canonical_email(email)
     except ValueError as error:
@@ -133,7 +133,7 @@ def _checked_name(name: str | None) -> str | None:
 
 
 async def find(services: Services, email: str) -> AnyRow:
-    return await administration.find_user_by_email(services, _canonical(email))
+    return await administration.find_user_by_email(services, canonical(email))
 
 
 async def store(

@@ -1,7 +1,7 @@
 """Create account_events
 
 Revision ID: 0003_account_events
-Revises: 0001_accounts
+Revises: 0002_mail
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from app.foundation.database import UtcDateTime
 
 revision = "0003_account_events"
-down_revision = "0001_accounts"
+down_revision = "0002_mail"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.accounts.emails import MAX_EMAIL, canonical_email
+from app.accounts.emails import MAX_EMAIL, canonical_email, masked
 
 
 def test_what_is_too_long_to_be_an_address_is_not_normalised(
@@ -33,6 +33,19 @@ def test_what_is_too_long_to_be_an_address_is_not_normalised(
 )
 def test_an_address_has_one_spelling(typed: str, canonical: str) -> None:
     assert canonical_email(typed) == canonical
+
+
+@pytest.mark.parametrize(
+    ("email", "shown"),
+    [
+        ("countess@example.com", "c***@example.com"),
+        ("claim.your.prize@example.com", "c***@example.com"),
+        ("x@claim.your.prize.example", "x***@***.prize.example"),
+        ("x@test", "x***@test"),
+    ],
+)
+def test_an_address_is_shown_to_others_without_its_words(email: str, shown: str) -> None:
+    assert masked(email) == shown
 
 
 @given(st.text() | st.emails() | st.tuples(st.text(), st.text()).map("@".join))

@@ -15,11 +15,12 @@ from sqlalchemy import Executable, delete, text, update
 
 from app.accounts import administration, profile
 from app.accounts.models import Role, Session, User
-from app.accounts.sessions import SignedInUser, lock_user
+from app.accounts.sessions import Device, SignedInUser, lock_user
 from app.accounts.tokens import InvalidToken
 from app.errors import AppError
 from app.foundation.database import utc_now
 from tests.helpers import (
+    ADDRESS,
     OTHER_PASSWORD,
     PASSWORD,
     Account,
@@ -177,9 +178,10 @@ async def test_who_is_signed_out_meanwhile_does_not_change_the_profile(
     app: FastAPI, signed_in: SignedInUser, database: Tables, end: Executable
 ) -> None:
     await database.execute(end)
+    change = {"email": "eve@example.com"}
 
     with pytest.raises(InvalidToken):
-        await profile.update_profile(services_of(app), signed_in, {"email": "eve@example.com"})
+        await profile.update_profile(services_of(app), signed_in, change, Device(ADDRESS, None))
 
     assert "eve@example.com" not in {user.email for user in await database.users()}
 

@@ -8,9 +8,10 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import Executable, delete, update
 
-from app.accounts import administration, password_reset
+from app.accounts import administration, messages
+from app.accounts.messages import start_mail
 from app.accounts.models import User
 from tests.helpers import (
     OTHER_PASSWORD,
@@ -86,13 +87,51 @@ async def test_a_token_still_works_after_59_minutes(
     assert (await reset_password(client, token)).status_code == 200
 
 
-async def test_a_newer_token_voids_an_older_one(
+async def test_a_newer_link_leaves_the_earlier_ones_and_using_one_ends_all(
     client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
 ) -> None:
-    old, new = [await request_reset(client, mailbox) for _ in range(2)]
+    first, second, third = [await request_reset(client, mailbox) for _ in range(3)]
 
-    assert is_refused(await reset_password(client, old))
-    assert (await reset_password(client, new)).status_code == 200
+    assert (await reset_password(client, second)).status_code == 200
+
+    for other in (first, second, third):
+        assert is_refused(await reset_password(client, other, "Third-Password-9"))
+    assert await sign_in(client, password=OTHER_PASSWORD)
+
+
+async def test_of_parallel_tries_with_different_links_one_succeeds(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    tokens = [await request_reset(client, mailbox) for _ in range(5)]
+    tries = [reset_password(client, token) for token in tokens]
+
+    statuses = [response.status_code for response in await asyncio.gather(*tries)]
+
+    assert sorted(statuses) == [200] + [400] * 4
+
+
+async def test_requests_of_the_same_moment_all_mail_a_link_that_works(
+    client: httpx.AsyncClient, database: Tables, mailbox: Mailbox
+) -> None:
+    """Whichever mail arrives last."""
+    people = [await register(client, f"{n}@example.com") for n in range(4)]
+    asks = [client.post("/api/auth/forgot-password", json={"email": p.email}) for p in people * 2]
+    await asyncio.gather(*asks)
+    tokens = {mail.to: tokens_in(mail.text)[0] for mail in await mailbox.mails()}  # each one's last
+
+    for person in people:
+        assert (await reset_password(client, tokens[person.email])).status_code == 200
+
+
+async def test_an_account_has_five_live_links_at_most(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox, database: Tables
+) -> None:
+    tokens = [await request_reset(client, mailbox) for _ in range(5)]
+    await client.post("/api/auth/forgot-password", json={"email": ada.email})
+
+    assert len(await mailbox.mails()) == 5
+    assert len(await database.resets()) == 5
+    assert (await reset_password(client, tokens[0])).status_code == 200
 
 
 async def test_a_token_of_somebody_else_is_not_voided(
@@ -146,7 +185,13 @@ async def test_a_user_who_is_inactive_cannot_use_a_token(
 
 
 @pytest.mark.parametrize(
-    "change", [{"is_active": False}, {"email": "new@example.com"}], ids=["inactive", "moved"]
+    "change",
+    [
+        update(User).values(is_active=False),
+        update(User).values(email="n@example.com"),
+        delete(User),
+    ],
+    ids=["inactive", "moved", "deleted"],
 )
 async def test_what_changed_before_the_mail_was_written_stops_it(
     app: FastAPI,
@@ -154,23 +199,45 @@ async def test_what_changed_before_the_mail_was_written_stops_it(
     ada: Account,
     mailbox: Mailbox,
     database: Tables,
-    change: dict[str, object],
+    change: Executable,
 ) -> None:
-    """The outbox may be busy for minutes: no link goes to an address that was left meanwhile."""
+    """The mail may wait for hours: no link goes to an address that was left meanwhile."""
+    await services_of(app).outbox.close()
     await client.post("/api/auth/forgot-password", json={"email": ada.email})
-    await database.execute(update(User).values(change))
-    services_of(app)
-    mails_before = len(await mailbox.mails())
-    prepared = await password_reset._prepare_mail(services_of(app), UUID(ada.id), ada.email)
+    await database.execute(change)
+    start_mail(services_of(app))
 
-    assert prepared is None
-    assert len(await mailbox.mails()) == mails_before
+    assert await mailbox.mails() == []
+    assert await database.resets() == []
+    assert len(await database.mails()) == 1
 
 
-async def test_a_user_who_was_deleted_meanwhile_gets_no_mail(app: FastAPI, ada: Account) -> None:
-    nobody = UUID(int=7)
+async def test_a_change_of_the_password_ends_a_link_that_is_still_to_be_mailed(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    await services_of(app).outbox.close()
+    await client.post("/api/auth/forgot-password", json={"email": ada.email})
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+    await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
+    start_mail(services_of(app))
 
-    assert await password_reset._prepare_mail(services_of(app), nobody, ada.email) is None
+    [mail] = await mailbox.mails()
+    assert "password was changed" in mail.subject
+
+
+async def test_a_change_of_the_password_ends_a_link_that_is_just_being_mailed(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    services = services_of(app)
+    await services.outbox.close()
+    await client.post("/api/auth/forgot-password", json={"email": ada.email})
+    claimed = await services.outbox.queue.claim()
+    assert claimed is not None
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+    await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
+
+    assert await messages._write(services, claimed) is None
+    assert await database.resets() == []
 
 
 async def test_a_password_that_changed_while_the_new_one_was_hashed_wins(
@@ -208,7 +275,6 @@ async def test_known_unknown_and_inactive_cannot_be_told_apart(
 ) -> None:
     down = {"smtp_host": "127.0.0.1", "smtp_port": closed_port, "smtp_starttls": False}
     app = await start(**(down if smtp == "down" else {}))
-    services_of(app).outbox._backoff_seconds = 0.0
     client = connect(app)
     await register(client)
     await register(client, "gone@example.com")
@@ -236,26 +302,21 @@ async def test_an_inactive_user_gets_no_mail(
 
 
 async def test_the_mail_is_off_the_path_of_the_request(
-    app: FastAPI,
-    client: httpx.AsyncClient,
-    ada: Account,
-    mailbox: Mailbox,
-    monkeypatch: pytest.MonkeyPatch,
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, mailbox: Mailbox, database: Tables
 ) -> None:
-    """The answer is there before the mail is written, so its time says nothing."""
-    release = asyncio.Event()
-    prepare = password_reset._prepare_mail
-
-    async def prepare_later(*arguments: Any) -> Any:
-        await release.wait()
-        return await prepare(*arguments)
-
-    monkeypatch.setattr(password_reset, "_prepare_mail", prepare_later)
+    """The answer is there before the mail is written, so its time says nothing. It is promised by
+    then: the process may be killed."""
+    await services_of(app).outbox.close()
 
     status, *_ = await visible(client, ada.email)
 
     assert status == 200
-    release.set()
+    [promised] = await database.mails()
+    assert (promised.kind, promised.recipient, promised.user_id) == (
+        "password_reset", ada.email, None
+    )  # fmt: skip
+    assert await database.resets() == []
+    start_mail(services_of(app))
     assert len(await mailbox.mails()) == 1
 
 

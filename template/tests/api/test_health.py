@@ -11,7 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from app import __version__
-from tests.helpers import connect, error_code, moment, services_of
+from app.services import Readiness
+from tests.helpers import Tables, connect, error_code, moment, services_of
 
 
 async def test_health(client: httpx.AsyncClient) -> None:
@@ -27,7 +28,24 @@ async def test_ready_when_everything_answers(client: httpx.AsyncClient) -> None:
     response = await client.get("/health/ready")
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "database": "ok", "limits": "ok"}
+    assert response.json() == {
+        "status": "ok", "database": "ok", "limits": "ok", "oldestMailSeconds": 0
+    }  # fmt: skip
+
+
+async def test_readiness_tells_how_old_the_oldest_undelivered_mail_is(
+    start: Callable[..., Any], database: Tables, closed_port: int
+) -> None:
+    """It is no reason to take the worker out: another one could not send it either."""
+    app = await start(smtp_host="127.0.0.1", smtp_port=closed_port)
+    client = connect(app)
+    await client.post("/api/auth/forgot-password", json={"email": "nobody@example.com"})
+    await database.travel(minutes=5)
+
+    response = await client.get("/health/ready")
+
+    assert response.status_code == 200
+    assert 300 <= response.json()["oldestMailSeconds"] < 360
 
 
 async def test_not_ready_without_a_database(start: Callable[..., Any], tmp_path: Path) -> None:
@@ -60,11 +78,11 @@ async def test_a_flood_of_probes_is_one_look(
     """Each would take a connection of the database and one of Redis."""
     looks = 0
 
-    async def look() -> dict[str, bool]:
+    async def look() -> Readiness:
         nonlocal looks
         looks += 1
         await asyncio.sleep(0)
-        return {"database": True, "limits": looks > 1}
+        return Readiness({"database": True, "limits": looks > 1}, oldest_mail=None)
 
     shared = services_of(app).readiness
     monkeypatch.setattr(shared, "_ask", look)

@@ -2,8 +2,7 @@
 
 import io
 import json
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,10 +54,3 @@ def manage(
         return Outcome(exit_code, captured.out, captured.err)
 
     return run
-
-
-@pytest.fixture
-def smtp_port() -> Iterator[int]:
-    """The port of something that accepts connections."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]

@@ -181,14 +181,6 @@ def test_a_redis_that_answers_and_does_not_count_is_found(
     assert "main server" in finding["fix"]
 
 
-def test_a_mail_server_that_answers_is_fine(
-    manage: Manage, monkeypatch: pytest.MonkeyPatch, smtp_port: int
-) -> None:
-    monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
-    monkeypatch.setenv("SMTP_PORT", str(smtp_port))
-    assert ids(manage) == []
-
-
 def test_info_shows_settings_without_secrets_and_without_a_database(
     manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,3 +14,5 @@ class Readiness(Output):
     status: str
     database: str
     limits: str
+    oldest_mail_seconds: int
+    """How long the oldest mail that is promised and not sent has been waiting; 0: none is."""

@@ -12,6 +12,7 @@ from jwt.exceptions import InvalidKeyError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from app.foundation.checks.addresses import ascii_domain
 from app.foundation.checks.database_url import check_database_url
 from app.foundation.checks.redis_urls import parse_redis_url
 
@@ -138,7 +139,14 @@ def _check_sender(sender: str) -> str:
     whole = sender == address or sender.endswith(f"<{address}>")
     if not (whole and sender.isprintable() and re.fullmatch(r"[^@\s]+@[^@\s]+", address)):
         raise ValueError('write "no-reply@example.com" or "My API <no-reply@example.com>"')
+    ascii_domain(address.rpartition("@")[2])
     return sender
+
+
+def _check_helo_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.IPv]+\]", name):
+        raise ValueError('write the full name of this host, "api.example.com"')
+    return name
 
 
 def _check_link(url: str) -> str:
@@ -189,6 +197,7 @@ Rate = Annotated[str, AfterValidator(check_rate)]
 DatabaseUrl = Annotated[str, AfterValidator(check_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]
 SmtpHost = Annotated[str, AfterValidator(_check_smtp_host)]
+HeloName = Annotated[str, AfterValidator(_check_helo_name)]
 Sender = Annotated[str, AfterValidator(_check_sender)]
 Link = Annotated[str, AfterValidator(_check_link)]
 PrintableName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]

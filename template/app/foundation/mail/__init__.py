@@ -1,5 +1,8 @@
-"""Mail: what is sent, how it leaves, and the outbox that takes it off the request's path."""
+"""Mail: the table of what is promised, the outbox that sends it, and what it is sent with."""
 
+from app.foundation.mail.letters import BadLetter, read_letter
 from app.foundation.mail.mailers import ConsoleMailer, Mailer, MailRefused
 from app.foundation.mail.message import Mail
-from app.foundation.mail.outbox import Job, Outbox
+from app.foundation.mail.models import QueuedMail
+from app.foundation.mail.outbox import Outbox
+from app.foundation.mail.queue import MailQueue, finished

@@ -1,0 +1,20 @@
+"""The texts of the mails, one file a kind: yours to edit.
+
+The first line is the subject; the rest, after an empty line, is the text, with `{app_name}`,
+`{detail}`, `{link}` and `{minutes}` filled in. `layout.html` is put around it as HTML. A kind of
+your own is a name here, a file beside it, and `services.outbox.promise(db, kind, …)` in the
+transaction of what it tells about. `python -m app.manage mail preview` shows them all.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+LETTERS: Final = Path(__file__).parent
+
+
+class MailKind(StrEnum):
+    PASSWORD_RESET = "password_reset"  # noqa: S105  # nosec B105
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # nosec B105
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_ADDED = "email_added"

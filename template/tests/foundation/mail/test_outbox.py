@@ -1,0 +1,506 @@
+"""What is promised by mail arrives, once, and no more of it than its reader wants."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from app.accounts.messages import start_mail
+from app.config import Settings
+from app.errors import Unavailable
+from app.foundation.database import utc_now
+from app.foundation.mail import Mail, MailQueue, MailRefused, QueuedMail
+from app.foundation.mail import outbox as outbox_module
+from app.foundation.mail import queue as queue_module
+from app.foundation.mail.outbox import LONGEST_BACKOFF_SECONDS, MAX_ATTEMPTS, pause_after
+from app.foundation.mail.queue import LEASE
+from app.services import Services
+from tests.helpers import (
+    OTHER_PASSWORD,
+    PASSWORD,
+    Account,
+    Tables,
+    all_mailed,
+    connect,
+    register,
+    services_of,
+    tokens_in,
+)
+
+Start = Callable[..., Awaitable[FastAPI]]
+
+
+class FlakyMailer:
+    """Fails as often as it is told, then delivers."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.delivered: list[Mail] = []
+        self.rehearsed: list[Mail] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.busy = self.peak = 0
+
+    async def deliver(self, mail: Mail) -> None:
+        self.busy += 1
+        self.peak = max(self.peak, self.busy)
+        try:
+            await self.gate.wait()
+            if self.failures:
+                raise self.failures.pop(0)
+            self.delivered.append(mail)
+        finally:
+            self.busy -= 1
+
+    async def rehearse(self, mail: Mail) -> None:
+        self.rehearsed.append(mail)
+
+    @property
+    def recipients(self) -> list[str]:
+        return sorted(mail.to for mail in self.delivered)
+
+
+@pytest.fixture
+def mailer(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> FlakyMailer:
+    flaky = FlakyMailer()
+    monkeypatch.setattr(services_of(app).outbox, "_mailer", flaky)
+    return flaky
+
+
+async def forgot(client: httpx.AsyncClient, email: str = "ada@example.com") -> None:
+    response = await client.post("/api/auth/forgot-password", json={"email": email})
+    assert (response.status_code, response.json()) == (200, {"message": "Reset email sent"})
+
+
+async def change_password(client: httpx.AsyncClient, ada: Account) -> None:
+    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+    changed = await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
+    assert changed.status_code == 200
+
+
+async def restarted(services: Services) -> None:
+    """What waits is looked at anew, as at the next poll."""
+    await services.outbox.close()
+    start_mail(services)
+    await all_mailed_now(services)
+
+
+async def all_mailed_now(services: Services) -> None:
+    """Wait until nothing is due and nobody is at work; mails may wait for another try."""
+    due = select(QueuedMail.id).where(QueuedMail.not_before <= utc_now())
+    for _ in range(2):
+        while await services.database.fetch_one(due) or services.outbox._under_way:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(0.01)
+
+
+# A promise
+
+
+async def test_neither_text_nor_link_nor_token_is_at_rest(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    await services_of(app).outbox.close()
+    await forgot(client)
+
+    [promised] = await database.mails()
+    assert promised.detail is None
+    assert await database.resets() == []
+    assert "token=" not in await database.dump()
+
+
+async def test_what_does_not_commit_promises_nothing(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    await register(client, "eve@example.com")
+    taken = {"email": "eve@example.com"}
+    refused = await client.patch("/api/users/me", json=taken, headers=ada.headers)
+
+    assert refused.status_code == 409
+    assert await database.mails() == []
+
+
+async def test_each_mail_is_claimed_once(
+    app: FastAPI, client: httpx.AsyncClient, database: Tables
+) -> None:
+    await services_of(app).outbox.close()
+    for number in range(10):
+        await forgot(client, f"{number}@example.com")
+    queues = [MailQueue(services_of(app).database, None), MailQueue(database, None)] * 8
+
+    claimed = await asyncio.gather(*[queue.claim() for queue in queues])
+    claimed += await asyncio.gather(*[queue.claim() for queue in queues])
+
+    ids = [mail.id for mail in claimed if mail]
+    assert len(ids) == len(set(ids)) == 10
+
+
+async def test_who_dies_over_a_mail_loses_it_to_another(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables, mailer: FlakyMailer
+) -> None:
+    services = services_of(app)
+    await services.outbox.close()
+    await forgot(client)
+    dead = await services.outbox.queue.claim()
+    assert dead is not None
+
+    await restarted(services)
+    assert mailer.delivered == []  # it might be alive
+    await database.travel(seconds=LEASE.total_seconds())
+    await restarted(services)
+    assert mailer.recipients == [ada.email]
+
+    await services.outbox.queue.settle(dead, utc_now())  # it was, but too late to say anything
+    assert (await database.mails())[0].not_before is None
+
+
+# Trying again
+
+
+async def test_what_fails_for_a_while_is_tried_again_with_a_link_that_works(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables, mailer: FlakyMailer
+) -> None:
+    mailer.failures = [OSError(), TimeoutError()]
+    await forgot(client)
+    for _ in range(3):
+        await all_mailed_now(services_of(app))
+        await database.travel(minutes=1)
+        await restarted(services_of(app))
+
+    assert mailer.recipients == [ada.email]
+    [mail] = await database.mails()
+    assert (mail.attempts, mail.not_before) == (3, None)
+    [reset] = await database.resets()  # each try's link takes the place of the one before
+    assert reset.id == mail.id
+    assert len(tokens_in(mailer.delivered[0].text)) == 1
+
+
+async def test_what_keeps_failing_is_given_up_and_logged_without_its_content(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables, mailer: FlakyMailer
+) -> None:
+    mailer.failures = [OSError(f"a-canary for {ada.email}")] * 99
+    with capture_logs() as log:
+        await change_password(client, ada)
+        for _ in range(MAX_ATTEMPTS + 1):
+            await all_mailed_now(services_of(app))
+            await database.travel(hours=2)
+            await restarted(services_of(app))
+
+    assert len(mailer.failures) == 99 - MAX_ATTEMPTS
+    assert log[-1] == {
+        "event": "mail.given_up",
+        "kind": "password_changed",
+        "attempts": MAX_ATTEMPTS,
+        "reason": "OSError",
+        "user_id": ada.id,
+        "log_level": "error",
+    }
+    assert "canary" not in str(log)
+    assert ada.email not in str(log)
+
+
+async def test_what_is_refused_is_given_up_at_once(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables, mailer: FlakyMailer
+) -> None:
+    mailer.failures = [MailRefused("the mail server answered 550")]
+    with capture_logs() as log:
+        await change_password(client, ada)
+        await all_mailed(services_of(app))
+
+    assert [line["reason"] for line in log if line["event"] == "mail.given_up"] == [
+        "the mail server answered 550"
+    ]
+    assert (await database.mails())[0].attempts == 1
+
+
+def test_the_pauses_between_tries_grow_up_to_a_bound_over_hours() -> None:
+    seconds = [pause_after(attempt).total_seconds() for attempt in range(1, MAX_ATTEMPTS)]
+
+    assert 22 <= seconds[0] <= 30
+    assert 4 * 22 <= seconds[2] <= 4 * 30
+    assert max(seconds) <= LONGEST_BACKOFF_SECONDS
+    assert timedelta(hours=5) < timedelta(seconds=sum(seconds)) < timedelta(hours=9)
+
+
+async def test_a_mail_is_not_sent_again_because_the_database_was_away_after_it(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    mailer: FlakyMailer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settle, outages = MailQueue.settle, [Unavailable("away")]
+
+    async def away_once(*arguments: Any) -> None:
+        if outages:
+            raise outages.pop()
+        await settle(*arguments)
+
+    monkeypatch.setattr(MailQueue, "settle", away_once)
+    await change_password(client, ada)
+    await all_mailed(services_of(app))
+
+    assert outages == []
+    assert mailer.recipients == [ada.email]
+
+
+async def test_mail_goes_on_after_whatever_went_wrong(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    mailer: FlakyMailer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    claim, faults = MailQueue.claim, [RuntimeError("whatever")]
+
+    async def fail_once(queue: MailQueue) -> QueuedMail | None:
+        if faults:
+            raise faults.pop()
+        return await claim(queue)
+
+    monkeypatch.setattr(MailQueue, "claim", fail_once)
+    monkeypatch.setattr(outbox_module, "POLL_SECONDS", 0.01)
+    await change_password(client, ada)
+    await all_mailed(services_of(app))
+
+    assert mailer.recipients == [ada.email]
+
+
+# Bounds
+
+
+async def test_a_few_mails_leave_at_once(
+    app: FastAPI, client: httpx.AsyncClient, mailer: FlakyMailer
+) -> None:
+    people = [await register(client, f"{number}@example.com") for number in range(9)]
+    mailer.gate.clear()
+    for person in people:
+        await forgot(client, person.email)
+    while mailer.busy < 4:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    mailer.gate.set()
+    await all_mailed(services_of(app))
+
+    assert mailer.peak == 4
+    assert len(mailer.delivered) == 9
+
+
+@pytest.fixture
+async def limited(start: Start, monkeypatch: pytest.MonkeyPatch) -> tuple[FastAPI, FlakyMailer]:
+    """The application with the limits that it ships with for mail."""
+    app = await start(rate_limit_mailbox="5/hour", rate_limit_email_change="3/hour")
+    mailer = FlakyMailer()
+    monkeypatch.setattr(services_of(app).outbox, "_mailer", mailer)
+    return app, mailer
+
+
+async def test_a_mailbox_gets_five_mails_an_hour_whoever_asks(
+    limited: tuple[FastAPI, FlakyMailer], database: Tables
+) -> None:
+    app, mailer = limited
+    ada = await register(connect(app))
+    for number in range(8):
+        await forgot(connect(app, f"198.51.100.{number}"), ada.email)
+    await all_mailed(services_of(app))
+
+    assert mailer.recipients == [ada.email] * 5
+    assert len(await database.resets()) == 5  # over the limit nothing is voided
+    await database.travel(minutes=61)
+    await forgot(connect(app), ada.email)
+    await all_mailed(services_of(app))
+    assert mailer.recipients == [ada.email] * 6
+
+
+async def test_over_the_limit_nobody_can_tell_whether_there_is_an_account(
+    limited: tuple[FastAPI, FlakyMailer], database: Tables
+) -> None:
+    app, mailer = limited
+    ada = await register(connect(app))
+    for _ in range(6):
+        for email in (ada.email, "nobody@example.com"):
+            await forgot(connect(app), email)
+    await all_mailed(services_of(app))
+
+    rows = [(mail.recipient, mail.attempts, mail.not_before) for mail in await database.mails()]
+    assert sorted(row[1:] for row in rows if row[0] == ada.email) == sorted(
+        row[1:] for row in rows if row[0] != ada.email
+    )
+    assert len(mailer.delivered) == len(mailer.rehearsed) == 5
+
+
+async def test_two_workers_do_not_both_find_the_last_place(
+    app: FastAPI, client: httpx.AsyncClient, database: Tables
+) -> None:
+    services = services_of(app)
+    await services.outbox.close()
+    for _ in range(16):
+        await forgot(client)
+    limit = (5, timedelta(hours=1))
+    queues = [MailQueue(services.database, limit), MailQueue(database, limit)] * 4
+
+    claimed = await asyncio.gather(*[queue.claim() for queue in queues])
+
+    assert len([mail for mail in claimed if mail]) == 5
+
+
+async def test_what_an_owner_must_know_waits_for_a_place_and_is_not_dropped(
+    limited: tuple[FastAPI, FlakyMailer], database: Tables
+) -> None:
+    app, mailer = limited
+    client = connect(app)
+    ada = await register(client)
+    for _ in range(5):
+        await forgot(client)
+    await all_mailed(services_of(app))
+    await change_password(client, ada)
+    await all_mailed_now(services_of(app))
+
+    assert len(mailer.delivered) == 5
+    await database.travel(minutes=61)
+    await restarted(services_of(app))
+    assert len(mailer.delivered) == 6
+    assert "password was changed" in mailer.delivered[-1].subject
+    assert (await database.mails())[-1].attempts == 1
+
+
+async def test_without_limits_a_mailbox_has_none(start: Start, database: Tables) -> None:
+    app = await start(rate_limit_enabled=False, rate_limit_mailbox="1/hour")
+    for _ in range(3):
+        await forgot(connect(app), "nobody@example.com")
+    await all_mailed(services_of(app))
+
+    assert [mail.attempts for mail in await database.mails()] == [1, 1, 1]
+
+
+async def test_a_full_queue_drops_what_anybody_may_ask_for_and_nothing_else(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    database: Tables,
+    mailer: FlakyMailer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_module, "MOST_REQUESTED", 2)
+    await services_of(app).outbox.close()
+    with capture_logs() as log:
+        for number in range(3):
+            await forgot(client, f"{number}@example.com")
+        await change_password(client, ada)
+
+    assert [mail.kind for mail in await database.mails()] == [
+        "password_reset", "password_reset", "password_changed"
+    ]  # fmt: skip
+    [dropped] = [line for line in log if line["event"] == "mail.dropped"]
+    assert (dropped["kind"], dropped["full"]) == ("password_reset", "queue")
+    first = await services_of(app).outbox.queue.claim()
+    assert first is not None
+    assert first.kind == "password_changed"  # it does not stand in line behind the others
+
+
+async def test_one_account_puts_a_bounded_number_of_mails_there(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    database: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_module, "MOST_OF_AN_ACCOUNT", 3)
+    await services_of(app).outbox.close()
+    for number in range(3):
+        body = {"email": f"{number}@example.com"}
+        await client.patch("/api/users/me", json=body, headers=ada.headers)
+
+    kept = await database.mails()
+    assert [mail.recipient for mail in kept] == [ada.email, "0@example.com", "0@example.com"]
+    assert {mail.user_id for mail in kept} == {UUID(ada.id)}
+
+
+# Nobody learns
+
+
+async def test_the_same_work_is_done_for_nobody(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    database: Tables,
+    mailer: FlakyMailer,
+) -> None:
+    await forgot(client, "nobody@example.com")
+    await all_mailed(services_of(app))
+    [rehearsed] = mailer.rehearsed
+    assert len(tokens_in(rehearsed.text)) == 1  # one that opens nothing
+    assert await database.resets() == []
+
+    await forgot(client)
+    await all_mailed(services_of(app))
+    assert mailer.recipients == [ada.email]
+    unknown, known = await database.mails()
+    for same in ("kind", "user_id", "detail", "on_request", "attempts", "not_before"):
+        assert getattr(unknown, same) == getattr(known, same)
+
+
+async def test_nobodys_mail_fails_alike(
+    app: FastAPI, client: httpx.AsyncClient, database: Tables, mailer: FlakyMailer
+) -> None:
+    """Else the age of the oldest mail would tell who has an account while the server is away."""
+
+    async def away(mail: Mail) -> None:
+        raise OSError
+
+    mailer.rehearse = away  # type: ignore[method-assign]
+    await forgot(client, "nobody@example.com")
+    await all_mailed_now(services_of(app))
+
+    assert (await database.mails())[0].not_before is not None
+
+
+async def test_what_anybody_may_ask_for_leaves_at_a_random_moment(
+    make_settings: Callable[..., Settings], start: Start, database: Tables, closed_port: int
+) -> None:
+    app = await start(smtp_host="127.0.0.1", smtp_port=closed_port)
+    await services_of(app).outbox.close()
+    for number in range(20):
+        await forgot(connect(app), f"{number}@example.com")
+
+    waits = [(mail.not_before - mail.created_at).total_seconds() for mail in await database.mails()]
+    assert -0.5 < min(waits) < max(waits) <= 2
+    assert max(waits) - min(waits) > 0.5
+
+
+# Stopping
+
+
+async def test_stopping_waits_for_the_mail_under_way(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, mailer: FlakyMailer
+) -> None:
+    mailer.gate.clear()
+    await change_password(client, ada)
+    while not mailer.busy:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    closing = asyncio.create_task(services_of(app).outbox.close())
+    await asyncio.sleep(0.01)
+    mailer.gate.set()
+    await closing
+
+    assert mailer.recipients == [ada.email]
+
+
+async def test_stopping_does_not_wait_for_ever_and_loses_nothing(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables, mailer: FlakyMailer
+) -> None:
+    mailer.gate.clear()
+    await change_password(client, ada)
+    while not mailer.busy:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    with capture_logs() as log:
+        await services_of(app).outbox.close(deadline_seconds=0.01)
+
+    assert log == [{"event": "mail.interrupted", "mails": 1, "log_level": "warning"}]
+    assert (await database.mails())[0].not_before is not None

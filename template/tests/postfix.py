@@ -1,0 +1,118 @@
+"""A Postfix of one's own, as strict as those that strangers run; needs root, as Postfix does."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.live import free_port
+from tests.programs import short_directory
+from tests.services import REQUIRED, program
+
+needs_postfix = pytest.mark.skipif(
+    os.geteuid() != 0 or (program("postfix") is None and not REQUIRED),
+    reason="needs postfix, and root to run it: install postfix",
+)
+
+MAIN: Final = """
+compatibility_level = 3.6
+queue_directory = {here}/spool
+data_directory = {here}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+maillog_file = {here}/mail.log
+maillog_file_prefixes = {here}
+myhostname = mx.example.com
+mydestination =
+alias_maps =
+local_recipient_maps =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+relayhost = [127.0.0.1]:{relay}
+smtputf8_enable = {utf8}
+strict_rfc821_envelopes = yes
+smtpd_delay_reject = no
+smtpd_helo_required = yes
+smtpd_helo_restrictions = reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname
+smtpd_sender_restrictions = reject_non_fqdn_sender
+smtpd_recipient_restrictions = reject_non_fqdn_recipient{policy}
+smtpd_relay_restrictions = permit_mynetworks, reject
+"""
+
+MASTER: Final = """
+127.0.0.1:{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+proxymap unix - - n - - proxymap
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix:
+    """A server that hands on what it takes to the port `relay`."""
+
+    def __init__(self, here: Path, *, relay: int, utf8: bool = True, policy: int = 0) -> None:
+        self.port = free_port()
+        self._conf = here / "conf"
+        self._conf.mkdir()
+        (here / "spool").mkdir()
+        (here / "data").mkdir()
+        shutil.chown(here / "data", "postfix")
+        checked = f", check_policy_service inet:127.0.0.1:{policy}" if policy else ""
+        main = MAIN.format(here=here, relay=relay, utf8="yes" if utf8 else "no", policy=checked)
+        (self._conf / "main.cf").write_text(main)
+        (self._conf / "master.cf").write_text(MASTER.format(port=self.port))
+
+    def start(self) -> None:
+        self._run("start")
+
+    def stop(self) -> None:
+        self._run("stop")
+
+    def _run(self, verb: str) -> None:
+        command = [str(program("postfix")), "-c", str(self._conf), verb]
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+        assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def postfix(*, relay: int, utf8: bool = True, policy: int = 0) -> Iterator[Postfix]:
+    with short_directory() as here:
+        here.chmod(0o755)  # its processes run as a user of their own
+        server = Postfix(here, relay=relay, utf8=utf8, policy=policy)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class Greylisting:
+    """What Postfix asks before it takes a mail: not yet, as often as it is told to say so."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (await reader.read(4096)).endswith(b"\n\n"):
+            self.left -= 1
+            action = b"450 4.2.0 Greylisted" if self.left >= 0 else b"DUNNO"
+            writer.write(b"action=" + action + b"\n\n")
+            await writer.drain()
+        writer.close()
