@@ -9,7 +9,13 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import PasswordReset, RevokedReason, Role, Session, User
-from app.accounts.sessions import SignedInUser, lock_signed_in_user, lock_user, revoke
+from app.accounts.sessions import (
+    SignedInUser,
+    end_credentials,
+    lock_signed_in_user,
+    lock_user,
+    revoke,
+)
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
 from app.security_events import SecurityEvent
@@ -102,6 +108,7 @@ async def _set_active(db: AsyncSession, user: User, is_active: bool) -> None:
         return
     await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
     await db.execute(revoke(RevokedReason.DEACTIVATED).where(Session.user_id == user.id))
+    await end_credentials(db, user.id, RevokedReason.DEACTIVATED)
     logger.info(SecurityEvent.USER_DEACTIVATED, user_id=str(user.id))
 
 
@@ -117,6 +124,7 @@ async def set_password(services: Services, user_id: UUID, new_password: str) -> 
         user.password_hash = password_hash
         await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
         await db.execute(revoke(RevokedReason.PASSWORD_CHANGED).where(Session.user_id == user_id))
+        await end_credentials(db, user_id, RevokedReason.PASSWORD_RESET)
     logger.info(SecurityEvent.PASSWORD_CHANGED, user_id=str(user_id))
 
 

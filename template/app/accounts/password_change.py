@@ -5,7 +5,7 @@ from sqlalchemy import delete, select
 
 from app.accounts import messages
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
-from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
+from app.accounts.sessions import SessionUser, lock_signed_in_user, revoke
 from app.accounts.sign_in import count_wrong_password
 from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
@@ -15,7 +15,7 @@ logger = structlog.get_logger()
 
 
 async def change_password(
-    services: Services, user: SignedInUser, current_password: str, new_password: str
+    services: Services, user: SessionUser, current_password: str, new_password: str
 ) -> None:
     """Set a new password; every other session ends (ASVS 5.0 7.4.3), open reset links too.
 
@@ -41,7 +41,7 @@ async def change_password(
     services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
 
 
-async def _check_current(services: Services, user: SignedInUser, password: str) -> str | None:
+async def _check_current(services: Services, user: SessionUser, password: str) -> str | None:
     """Return the stored hash if this is its password.
 
     Who is signed in has tries of their own, besides those of everybody: a stolen access token

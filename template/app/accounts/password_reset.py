@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 
 from app.accounts import messages
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
-from app.accounts.sessions import lock_user, revoke
+from app.accounts.sessions import end_credentials, lock_user, revoke
 from app.accounts.sign_in import forget_wrong_passwords
 from app.accounts.tokens import token_hash
 from app.errors import AppError, ErrorCode
@@ -92,6 +92,7 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
             raise _invalid_reset_token()
         user.password_hash = password_hash
         await db.execute(revoke(RevokedReason.PASSWORD_RESET).where(Session.user_id == user_id))
+        await end_credentials(db, user_id, RevokedReason.PASSWORD_RESET)
     await forget_wrong_passwords(services, user.email)
     logger.info(SecurityEvent.PASSWORD_RESET, user_id=str(user_id))
     services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))

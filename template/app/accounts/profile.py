@@ -9,7 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts import messages
 from app.accounts.models import PasswordReset, User
 from app.accounts.registration import email_taken
-from app.accounts.sessions import SignedInUser, lock_signed_in_user
+from app.accounts.sessions import (
+    SessionUser,
+    SignedInUser,
+    fresh_login_required,
+    lock_signed_in_user,
+)
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -23,9 +28,11 @@ async def update_profile(services: Services, user: SignedInUser, changes: dict[s
         changes: `name` and `email`, those that change.
 
     Raises:
-        AppError: 409 email_taken.
+        AppError: 409 email_taken; 403 fresh_login_required, a new e-mail takes a session.
         InvalidToken: the session has ended meanwhile.
     """
+    if "email" in changes and not isinstance(user, SessionUser):
+        raise fresh_login_required()
     try:
         async with services.database.transaction() as db:
             profile = await lock_signed_in_user(db, user)

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.accounts import administration, password_change, profile
-from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
+from app.api.dependencies import AdminUser, CurrentSessionUser, CurrentUser, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.users import (
     ChangePasswordInput,
@@ -30,7 +30,7 @@ async def read_profile(user: CurrentUser) -> Profile:
     return Profile.model_validate(user)
 
 
-@router.patch("/me", responses=errors(*BODY_ERRORS, 401, 409, 429, 503))
+@router.patch("/me", responses=errors(*BODY_ERRORS, 401, 403, 409, 429, 503))
 async def update_profile(
     body: UpdateProfileInput, user: CurrentUser, services: ServicesDep
 ) -> UpdatedProfile:
@@ -39,9 +39,9 @@ async def update_profile(
     return UpdatedProfile.model_validate(await profile.update_profile(services, user, changes))
 
 
-@router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 429, 503))
+@router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 403, 429, 503))
 async def change_password(
-    body: ChangePasswordInput, user: CurrentUser, services: ServicesDep
+    body: ChangePasswordInput, user: CurrentSessionUser, services: ServicesDep
 ) -> Message:
     """Set a new password. Every other session ends. A wrong current password is a 400."""
     await password_change.change_password(services, user, body.current_password, body.new_password)

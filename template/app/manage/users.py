@@ -26,7 +26,7 @@ ROLES: Final = [role.value for role in Role]
 
 
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
-    name = _checked_name(args.name)
+    name = None if args.name is None else checked_name(args.name)
     password, generated = _read_password(args)
     user = await store(services, _canonical(args.email), password, name, Role(args.role))
     return shown(user) | generated
@@ -114,9 +114,7 @@ def _canonical(email: str) -> str:
         raise CommandError(f"EMAIL {error}", "for example ada@example.com", exit_code=2) from None
 
 
-def _checked_name(name: str | None) -> str | None:
-    if name is None:
-        return None
+def checked_name(name: str) -> str:
     if not name.isprintable() or not 1 <= len(name.strip()) <= MAX_NAME_LENGTH:
         raise CommandError(f"--name must have 1 to {MAX_NAME_LENGTH} characters", exit_code=2)
     return name.strip()
