@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     EMAIL_TAKEN = "email_taken"
     OWN_ACCOUNT = "own_account"
+    LAST_ADMIN = "last_admin"
     LIMIT_REACHED = "limit_reached"
     BODY_TOO_LARGE = "body_too_large"
     ADDRESS_TOO_LONG = "address_too_long"

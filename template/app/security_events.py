@@ -21,6 +21,7 @@ class SecurityEvent(StrEnum):
     EMAIL_CHANGED = "auth.email_changed"
     ROLE_CHANGED = "auth.role_changed"
     USER_ACTIVATED = "auth.user_activated"
+    USER_DELETED = "auth.user_deleted"
     USER_DEACTIVATED = "auth.user_deactivated"
     ACCESS_DENIED = "auth.access_denied"
     RATE_LIMIT_EXCEEDED = "rate_limit.exceeded"

@@ -1,11 +1,12 @@
 """What admins and operators do with the accounts of others."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import PasswordReset, RevokedReason, Role, Session, User
@@ -25,6 +26,8 @@ PURGED_AT_ONCE: Final = 1000
 """Rows a transaction. A million at once would end at the database's deadline, and keep everybody
 else from writing to SQLite until then."""
 
+PURGE_OVERDUE: Final = timedelta(days=7)
+
 _USERS: Final = select(
     User.id, User.email, User.name, User.role, User.is_active, User.created_at, User.updated_at
 )
@@ -35,11 +38,18 @@ UserOrRow = TypeVar("UserOrRow", User, AnyRow)
 logger = structlog.get_logger()
 
 
-async def list_users(services: Services, limit: int, offset: int) -> tuple[Sequence[AnyRow], int]:
-    """One page of users in order of registration, and how many there are in all."""
-    page = _USERS.order_by(User.created_at, User.id).limit(limit).offset(offset)
+async def list_users(
+    services: Services, limit: int, offset: int, *conditions: ColumnElement[bool]
+) -> tuple[Sequence[AnyRow], int]:
+    """One page of users in order of registration, and how many there are in all.
+
+    Args:
+        conditions: those that must hold of who is listed, such as `User.is_active`.
+    """
+    page = _USERS.where(*conditions).order_by(User.created_at, User.id).limit(limit).offset(offset)
     users = await services.database.fetch_all(page)
-    [(total,)] = await services.database.fetch_all(select(func.count()).select_from(User))
+    count = select(func.count()).select_from(User).where(*conditions)
+    [(total,)] = await services.database.fetch_all(count)
     return users, total
 
 
@@ -134,6 +144,12 @@ async def purge(services: Services) -> dict[str, int]:
         "sessions": await _delete_expired(services, Session),
         "passwordResets": await _delete_expired(services, PasswordReset),
     }
+
+
+async def is_purge_overdue(services: Services) -> bool:
+    """Whether nobody has purged for a week, as far as what is left tells."""
+    left = select(Session.id).where(Session.expires_at < utc_now() - PURGE_OVERDUE).limit(1)
+    return await services.database.fetch_one(left) is not None
 
 
 async def _delete_expired(services: Services, table: type[Session | PasswordReset]) -> int:

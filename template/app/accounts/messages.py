@@ -42,3 +42,15 @@ def email_changed(to: str, app_name: str, new_email: str) -> Mail:
             f"If it was not you, change your password and contact us.\n"
         ),
     )
+
+
+def account_deleted(to: str, app_name: str) -> Mail:
+    return Mail(
+        to=to,
+        subject=f"Your {app_name} account was deleted",
+        text=(
+            f"Your {app_name} account, with everything that belonged to it, was just deleted.\n"
+            f"\n"
+            f"If it was not you, contact us. You can register again with this address.\n"
+        ),
+    )

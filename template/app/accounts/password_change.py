@@ -24,7 +24,7 @@ async def change_password(
         InvalidToken: the session has ended meanwhile.
         TooManyRequests: too many wrong passwords for this account.
     """
-    old_hash = await _check_current(services, user, current_password)
+    old_hash = await confirm_password(services, user, current_password)
     new_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
         locked = await lock_signed_in_user(db, user)
@@ -41,8 +41,12 @@ async def change_password(
     services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
 
 
-async def _check_current(services: Services, user: SessionUser, password: str) -> str | None:
+async def confirm_password(services: Services, user: SessionUser, password: str) -> str | None:
     """Return the stored hash if this is its password.
+
+    Raises:
+        AppError: 400 wrong_password.
+        TooManyRequests: too many wrong passwords for this account.
 
     Who is signed in has tries of their own, besides those of everybody: a stolen access token
     must not find the password, and no stranger keeps the owner from changing it.

@@ -6,17 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.accounts import administration, password_change, profile
+from app.accounts.models import User
 from app.api.dependencies import AdminUser, CurrentSessionUser, CurrentUser, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.users import (
     ChangePasswordInput,
-    PageQuery,
     Profile,
     UpdatedProfile,
     UpdateProfileInput,
     UpdateUserInput,
     UserInfo,
     UserPage,
+    UserQuery,
 )
 from app.errors import AppError, ErrorCode
 from app.foundation.http.openapi import BODY_ERRORS, errors
@@ -52,10 +53,11 @@ async def change_password(
 async def list_users(
     admin: AdminUser,
     services: ServicesDep,
-    page: Annotated[PageQuery, Query()],
+    page: Annotated[UserQuery, Query()],
 ) -> UserPage:
-    """All users, a page at a time, in order of registration."""
-    users, total = await administration.list_users(services, page.limit, page.offset)
+    """All users, or who has an address; a page at a time, in order of registration."""
+    who = [] if page.email is None else [User.email == page.email]
+    users, total = await administration.list_users(services, page.limit, page.offset, *who)
     shown = [UserInfo.model_validate(user) for user in users]
     return UserPage(users=shown, total=total, limit=page.limit, offset=page.offset)
 

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import inspect
 import sys
+from contextlib import redirect_stdout
 from functools import cache
 from typing import Any
 
@@ -28,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     configure_logging("critical", "console", stream="stderr")
     args = build_parser().parse_args(arguments)
     try:
-        data = asyncio.run(_run(args))
+        with redirect_stdout(sys.stderr):  # a mail that is printed, say; our data goes out alone
+            data = asyncio.run(_run(args))
     except CommandError as error:
         return _fail(str(error), error.hint, error.exit_code)
     except SettingsError as error:

@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
+from app.accounts import administration
 from app.config import Environment, Settings, SettingsError, load_settings
 from app.errors import Unavailable
 from app.foundation.checks.production import (
@@ -95,6 +96,9 @@ async def _check_database(services: Services) -> list[Finding]:
     wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
     if set(current) != set(wanted):
         findings.append(_migrations("the database's schema is not that of the code"))
+    elif await administration.is_purge_overdue(services):
+        message = "what expired a week ago is still in the database"
+        findings.append(_finding("purge", message, "python -m app.manage purge", "warning"))
     return findings
 
 

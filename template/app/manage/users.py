@@ -2,10 +2,11 @@
 
 import secrets
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, or_
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import administration, sessions
@@ -22,6 +23,8 @@ from app.services import Services
 MAX_NAME_LENGTH: Final = 100
 
 
+SEARCHED: Final = (User.email, User.name)
+
 ROLES: Final = [role.value for role in Role]
 
 
@@ -33,7 +36,14 @@ async def create(services: Services, args: Namespace) -> dict[str, Any]:
 
 
 async def list_all(services: Services, args: Namespace) -> dict[str, Any]:
-    users, total = await administration.list_users(services, args.limit, args.offset)
+    wanted: list[ColumnElement[bool]] = []
+    if args.active is not None:
+        wanted.append(User.is_active.is_(args.active))
+    if args.role:
+        wanted.append(User.role == args.role)
+    if args.search:
+        wanted.append(or_(*(column.icontains(args.search, autoescape=True) for column in SEARCHED)))
+    users, total = await administration.list_users(services, args.limit, args.offset, *wanted)
     page = [shown(user) for user in users]
     return {"users": page, "total": total, "limit": args.limit, "offset": args.offset}
 
@@ -149,6 +159,9 @@ def add_commands(commands: Any) -> None:
     listing = add_command(group, "list", list_all, "list users, a page at a time")
     listing.add_argument("--limit", type=whole_number, default=100)
     listing.add_argument("--offset", type=whole_number, default=0)
+    listing.add_argument("--search", metavar="TEXT", help="in an address or a name")
+    listing.add_argument("--role", choices=ROLES)
+    listing.add_argument("--active", action=BooleanOptionalAction, help="who may sign in")
     add_command(group, "show", show, "one user", email=True)
     add_command(group, "activate", activate, "let a user in again", email=True)
     add_command(group, "deactivate", deactivate, "lock a user out, at once", email=True)

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts.models import RevokedReason
-from app.foundation.database import Base, UtcDateTime, utc_now
+from app.foundation.database import SECRET, Base, UtcDateTime, utc_now
 
 MAX_NAME: Final = 100
 
@@ -26,7 +26,7 @@ class PersonalToken(Base):
     name: Mapped[str] = mapped_column(String(MAX_NAME))
     prefix: Mapped[str] = mapped_column(String(32))
     """How it begins, so that its owner finds the one that leaked."""
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True, info=SECRET)
     read_only: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

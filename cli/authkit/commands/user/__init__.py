@@ -19,6 +19,8 @@ app = typer.Typer(
 app.command("create")(people.create)
 app.command("list")(people.list_users)
 app.command("show")(people.show)
+app.command("delete")(people.delete)
+app.command("export")(people.export)
 app.command("activate")(access.activate)
 app.command("deactivate")(access.deactivate)
 app.command("set-role")(access.set_role)
