@@ -1,6 +1,6 @@
 """Count the house: `python scripts/house.py [DIRECTORY]`, by default `template/app`.
 
-Of the template it counts the base: what is left without parts (copier.yml says which files are theirs).
+Of the template it counts the base: what is left without parts, whose files copier.yml names.
 How many entries stand on top, how many lines of code there are, and which file and which function
 are the longest. A line of code is neither blank nor a comment nor part of a docstring; a
 function's length is that of its body without its docstring. `tests/test_house.py` keeps the bounds.

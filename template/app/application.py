@@ -25,7 +25,7 @@ from app.foundation.http.request_head import RequestHeadMiddleware
 from app.foundation.http.security_headers import SecurityHeadersMiddleware, hsts
 from app.foundation.limits.middleware import RateLimitMiddleware
 from app.foundation.limits.routes import RouteRules, check_declarations
-from app.foundation.modules import modules_in
+from app.foundation.modules import features_with, modules_in
 from app.services import Services, close_services, open_services
 
 DOCS_PATHS = ("/docs", "/redoc")
@@ -103,6 +103,7 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
             docs_paths=DOCS_PATHS if settings.serves_docs else (),
             hsts=_hsts(settings),
         ),
+        *(layer for part in features_with("layers") for layer in part.layers(app, services)),
         Middleware(
             CorsMiddleware,
             allow_origins=settings.cors_origins,
