@@ -121,7 +121,7 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
             refuse_if_full=services.passwords.refuse_if_full,
             max_body_bytes=settings.max_body_bytes,
         ),
-        Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes),
+        Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes, routes=app.routes),
     ]
 
 

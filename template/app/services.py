@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from slowapi.wrappers import Limit
 
+from app.accounts.key_rings import access_ring, secret_ring
 from app.accounts.passwords import PasswordHasher
 from app.accounts.tokens import TokenSigner
 from app.config import Settings
@@ -55,8 +56,8 @@ def open_services(settings: Settings) -> Services:
         database=database,
         passwords=PasswordHasher(settings.bcrypt_cost),
         tokens=TokenSigner(
-            settings.jwt_secret.get_secret_value(),
-            [secret.get_secret_value() for secret in settings.jwt_previous_secrets],
+            access=access_ring(settings),
+            refresh=secret_ring(settings),
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
         ),

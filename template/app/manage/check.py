@@ -20,6 +20,7 @@ from app.foundation.checks.production import (
     production_warnings,
 )
 from app.foundation.database import connection_shortage, write_nothing
+from app.manage import env_file, key_dates
 from app.manage.commands import add_command
 from app.manage.errors import what_is_wrong
 from app.services import Services, close_services, open_services
@@ -46,6 +47,10 @@ async def check(args: Namespace) -> list[Finding]:
         _setting(name, problem, severity="warning") for name, problem in general_warnings(settings)
     ]
     findings += _check_settings(settings, production=args.production)
+    findings += [
+        _finding("jwt_keys", problem, fix, "warning")
+        for problem, fix in key_dates.overdue(env_file.read(), settings.jwt_key_max_days)
+    ]
     return findings + await _check_surroundings(settings)
 
 
