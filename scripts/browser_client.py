@@ -123,11 +123,10 @@ def api(directory: Path, pages: int) -> Iterator[str]:
         "LOG_LEVEL": "error",
     }
     run = [sys.executable, "-m"]
-    password = {"input": "Correct-Horse-7\n", "encoding": "utf-8"}
     create = ["app.manage", "user", "create", "ada@example.com", "--password-stdin"]
     common: dict[str, Any] = {"cwd": TEMPLATE, "env": environment}
     subprocess.run([*run, "alembic", "upgrade", "head"], check=True, stderr=-3, **common)
-    subprocess.run([*run, *create], check=True, stdout=-3, **password, **common)
+    subprocess.run([*run, *create], check=True, stdout=-3, input=b"Correct-Horse-7\n", **common)
     command = ["uvicorn", "app.main:app", f"--port={port}", "--workers=2", "--log-level=error"]
     with subprocess.Popen([*run, *command], **common) as server:
         url = f"http://localhost:{port}"
