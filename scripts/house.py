@@ -1,5 +1,6 @@
 """Count the house: `python scripts/house.py [DIRECTORY]`, by default `template/app`.
 
+Of the template it counts the base: what is left without parts, whose files copier.yml names.
 How many entries stand on top, how many lines of code there are, and which file and which function
 are the longest. A line of code is neither blank nor a comment nor part of a docstring; a
 function's length is that of its body without its docstring. `tests/test_house.py` keeps the bounds.
@@ -7,23 +8,37 @@ function's length is that of its body without its docstring. `tests/test_house.p
 
 import ast
 import io
+import re
 import sys
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-APP = Path(__file__).parents[1] / "template" / "app"
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "template" / "app"
+
+_EXCLUDED = re.compile(r"not in parts %}(?P<path>[^{]+){% endif %}")
+PARTS = [
+    ROOT / "template" / found["path"]
+    for found in _EXCLUDED.finditer((ROOT / "copier.yml").read_text(encoding="utf-8"))
+]
+"""The files and folders that a project may lack."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def entries(app: Path) -> list[str]:
     """What stands on top, beside `__init__.py`."""
-    return sorted(path.name for path in app.iterdir() if not path.name.startswith((".", "__")))
+    found = [path for path in app.iterdir() if not path.name.startswith((".", "__"))]
+    return sorted(path.name for path in found if not is_of_a_part(path))
 
 
 def python_files(directory: Path) -> list[Path]:
     return sorted(directory.rglob("*.py"))
+
+
+def is_of_a_part(path: Path) -> bool:
+    return any(path.is_relative_to(part) for part in PARTS)
 
 
 def length(file: Path) -> int:
@@ -60,7 +75,7 @@ def rulers(file: Path) -> list[str]:
 
 def main() -> None:
     app = Path(sys.argv[1]) if sys.argv[1:] else APP
-    files = python_files(app)
+    files = [file for file in python_files(app) if not is_of_a_part(file)]
     longest = max(files, key=length)
     size, name, file = max((n, name, file) for file in files for name, n in functions(file))
     print(f"entries           {len(entries(app))}")

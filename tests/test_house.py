@@ -35,7 +35,8 @@ def test_the_machinery_says_that_it_need_not_be_read() -> None:
 
 
 def test_the_app_is_not_larger_than_it_has_to_be() -> None:
-    assert sum(map(house.lines_of_code, FILES)) <= MOST_LINES_OF_CODE
+    base = [file for file in FILES if not house.is_of_a_part(file)]
+    assert sum(map(house.lines_of_code, base)) <= MOST_LINES_OF_CODE
 
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)

@@ -27,7 +27,7 @@ from authkit.terminal.safe_text import safe
 COMMANDS = {
     "Make": ("new", "update", "add", "remove"),
     "Run": ("serve", "migrate", "seed", "test"),
-    "Operate": ("user", "token", "keys"),
+    "Operate": ("user", "token", "keys", "purge"),
     "Look": ("info", "doctor"),
 }
 

@@ -13,7 +13,7 @@ from app import __version__, api
 from app.accounts.administration import seeded_users
 from app.accounts.common_passwords import common_passwords
 from app.accounts.messages import start_mail
-from app.api.dependencies import access_claims, refresh_claims
+from app.api.dependencies import access_claims, refresh_claims, user_of_other_bearer
 from app.config import Environment, Settings
 from app.errors import Unavailable
 from app.foundation.database import check_at_start
@@ -30,7 +30,7 @@ from app.foundation.http.request_head import RequestHeadMiddleware
 from app.foundation.http.security_headers import SecurityHeadersMiddleware, hsts
 from app.foundation.limits.middleware import RateLimitMiddleware
 from app.foundation.limits.routes import RouteRules, check_declarations
-from app.foundation.modules import modules_in
+from app.foundation.modules import features_with, modules_in
 from app.services import Services, close_services, open_services
 
 DOCS_PATHS = ("/docs", "/redoc")
@@ -63,25 +63,31 @@ def include_routers(app: FastAPI) -> None:
 
     From z to a: so `users`, who are asked most, are tried before `auth`, which saves 11 µs a read.
     """
-    for module in reversed(modules_in(api)):
+    modules = modules_in(api)
+    for module in reversed(modules):
         if hasattr(module, "router"):
             app.include_router(module.router)
             check_declarations(module, module.router.routes)
+    app.state.bearer_kinds = [
+        module.bearer_kind for module in modules if hasattr(module, "bearer_kind")
+    ]
 
 
 def _rules(app: FastAPI, services: Services) -> RouteRules:
     """What each route declares about its limit, and whom a request counts against."""
 
-    def address(scope: Scope) -> str:
+    async def address(scope: Scope) -> str:
         return rate_limit_key(scope["state"]["client_address"])
 
-    def user(scope: Scope) -> str:
-        claims = access_claims(scope, services.tokens)
-        return f"user:{claims.user_id}" if claims else address(scope)
+    async def user(scope: Scope) -> str:
+        if claims := access_claims(scope, services.tokens):
+            return f"user:{claims.user_id}"
+        other = await user_of_other_bearer(scope, services)
+        return f"user:{other.id}" if other else await address(scope)
 
-    def refresh_token(scope: Scope) -> str:
+    async def refresh_token(scope: Scope) -> str:
         claims = refresh_claims(scope, services.tokens)
-        return f"user:{claims.user_id}" if claims else user(scope)
+        return f"user:{claims.user_id}" if claims else await user(scope)
 
     key_of = {"user": user, "address": address, "refresh_token": refresh_token}
     return RouteRules(app.routes, services.settings, key_of)
@@ -102,6 +108,7 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
             docs_paths=DOCS_PATHS if settings.serves_docs else (),
             hsts=_hsts(settings),
         ),
+        *(layer for part in features_with("layers") for layer in part.layers(app, services)),
         Middleware(
             CorsMiddleware,
             allow_origins=settings.cors_origins,
@@ -119,7 +126,7 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
             refuse_if_full=services.passwords.refuse_if_full,
             max_body_bytes=settings.max_body_bytes,
         ),
-        Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes),
+        Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes, routes=app.routes),
     ]
 
 

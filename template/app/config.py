@@ -3,17 +3,21 @@
 Values come from the environment, then from `.env`; a variable in the environment, even an empty
 one, wins. `.env.example` documents each. A wrong value stops the start and names the variable
 and the fix, never the value itself.
+
+A folder of the app can have settings of its own, see `app/foundation/checks/part_settings.py`.
 """
 
 import re
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
 from app.foundation.checks import formats
+from app.foundation.checks.part_settings import SOURCES, PartSettings, kinds_of_parts
 from app.foundation.checks.production import production_problems
 
 UNREADABLE_ENV_FILE: Final = ".env can't be read; save it as UTF-8, readable by this user"
@@ -34,12 +38,15 @@ class SettingsError(Exception):
         super().__init__("\n".join(["The settings are wrong:", *lines]))
 
 
+Part = TypeVar("Part", bound=PartSettings)
+
+
 class Settings(BaseSettings):
     """The settings, one field a variable: `jwt_secret` is `JWT_SECRET`."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
-    )
+    model_config = SOURCES
+
+    _parts: dict[type[PartSettings], PartSettings] = PrivateAttr(default_factory=dict)
 
     app_name: formats.PrintableName = "app"
     environment: Annotated[Environment, formats.AnyCase] = Environment.DEVELOPMENT
@@ -48,7 +55,10 @@ class Settings(BaseSettings):
     redis_url: formats.RedisUrl = ""
 
     jwt_secret: formats.Secret
+    jwt_staged_secret: Annotated[formats.Secret | None, formats.EmptyIsUnset] = None
     jwt_previous_secrets: formats.Secrets = []
+    jwt_key_dates: formats.KeyDates = {}
+    jwt_key_max_days: int = Field(365, ge=0)
     jwt_issuer: str = Field("app", min_length=1)
     jwt_audience: str = Field("app", min_length=1)
     access_token_minutes: int = Field(15, ge=1, le=24 * 60)
@@ -130,6 +140,12 @@ class Settings(BaseSettings):
     def uses_postgresql(self) -> bool:
         return self.database_url.startswith("postgresql://")
 
+    def part(self, kind: type[Part]) -> Part:
+        """The settings that a folder of the app adds, by their class."""
+        part = self._parts[kind]
+        assert isinstance(part, kind)  # noqa: S101 - for the type checker
+        return part
+
     def password_reset_link(self, token: str) -> str:
         """The page of the frontend with the token: in the fragment, which no server logs."""
         if self.password_reset_url.endswith("="):
@@ -139,6 +155,8 @@ class Settings(BaseSettings):
     def redacted(self) -> dict[str, Any]:
         """Every setting by the name of its variable, without secrets and passwords of URLs."""
         shown = self.model_dump(mode="json")
+        for part in self._parts.values():
+            shown |= part.model_dump(mode="json")
         for name in ("database_url", "redis_url"):
             shown[name] = re.sub(r"(//[^:/@]*:).*@", r"\1**********@", shown[name])
             shown[name] = re.sub(r"([?&]\w*passw\w*=)[^&]*", r"\1**********", shown[name])
@@ -151,12 +169,31 @@ def load_settings(**values: Any) -> Settings:
     Raises:
         SettingsError: naming every wrong variable and how to fix it, without its value.
     """
-    try:
-        return Settings(**values)
-    except ValidationError as error:
-        raise SettingsError([_describe(problem) for problem in error.errors()]) from None
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError([("", UNREADABLE_ENV_FILE)]) from None
+    problems: list[tuple[str, str]] = []
+    loaded: list[Any] = []
+    for kind in _kinds():
+        try:
+            loaded.append(kind(**values))
+        except ValidationError as error:
+            problems += [_describe(problem) for problem in error.errors()]
+        except SettingsError as error:
+            problems += error.problems
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError([("", UNREADABLE_ENV_FILE)]) from None
+    if problems:
+        raise SettingsError(problems)
+    settings: Settings = loaded.pop(0)
+    settings._parts.update({type(part): part for part in loaded})  # noqa: SLF001 - our own
+    return settings
+
+
+def all_fields() -> dict[str, FieldInfo]:
+    """Every setting there is, those of the folders too, by the name of its field."""
+    return {name: field for kind in _kinds() for name, field in kind.model_fields.items()}
+
+
+def _kinds() -> list[type[BaseSettings]]:
+    return [Settings, *kinds_of_parts()]
 
 
 def _describe(problem: Any) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from slowapi.wrappers import Limit
 from sqlalchemy.exc import DBAPIError
 
+from app.accounts.key_rings import access_ring, secret_ring
 from app.accounts.passwords import PasswordHasher
 from app.accounts.tokens import TokenSigner
 from app.config import Settings
@@ -79,8 +80,8 @@ def open_services(settings: Settings) -> Services:
         database=database,
         passwords=PasswordHasher(settings.bcrypt_cost),
         tokens=TokenSigner(
-            settings.jwt_secret.get_secret_value(),
-            [secret.get_secret_value() for secret in settings.jwt_previous_secrets],
+            access=access_ring(settings),
+            refresh=secret_ring(settings),
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
         ),

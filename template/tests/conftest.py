@@ -25,7 +25,7 @@ import structlog
 from fastapi import FastAPI
 
 from app.accounts.messages import start_mail
-from app.config import Settings, load_settings
+from app.config import Settings, all_fields, load_settings
 from app.foundation.log import configure_logging
 from tests.helpers import (
     RUN,
@@ -102,7 +102,7 @@ def _only_settings_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Hide the developer's environment and `.env`, which is read from the working directory."""
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ):
-            if name.lower() in Settings.model_fields:
+            if name.lower() in all_fields():
                 patch.delenv(name)
         patch.chdir(tmp_path_factory.mktemp("cwd"))
         yield

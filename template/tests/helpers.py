@@ -24,7 +24,9 @@ from alembic.config import Config
 from fastapi import FastAPI
 from sqlalchemy import DateTime, select, update
 
+from app.accounts.key_rings import KeyRing, secret_key
 from app.accounts.models import AccountEvent, PasswordReset, Role, Session, User
+from app.accounts.tokens import TokenSigner
 from app.application import create_app
 from app.config import Settings
 from app.foundation.database import AnyRow, Base, Database, driver_url, utc_now
@@ -75,6 +77,12 @@ def add_module(patch: pytest.MonkeyPatch, package: ModuleType, file: Path) -> No
 def services_of(app: FastAPI) -> Services:
     services: Services = app.state.services
     return services
+
+
+def signer_with(secret: str) -> TokenSigner:
+    """What reads tokens, with one secret for both kinds."""
+    ring = KeyRing(secret_key(secret))
+    return TokenSigner(access=ring, refresh=ring, issuer="app", audience="app")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from app.config import Settings
+from app.config import all_fields
 from tests.helpers import ROOT
 
 START_SECONDS = 120.0
@@ -107,9 +107,7 @@ class Server:
 
 def environment(values: Mapping[str, str]) -> dict[str, str]:
     """The environment of a server: ours without its settings, and the given ones."""
-    kept = {
-        name: text for name, text in os.environ.items() if name.lower() not in Settings.model_fields
-    }
+    kept = {name: text for name, text in os.environ.items() if name.lower() not in all_fields()}
     return {**kept, "PYTHONPATH": str(ROOT)} | {name.upper(): text for name, text in values.items()}
 
 

@@ -61,7 +61,7 @@ def default_of(name: str) -> str:
             return ""
         case bool() as switch:
             return str(switch).lower()
-        case list() as items:
+        case list() | dict() as items:
             return ",".join(map(str, items))
         case SecretStr() as secret:
             return secret.get_secret_value()

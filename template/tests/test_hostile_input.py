@@ -13,10 +13,9 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.accounts.tokens import TokenSigner
 from app.api.dependencies import access_claims
 from app.foundation.http.hosts import AllowedHostsMiddleware
-from tests.helpers import Account, connect, error_code
+from tests.helpers import Account, connect, error_code, signer_with
 
 CANARY = "Canary-echo-7"
 """Stands in every hostile body, as a key or as a value. No answer repeats it."""
@@ -329,7 +328,7 @@ async def test_a_method_that_is_not_there_is_405_with_allow(client: httpx.AsyncC
 
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda value: b"Bearer " + value))
 def test_no_authorization_header_crashes_its_reader(value: bytes) -> None:
-    signer = TokenSigner("a-secret-that-signs-nothing", [], issuer="app", audience="app")
+    signer = signer_with("a-secret-that-signs-nothing")
 
     assert access_claims({"headers": [(b"authorization", value)]}, signer) is None
 

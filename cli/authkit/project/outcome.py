@@ -61,4 +61,4 @@ def in_our_words(advice: str) -> str:
     """The project's plain commands as ours: they work wherever the user stands."""
     advice = advice.replace("python -m alembic upgrade head", "authkit migrate")
     advice = advice.replace("python -m app.manage check", "authkit doctor")
-    return re.sub(r"python -m app\.manage (?=(?:seed|user|token|keys)\b)", "authkit ", advice)
+    return re.sub(r"python -m app\.manage (?=(?:seed|user|token|keys|purge)\b)", "authkit ", advice)

@@ -1,6 +1,7 @@
 """What admins and operators do with the accounts of others."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -10,7 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import reset_links
 from app.accounts.events import EVENTS_KEPT, record
 from app.accounts.models import AccountEvent, PasswordReset, RevokedReason, Role, Session, User
-from app.accounts.sessions import SignedInUser, lock_signed_in_user, lock_user, revoke
+from app.accounts.sessions import (
+    SignedInUser,
+    end_credentials,
+    lock_signed_in_user,
+    lock_user,
+    revoke,
+)
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
 from app.foundation.mail import QueuedMail, finished
@@ -24,6 +31,8 @@ else from writing to SQLite until then."""
 SEEDED: Final = ("admin@example.com", "user@example.com")
 """The addresses of the users to develop with: `python -m app.manage seed`."""
 
+PURGE_OVERDUE: Final = timedelta(days=7)
+
 _USERS: Final = select(
     User.id, User.email, User.name, User.role, User.is_active, User.created_at, User.updated_at
 )
@@ -32,11 +41,18 @@ _USERS: Final = select(
 UserOrRow = TypeVar("UserOrRow", User, AnyRow)
 
 
-async def list_users(services: Services, limit: int, offset: int) -> tuple[Sequence[AnyRow], int]:
-    """One page of users in order of registration, and how many there are in all."""
-    page = _USERS.order_by(User.created_at, User.id).limit(limit).offset(offset)
+async def list_users(
+    services: Services, limit: int, offset: int, *conditions: ColumnElement[bool]
+) -> tuple[Sequence[AnyRow], int]:
+    """One page of users in order of registration, and how many there are in all.
+
+    Args:
+        conditions: those that must hold of who is listed, such as `User.is_active`.
+    """
+    page = _USERS.where(*conditions).order_by(User.created_at, User.id).limit(limit).offset(offset)
     users = await services.database.fetch_all(page)
-    [(total,)] = await services.database.fetch_all(select(func.count()).select_from(User))
+    count = select(func.count()).select_from(User).where(*conditions)
+    [(total,)] = await services.database.fetch_all(count)
     return users, total
 
 
@@ -105,6 +121,7 @@ async def _set_active(services: Services, db: AsyncSession, user: User, is_activ
         return
     await reset_links.end_all(services, db, user)
     await db.execute(revoke(RevokedReason.DEACTIVATED).where(Session.user_id == user.id))
+    await end_credentials(db, user.id, RevokedReason.DEACTIVATED)
     record(db, SecurityEvent.USER_DEACTIVATED, user.id)
 
 
@@ -120,6 +137,7 @@ async def set_password(services: Services, user_id: UUID, new_password: str) -> 
         user.password_hash = password_hash
         await reset_links.end_all(services, db, user)
         await db.execute(revoke(RevokedReason.PASSWORD_CHANGED).where(Session.user_id == user_id))
+        await end_credentials(db, user_id, RevokedReason.PASSWORD_RESET)
         record(db, SecurityEvent.PASSWORD_CHANGED, user_id)
 
 
@@ -140,6 +158,12 @@ async def purge(services: Services) -> dict[str, int]:
         ),
         "mails": await _delete(services, QueuedMail, finished(now)),
     }
+
+
+async def is_purge_overdue(services: Services) -> bool:
+    """Whether nobody has purged for a week, as far as what is left tells."""
+    left = select(Session.id).where(Session.expires_at < utc_now() - PURGE_OVERDUE).limit(1)
+    return await services.database.fetch_one(left) is not None
 
 
 async def _delete(services: Services, table: Any, expired_rows: ColumnElement[bool]) -> int:

@@ -42,11 +42,12 @@ def record(
     """
     db.add(AccountEvent(**_values(event, user_id, session_id, details)))
     about = {"session_id": str(session_id)} if session_id else {}
+    log_when_committed(db, event, user_id=str(user_id), **about, **details)
 
-    def log(_: object) -> None:
-        _log(event, user_id=str(user_id), **about, **details)
 
-    listen(db.sync_session, "after_commit", log, once=True)
+def log_when_committed(db: AsyncSession, event: SecurityEvent, **facts: Any) -> None:
+    """Log an event, unless the transaction that it tells of is rolled back."""
+    listen(db.sync_session, "after_commit", lambda _: _log(event, **facts), once=True)
 
 
 def note(

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.foundation.database import Base, UtcDateTime, utc_now
+from app.foundation.database import SECRET, Base, UtcDateTime, utc_now
 
 
 class Role(StrEnum):
@@ -41,7 +41,7 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     """Canonical, see `emails.canonical_email`: one person, one account (unique)."""
     name: Mapped[str | None] = mapped_column(String(100))
-    password_hash: Mapped[str] = mapped_column(String(60))
+    password_hash: Mapped[str] = mapped_column(String(255), info=SECRET)
     role: Mapped[str] = mapped_column(String(5), default=Role.USER)
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
@@ -61,8 +61,8 @@ class Session(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     token_id: Mapped[UUID] = mapped_column(Uuid, default=uuid4)
-    token_hash: Mapped[str] = mapped_column(String(64))
-    parent_hash: Mapped[str | None] = mapped_column(String(64))
+    token_hash: Mapped[str] = mapped_column(String(64), info=SECRET)
+    parent_hash: Mapped[str | None] = mapped_column(String(64), info=SECRET)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     rotated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
@@ -80,7 +80,7 @@ class PasswordReset(Base):
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True, info=SECRET)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -6,7 +6,7 @@ from app.accounts import reset_links
 from app.accounts.events import note, record
 from app.accounts.mails import MailKind
 from app.accounts.models import RevokedReason, Session, User
-from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
+from app.accounts.sessions import SessionUser, lock_signed_in_user, revoke
 from app.accounts.sign_in import count_wrong_password
 from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
@@ -14,7 +14,7 @@ from app.services import Services
 
 
 async def change_password(
-    services: Services, user: SignedInUser, current_password: str, new_password: str
+    services: Services, user: SessionUser, current_password: str, new_password: str
 ) -> None:
     """Set a new password; every other session ends (ASVS 5.0 7.4.3), open reset links too.
 
@@ -23,7 +23,7 @@ async def change_password(
         InvalidToken: the session has ended meanwhile.
         TooManyRequests: too many wrong passwords for this account.
     """
-    old_hash = await _check_current(services, user, current_password)
+    old_hash = await confirm_password(services, user, current_password)
     new_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
         locked = await lock_signed_in_user(db, user)
@@ -41,8 +41,12 @@ async def change_password(
         record(db, SecurityEvent.PASSWORD_CHANGED, user.id)
 
 
-async def _check_current(services: Services, user: SignedInUser, password: str) -> str | None:
+async def confirm_password(services: Services, user: SessionUser, password: str) -> str | None:
     """Return the stored hash if this is its password.
+
+    Raises:
+        AppError: 400 wrong_password.
+        TooManyRequests: too many wrong passwords for this account.
 
     Who is signed in has tries of their own, besides those of everybody: a stolen access token
     must not find the password, and no stranger keeps the owner from changing it.

@@ -9,7 +9,7 @@ from app.accounts import reset_links
 from app.accounts.events import note, record
 from app.accounts.mails import MailKind
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
-from app.accounts.sessions import lock_user, revoke
+from app.accounts.sessions import end_credentials, lock_user, revoke
 from app.accounts.sign_in import forget_wrong_passwords
 from app.accounts.tokens import token_hash
 from app.errors import AppError, ErrorCode
@@ -55,6 +55,7 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
             raise _invalid_reset_token()
         user.password_hash = password_hash
         await db.execute(revoke(RevokedReason.PASSWORD_RESET).where(Session.user_id == user_id))
+        await end_credentials(db, user_id, RevokedReason.PASSWORD_RESET)
         kind = MailKind.PASSWORD_CHANGED
         await services.outbox.promise(db, kind, user.email, user_id=user_id)
         record(db, SecurityEvent.PASSWORD_RESET, user_id)

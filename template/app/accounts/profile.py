@@ -11,7 +11,13 @@ from app.accounts.events import record
 from app.accounts.mails import MailKind
 from app.accounts.models import User
 from app.accounts.registration import email_taken
-from app.accounts.sessions import Device, SignedInUser, lock_signed_in_user
+from app.accounts.sessions import (
+    Device,
+    SessionUser,
+    SignedInUser,
+    fresh_login_required,
+    lock_signed_in_user,
+)
 from app.foundation.http.client_address import rate_limit_key
 from app.security_events import SecurityEvent
 from app.services import Services
@@ -26,10 +32,12 @@ async def update_profile(
         changes: `name` and `email`, those that change.
 
     Raises:
-        AppError: 409 email_taken.
+        AppError: 409 email_taken; 403 fresh_login_required, a new e-mail takes a session.
         InvalidToken: the session has ended meanwhile.
         TooManyRequests: too many changes of address by this user, or from this place.
     """
+    if "email" in changes and not isinstance(user, SessionUser):
+        raise fresh_login_required()
     if changes.get("email", user.email) != user.email:
         refuse_unmailable(services.settings, changes["email"])
         await _count_change(services, user, device)

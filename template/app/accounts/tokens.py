@@ -1,10 +1,11 @@
 """JSON Web Tokens: made and read in one place, after RFC 8725 and RFC 9068.
 
-One algorithm, HS256. The `kid` header names the secret that signed, and the `typ` header tells an
+The `kid` header names the key that signed, the key has one algorithm, and the `typ` header tells an
 access token from a refresh token. Nothing about a person is inside but the user's id.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,11 +14,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import jwt
-from jwt.algorithms import HMACAlgorithm
 
+from app.accounts.key_rings import Key, KeyRing
 from app.errors import AppError, ErrorCode
-
-ALGORITHM: Final = "HS256"
 
 LEEWAY: Final = timedelta(seconds=5)
 """For hosts whose clocks differ."""
@@ -59,40 +58,18 @@ class Claims:
     expires_at: datetime
 
 
-class _HS256(HMACAlgorithm):
-    """HS256 that looks at each secret once.
-
-    PyJWT asks at every signature whether the secret is a PEM, SSH, DER or JWK key by mistake. That
-    is half of the time to sign, a third of the time to verify, and 67 µs of a refresh.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(self.SHA256)
-        self._prepared = lru_cache(super().prepare_key)
-
-    def prepare_key(self, key: str | bytes) -> bytes:
-        return self._prepared(key)
-
-
 class _JWT(jwt.PyJWT):
-    """PyJWT with our HS256 and no other algorithm.
+    """PyJWT with the algorithms of our keys and no other.
 
     An own instance: what is registered with the functions of `jwt`, other libraries would meet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Iterable[Key]) -> None:
         super().__init__()
         self._jws = jwt.PyJWS(algorithms=[])
-        self._jws.register_algorithm(ALGORITHM, _HS256())
+        for algorithm, method in {key.algorithm: key.method for key in keys}.items():
+            self._jws.register_algorithm(algorithm, method)
         self.header_of = self._jws.get_unverified_header
-
-
-_jwt = _JWT()
-
-
-def key_id(secret: str) -> str:
-    """The `kid` of a signing secret: 16 hexadecimal digits that reveal nothing of it."""
-    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:16]
 
 
 def token_hash(token: str) -> str:
@@ -104,13 +81,11 @@ def token_hash(token: str) -> str:
 
 
 class TokenSigner:
-    """Signs with the current secret; reads what it or an earlier one signed."""
+    """Signs with the first key of a ring; reads what any key of it signed."""
 
-    def __init__(
-        self, secret: str, previous_secrets: list[str], *, issuer: str, audience: str
-    ) -> None:
-        self._kid = key_id(secret)
-        self._keys = {key_id(known): known.encode() for known in (*previous_secrets, secret)}
+    def __init__(self, *, access: KeyRing, refresh: KeyRing, issuer: str, audience: str) -> None:
+        self.rings = {TokenType.ACCESS: access, TokenType.REFRESH: refresh}
+        self._jwt = _JWT((*access.keys, *refresh.keys))
         self._issuer = issuer
         self._audience = audience
         # A client sends its access token with every request, and the same bytes verify the same way
@@ -137,8 +112,9 @@ class TokenSigner:
             "iat": int(issued_at.timestamp()),
             "exp": int(expires_at.timestamp()),
         }
-        headers = {"typ": typ.value, "kid": self._kid}
-        return _jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers=headers)
+        key = self.rings[typ].signing
+        headers = {"typ": typ.value, "kid": key.kid}
+        return self._jwt.encode(claims, key.signs_with, key.algorithm, headers=headers)
 
     def read(self, token: str, typ: TokenType) -> Claims:
         """Verify a token of the given type and return its claims.
@@ -157,10 +133,11 @@ class TokenSigner:
 
     def _verify(self, token: str, typ: TokenType) -> Claims:
         try:
-            claims = _jwt.decode(
+            key = self._key_for(token, typ)
+            claims = self._jwt.decode(
                 token,
-                self._key_for(token, typ),
-                algorithms=[ALGORITHM],
+                key.verifies_with,
+                algorithms=[key.algorithm],
                 issuer=self._issuer,
                 audience=self._audience,
                 leeway=LEEWAY,
@@ -170,16 +147,16 @@ class TokenSigner:
         except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, OSError, RecursionError):
             raise InvalidToken from None
 
-    def _key_for(self, token: str, typ: TokenType) -> bytes:
+    def _key_for(self, token: str, typ: TokenType) -> Key:
         """Pick the key by `kid`, for headers that are exactly like ours.
 
         So `jwk`, `jku`, `x5u` and `crit` are refused unread (RFC 8725 §3.10).
         """
         # Of the header alone: PyJWT would decode the claims and the signature too, to drop them.
-        header = _jwt.header_of(f"{token.partition('.')[0]}..")
+        header = self._jwt.header_of(f"{token.partition('.')[0]}..")
         if header.keys() != {"alg", "typ", "kid"} or header["typ"] != typ:
             raise InvalidToken
-        key = self._keys.get(header["kid"]) if isinstance(header["kid"], str) else None
+        key = self.rings[typ].find(header["kid"])
         if key is None:
             raise InvalidToken
         return key

@@ -73,7 +73,7 @@ async def logout(
 
     The refresh token alone will do, as when the access token has expired.
     """
-    if user is not None:
+    if isinstance(user, sessions.SessionUser):
         await sessions.sign_out(services, user, body.refresh_token)
     elif not await sessions.sign_out_with_refresh_token(services, body.refresh_token):
         raise not_signed_in(request)

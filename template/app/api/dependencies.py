@@ -1,6 +1,6 @@
 """What endpoints ask for: the services, the signed-in user, the client's device."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import structlog
 from fastapi import Depends, Request
@@ -10,7 +10,13 @@ from starlette.types import Scope
 
 from app.accounts.administration import only_admins
 from app.accounts.models import Role
-from app.accounts.sessions import Device, SignedInUser, find_signed_in_user
+from app.accounts.sessions import (
+    Device,
+    SessionUser,
+    SignedInUser,
+    find_signed_in_user,
+    fresh_login_required,
+)
 from app.accounts.tokens import Claims, InvalidToken, TokenSigner, TokenType
 from app.api.schemas.auth import RefreshInput
 from app.errors import AppError, ErrorCode
@@ -21,10 +27,14 @@ from app.foundation.log.sampling import log_sampled
 from app.security_events import SecurityEvent
 from app.services import Services
 
+SAFE_METHODS = frozenset(("GET", "HEAD"))
+
 logger = structlog.get_logger()
 
 _CLAIMS = "app.access_claims"
 """Where a request's verified claims are kept: the limiter needs them first, then the endpoint."""
+
+_OTHER_BEARER = "app.other_bearer"
 
 
 def access_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
@@ -36,14 +46,41 @@ def access_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
 
 
 def _read_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
-    header = request_header(scope, b"authorization") or b""
-    scheme, _, token = header.decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer":
-        return None
     try:
-        return tokens.read(token.strip(" "), TokenType.ACCESS)
+        return tokens.read(_bearer_token(scope), TokenType.ACCESS)
     except InvalidToken:
         return None
+
+
+def _bearer_token(scope: Scope) -> str:
+    """What the Authorization header says after "Bearer"; empty when it says something else."""
+    header = request_header(scope, b"authorization") or b""
+    scheme, _, token = header.decode("latin-1").partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else ""
+
+
+class BearerKind(Protocol):
+    """Another kind of bearer token than the access token of a session.
+
+    A module of `app/api/` offers one by the name `bearer_kind`.
+    """
+
+    prefix: str
+    """How such a token begins."""
+
+    async def find_user(self, services: Services, token: str) -> SignedInUser | None:
+        """The user whom it signs in, if any."""
+
+
+async def user_of_other_bearer(scope: Scope, services: Services) -> SignedInUser | None:
+    """The user of a bearer token of another kind; asked for once, by the limiter."""
+    if _OTHER_BEARER not in scope:
+        token = _bearer_token(scope)
+        kinds: list[BearerKind] = scope["app"].state.bearer_kinds
+        kind = next((kind for kind in kinds if token.startswith(kind.prefix)), None)
+        scope[_OTHER_BEARER] = await kind.find_user(services, token) if kind else None
+    user: SignedInUser | None = scope[_OTHER_BEARER]
+    return user
 
 
 def refresh_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
@@ -75,7 +112,9 @@ async def find_current_user(
 ) -> SignedInUser | None:
     """The user whose access token this is, or None: not sent, not valid, or not any more."""
     claims = access_claims(request.scope, services.tokens)
-    user = await find_signed_in_user(services, claims) if claims else None
+    if claims is None:
+        return await user_of_other_bearer(request.scope, services)
+    user = await find_signed_in_user(services, claims)
     if user is not None:
         bind(session_id=user.session_id)
     return user
@@ -90,11 +129,13 @@ async def get_current_user(
     """The user whose access token this is, if both the user and the session are still there.
 
     Raises:
-        AppError: 401 with the challenge of RFC 6750 §3.
+        AppError: 401 with the challenge of RFC 6750 §3; 403, the token may only read.
     """
     user = await find_current_user(request, services, _)
     if user is None:
         raise not_signed_in(request)
+    if request.method not in SAFE_METHODS and not user.may_write():
+        raise AppError(403, ErrorCode.FORBIDDEN, "This token may only read.")
     return user
 
 
@@ -120,6 +161,20 @@ def _whose(scope: Scope) -> dict[str, str]:
 
 
 CurrentUser = Annotated[SignedInUser, Depends(get_current_user)]
+
+
+async def get_session_user(user: CurrentUser) -> SessionUser:
+    """The user who signed in with a password, for what no other token may do.
+
+    Raises:
+        AppError: 403 fresh_login_required.
+    """
+    if not isinstance(user, SessionUser):
+        raise fresh_login_required()
+    return user
+
+
+CurrentSessionUser = Annotated[SessionUser, Depends(get_session_user)]
 
 
 async def get_admin(user: CurrentUser) -> SignedInUser:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from app.accounts import sessions
 from app.accounts.models import RevokedReason
-from app.api.dependencies import CurrentUser, ServicesDep
+from app.api.dependencies import CurrentSessionUser, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.sessions import SessionInfo, SessionList
 from app.errors import AppError, ErrorCode
@@ -15,15 +15,19 @@ from app.foundation.http.openapi import errors
 router = APIRouter(tags=["sessions"])
 
 
-@router.get("/api/users/me/sessions", responses=errors(401, 429, 503))
-async def list_sessions(user: CurrentUser, services: ServicesDep) -> SessionList:
+@router.get("/api/users/me/sessions", responses=errors(401, 403, 429, 503))
+async def list_sessions(user: CurrentSessionUser, services: ServicesDep) -> SessionList:
     """Where the signed-in user is signed in."""
     rows = await sessions.list_sessions(services, user.id, current=user.session_id)
     return SessionList(sessions=[SessionInfo.model_validate(row) for row in rows])
 
 
-@router.delete("/api/users/me/sessions/{session_id}", responses=errors(400, 401, 404, 429, 503))
-async def revoke_session(session_id: UUID, user: CurrentUser, services: ServicesDep) -> Message:
+@router.delete(
+    "/api/users/me/sessions/{session_id}", responses=errors(400, 401, 403, 404, 429, 503)
+)
+async def revoke_session(
+    session_id: UUID, user: CurrentSessionUser, services: ServicesDep
+) -> Message:
     """Sign one device out."""
     reason = RevokedReason.REVOKED_BY_USER
     if not await sessions.revoke_session(services, user.id, session_id, reason):
@@ -31,8 +35,8 @@ async def revoke_session(session_id: UUID, user: CurrentUser, services: Services
     return Message(message="Session revoked")
 
 
-@router.post("/api/auth/logout-all", responses=errors(401, 429, 503))
-async def logout_all(user: CurrentUser, services: ServicesDep) -> Message:
+@router.post("/api/auth/logout-all", responses=errors(401, 403, 429, 503))
+async def logout_all(user: CurrentSessionUser, services: ServicesDep) -> Message:
     """End every session of the signed-in user."""
     await sessions.revoke_all_sessions(services, user.id, RevokedReason.REVOKED_BY_USER)
     return Message(message="Logged out everywhere")

@@ -6,17 +6,24 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.accounts import administration, password_change, profile
-from app.api.dependencies import AdminUser, CurrentUser, DeviceDep, ServicesDep
+from app.accounts.models import User
+from app.api.dependencies import (
+    AdminUser,
+    CurrentSessionUser,
+    CurrentUser,
+    DeviceDep,
+    ServicesDep,
+)
 from app.api.schemas import Message
 from app.api.schemas.users import (
     ChangePasswordInput,
-    PageQuery,
     Profile,
     UpdatedProfile,
     UpdateProfileInput,
     UpdateUserInput,
     UserInfo,
     UserPage,
+    UserQuery,
 )
 from app.errors import AppError, ErrorCode
 from app.foundation.http.openapi import BODY_ERRORS, errors
@@ -30,7 +37,7 @@ async def read_profile(user: CurrentUser) -> Profile:
     return Profile.model_validate(user)
 
 
-@router.patch("/me", responses=errors(*BODY_ERRORS, 401, 409, 429, 503))
+@router.patch("/me", responses=errors(*BODY_ERRORS, 401, 403, 409, 429, 503))
 async def update_profile(
     body: UpdateProfileInput, user: CurrentUser, services: ServicesDep, device: DeviceDep
 ) -> UpdatedProfile:
@@ -40,9 +47,9 @@ async def update_profile(
     return UpdatedProfile.model_validate(updated)
 
 
-@router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 429, 503))
+@router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 403, 429, 503))
 async def change_password(
-    body: ChangePasswordInput, user: CurrentUser, services: ServicesDep
+    body: ChangePasswordInput, user: CurrentSessionUser, services: ServicesDep
 ) -> Message:
     """Set a new password. Every other session ends. A wrong current password is a 400."""
     await password_change.change_password(services, user, body.current_password, body.new_password)
@@ -53,10 +60,11 @@ async def change_password(
 async def list_users(
     admin: AdminUser,
     services: ServicesDep,
-    page: Annotated[PageQuery, Query()],
+    page: Annotated[UserQuery, Query()],
 ) -> UserPage:
-    """All users, a page at a time, in order of registration."""
-    users, total = await administration.list_users(services, page.limit, page.offset)
+    """All users, or who has an address; a page at a time, in order of registration."""
+    who = [] if page.email is None else [User.email == page.email]
+    users, total = await administration.list_users(services, page.limit, page.offset, *who)
     shown = [UserInfo.model_validate(user) for user in users]
     return UserPage(users=shown, total=total, limit=page.limit, offset=page.offset)
 

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
-from app.accounts.administration import seeded_users
+from app.accounts import administration
 from app.config import Environment, Settings, SettingsError, load_settings
 from app.errors import Unavailable
 from app.foundation.checks.production import (
@@ -23,6 +23,7 @@ from app.foundation.checks.production import (
     production_warnings,
 )
 from app.foundation.database import connection_shortage, write_nothing
+from app.manage import env_file, key_dates
 from app.manage.commands import add_command
 from app.manage.errors import what_is_wrong
 from app.manage.mail import smtp_problem
@@ -53,6 +54,10 @@ async def check(args: Namespace) -> list[Finding]:
     ]
     production = args.production or settings.environment is Environment.PRODUCTION
     findings += _check_settings(settings, production=production)
+    findings += [
+        _finding("jwt_keys", problem, fix, "warning")
+        for problem, fix in key_dates.overdue(env_file.read(), settings.jwt_key_max_days)
+    ]
     return findings + await _check_surroundings(settings, production=production)
 
 
@@ -105,6 +110,9 @@ async def _check_database(services: Services) -> list[Finding]:
     wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
     if set(current) != set(wanted):
         return [*findings, _migrations("the database's schema is not that of the code")]
+    if await administration.is_purge_overdue(services):
+        message = "what expired a week ago is still in the database"
+        findings.append(_finding("purge", message, "python -m app.manage purge", "warning"))
     return findings + await _check_mail(services)
 
 
@@ -138,7 +146,7 @@ async def _check_seeds(services: Services) -> list[Finding]:
             f"python -m app.manage user deactivate {email}",
             "warning",
         )
-        for email in await seeded_users(services)
+        for email in await administration.seeded_users(services)
     ]
 
 

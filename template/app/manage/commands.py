@@ -7,9 +7,12 @@ from typing import Any
 
 
 def add_group(commands: Any, name: str, help_text: str) -> Any:
-    """Add a command that has commands of its own; returns what those are added to."""
-    group = commands.add_parser(name, help=help_text, description=_sentence(help_text))
-    return group.add_subparsers(required=True, metavar="COMMAND")
+    """Add a command that has commands of its own, unless another module has; returns what those
+    are added to."""
+    if name not in commands.choices:
+        group = commands.add_parser(name, help=help_text, description=_sentence(help_text))
+        group.commands = group.add_subparsers(required=True, metavar="COMMAND")
+    return commands.choices[name].commands
 
 
 def add_command(

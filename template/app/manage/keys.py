@@ -1,136 +1,161 @@
-"""The signing secrets in `.env`: a new one signs, earlier ones verify until they are removed."""
+"""The keys in `.env`, rotated in steps that sign nobody out.
 
-import io
-import os
-import secrets
-import shutil
+A staged key only verifies; once each host knows it, it signs, and its predecessor verifies until
+nothing lives any more that it signed. Each step is one write, by one process at a time.
+"""
+
+import sys
 from argparse import Namespace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from dotenv import dotenv_values, set_key
-from pydantic import SecretStr
-
-from app.accounts.tokens import key_id
-from app.config import UNREADABLE_ENV_FILE
-from app.foundation.checks.formats import check_key
-from app.foundation.checks.production import EXAMPLE_SECRET
+from app.manage import env_file, key_dates
 from app.manage.commands import add_command, add_group
 from app.manage.errors import CommandError
+from app.manage.key_families import SECRETS, Family, Slots, families
 
-ENV_FILE: Final = ".env"
-CURRENT: Final = "JWT_SECRET"
-PREVIOUS: Final = "JWT_PREVIOUS_SECRETS"
-SECRET_BYTES: Final = 48
+UNSTAGED: Final = (
+    "note: nothing was staged. Restart every server now: one that is not, on another host, refuses "
+    "what the new key signs, and its users get 401. With several hosts, stage first."
+)
 
-
-def list_keys(args: Namespace) -> list[dict[str, str]]:
-    current, previous = _read()
-    signing = [{"kid": key_id(current), "use": "signing"}] if current else []
-    return signing + [{"kid": key_id(secret), "use": "verifying"} for secret in previous]
+Rows = list[key_dates.Row]
 
 
-def rotate(args: Namespace) -> list[dict[str, str]]:
-    """Make a new signing secret. Sessions go on: the earlier ones still verify."""
-    _refuse_environment()
-    current, previous = _read()
-    keep = _may_verify(current)
-    if keep and "," in current:
-        raise _not_listable("holds a comma")
-    if keep:
-        # First the old one among the earlier ones: if this stops half-way, it still verifies.
-        _write(PREVIOUS, ",".join([current, *(old for old in previous if old != current)]))
-    _write(CURRENT, secrets.token_urlsafe(SECRET_BYTES))
+def list_keys(args: Namespace) -> Rows:
+    return key_dates.rows(env_file.read())
+
+
+def stage(args: Namespace) -> Rows:
+    """Make a key that only verifies. One is enough: with one staged, nothing happens."""
+    family = _family(args.algorithm or SECRETS.algorithms[0])
+    env_file.refuse_environment(*family.names, key_dates.DATES)
+    with env_file.locked():
+        values = env_file.read()
+        slots = family.read(values)
+        if family is SECRETS and not any(slots.keys[:1]):
+            raise CommandError("there is no key yet", "python -m app.manage keys rotate makes one")
+        if not _is_staged(family, slots, args.algorithm):
+            staged = family.make(args.algorithm or family.algorithms[0])
+            _write(values, family, Slots(staged, slots.keys), [family.key_id(staged)])
     return list_keys(args)
 
 
-def remove(args: Namespace) -> list[dict[str, str]]:
-    """Forget an earlier secret: what it signed is refused from the next start on."""
-    _refuse_environment()
-    current, previous = _read()
-    if args.kid == key_id(current):
-        raise CommandError(
-            f"{args.kid} is the key that signs", "first: python -m app.manage keys rotate"
-        )
-    kept = [secret for secret in previous if key_id(secret) != args.kid]
-    if len(kept) == len(previous):
-        raise CommandError(
-            f"there is no key {args.kid}", "list them: python -m app.manage keys list"
-        )
-    _write(PREVIOUS, ",".join(kept))
+def rotate(args: Namespace) -> Rows:
+    """Sign with the staged key, or with a new one; the present one goes on verifying."""
+    seen = _staged(env_file.read(), args.algorithm)
+    for family in seen or [_family(args.algorithm or SECRETS.algorithms[0])]:
+        env_file.refuse_environment(*family.names, key_dates.DATES)
+        with env_file.locked():
+            values = env_file.read()
+            slots = family.read(values)
+            if not _is_staged(family, slots, args.algorithm) and seen:
+                continue  # another process has just done it: not once more, with an unknown key
+            keep = family.successors_of(slots)
+            if keep and not slots.staged:
+                print(UNSTAGED, file=sys.stderr)
+            new = slots.staged or family.make(args.algorithm or family.algorithms[0])
+            changed = [
+                family.key_id(key) for key in (new, *keep[: len(keep) - len(slots.keys[1:])])
+            ]
+            _write(values, family, Slots("", (new, *keep)), changed)
     return list_keys(args)
 
 
-def _read() -> tuple[str, list[str]]:
-    try:
-        values = {**dotenv_values(ENV_FILE), **os.environ}
-    except (OSError, UnicodeDecodeError):
-        raise CommandError(UNREADABLE_ENV_FILE) from None
-    previous = (secret.strip() for secret in (values.get(PREVIOUS) or "").split(","))
-    return (values.get(CURRENT) or "").strip(), [secret for secret in previous if secret]
+def retire(args: Namespace) -> Rows:
+    """Forget the earlier keys whose tokens have all expired; the others say when."""
+    with env_file.locked():
+        for family in families():
+            values = env_file.read()
+            dates, now = key_dates.dates_in(values), datetime.now(UTC)
+            slots = family.read(values)
+            since = {key: dates.get(family.key_id(key), now) for key in slots.keys[1:]}
+            past = [key for key in since if key_dates.needed_until(since[key], values) <= now]
+            undated = [key for key in since if family.key_id(key) not in dates]
+            if past or undated:
+                _forget(values, family, past, undated)
+    return list_keys(args)
 
 
-def _may_verify(secret: str) -> bool:
-    """Tell whether a secret may go on verifying: not the example, which everybody knows, nor one
-    that the settings refuse, since rotating is the fix that they name."""
-    try:
-        check_key(SecretStr(secret))
-    except ValueError:
+def remove(args: Namespace) -> Rows:
+    """Forget a key at once: what it signed is refused from the next start on."""
+    with env_file.locked():
+        values = env_file.read()
+        for family in families():
+            slots = family.read(values)
+            keys = {family.key_id(key): key for key in (slots.staged, *slots.keys) if key}
+            if args.kid in keys:
+                if keys[args.kid] in slots.keys[:1]:
+                    raise CommandError(
+                        f"{args.kid} is the key that signs",
+                        "first: python -m app.manage keys rotate",
+                    )
+                _forget(values, family, [keys[args.kid]])
+                return list_keys(args)
+    for family in families():
+        env_file.refuse_environment(*family.names)
+    raise CommandError(f"there is no key {args.kid}", "list them: python -m app.manage keys list")
+
+
+def _family(algorithm: str) -> Family:
+    return next(family for family in families() if algorithm in family.algorithms)
+
+
+def _staged(values: Mapping[str, str], algorithm: str | None) -> list[Family]:
+    """The families with a staged key, of those that are meant."""
+    meant = [_family(algorithm)] if algorithm else families()
+    return [family for family in meant if family.read(values).staged]
+
+
+def _is_staged(family: Family, slots: Slots, algorithm: str | None) -> bool:
+    if not slots.staged:
         return False
-    return secret != EXAMPLE_SECRET
+    staged = family.algorithm(slots.staged)
+    if algorithm not in (None, staged):
+        kid = family.key_id(slots.staged)
+        raise CommandError(
+            f"a key for {staged} is staged already", f"rotate, or: app.manage keys remove {kid}"
+        )
+    return True
 
 
-def _refuse_environment() -> None:
-    for name in (CURRENT, PREVIOUS):
-        if name in os.environ:
-            raise CommandError(
-                f"{name} is set in the environment, which wins over {ENV_FILE}",
-                f"change it where it is set, or unset it and keep it in {ENV_FILE}",
-            )
-
-
-def _write(name: str, value: str) -> None:
-    """Replace one line of `.env`, atomically; a new file is readable by its owner alone.
-
-    A link stays one: where a deployment keeps `.env` elsewhere, that file is written. Under sudo it
-    stays its owner's, or the service could not read it. What a kill leaves is named so that git
-    ignores it.
-    """
-    file = Path(os.path.realpath(ENV_FILE))
-    try:
-        with TemporaryDirectory(prefix=f"{ENV_FILE}.", dir=file.parent) as directory:
-            copy = Path(directory, file.name)
-            if file.exists():
-                shutil.copy2(file, copy)
-            set_key(copy, name, value, quote_mode=_quote_mode(name, value))
-            if os.name == "posix" and os.geteuid() == 0:
-                owner = (file if file.exists() else file.parent).stat()
-                os.chown(copy, owner.st_uid, owner.st_gid)
-            copy.replace(file)
-    except OSError as error:
-        raise CommandError(f"{ENV_FILE} can't be written: {error.strerror}") from None
-
-
-def _quote_mode(name: str, value: str) -> str:
-    """Quote what would read back as something else: a secret with " #" in it would lose its end."""
-    quoted = "'" + value.replace("'", "\\'") + "'"
-    for mode, text in (("never", value), ("always", quoted)):
-        if dotenv_values(stream=io.StringIO(f"{name}={text}")).get(name) == value:
-            return mode
-    raise _not_listable(f"has characters that {ENV_FILE} can't hold")
-
-
-def _not_listable(reason: str) -> CommandError:
-    return CommandError(
-        f"{CURRENT} {reason}, so it can't become one of {PREVIOUS}",
-        f"replace {CURRENT} in {ENV_FILE} by hand; everybody signs in again",
+def _forget(
+    values: Mapping[str, str], family: Family, keys: Iterable[str], dated: Iterable[str] = ()
+) -> None:
+    """Leave keys out; `dated` stay, and their date is now."""
+    env_file.refuse_environment(*family.names, key_dates.DATES)
+    slots = family.read(values)
+    gone = set(keys)
+    left = Slots(
+        "" if slots.staged in gone else slots.staged,
+        tuple(key for key in slots.keys if key not in gone),
     )
+    _write(values, family, left, [family.key_id(key) for key in (*gone, *dated)])
+
+
+def _write(values: Mapping[str, str], family: Family, slots: Slots, changed: Iterable[str]) -> None:
+    """Write what the keys of a family are now, and since when the changed ones are so."""
+    after = {**values, **family.write(slots)}
+    now = datetime.now(UTC)
+    dates = key_dates.dates_in(values) | dict.fromkeys(changed, now)
+    known = [row["kid"] for row in key_dates.rows(after)]
+    changes = {**family.write(slots), key_dates.DATES: key_dates.spelled(dates, known)}
+    env_file.write({name: new for name, new in changes.items() if new != values.get(name, "")})
 
 
 def add_commands(commands: Any) -> None:
-    group = add_group(commands, "keys", "the secrets that sign tokens")
-    add_command(group, "list", list_keys, "the ids of the secrets", services=False)
-    add_command(group, "rotate", rotate, "make a new signing secret", services=False)
-    removal = add_command(group, "remove", remove, "forget an earlier secret", services=False)
+    group = add_group(commands, "keys", "the keys that sign tokens")
+    known = [algorithm for family in families() for algorithm in family.algorithms]
+    add_command(group, "list", list_keys, "each key, its age and what comes next", services=False)
+    for name, handler, help_text in (
+        ("stage", stage, "make a key that only verifies, until each host knows it"),
+        ("rotate", rotate, "sign with the staged key, or with a new one"),
+    ):
+        command = add_command(group, name, handler, help_text, services=False)
+        command.add_argument("--algorithm", choices=known, help="what the key signs with")
+    add_command(
+        group, "retire", retire, "forget the keys that nothing needs any more", services=False
+    )
+    removal = add_command(group, "remove", remove, "forget a key at once", services=False)
     removal.add_argument("kid", metavar="KID")

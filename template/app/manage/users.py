@@ -2,10 +2,11 @@
 
 import secrets
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, or_
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import administration, sessions
@@ -24,18 +25,27 @@ from app.services import Services
 MAX_NAME_LENGTH: Final = 100
 
 
+SEARCHED: Final = (User.email, User.name)
+
 ROLES: Final = [role.value for role in Role]
 
 
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
-    name = _checked_name(args.name)
+    name = None if args.name is None else checked_name(args.name)
     password, generated = _read_password(args)
     user = await store(services, canonical(args.email), password, name, Role(args.role))
     return shown(user) | generated
 
 
 async def list_all(services: Services, args: Namespace) -> dict[str, Any]:
-    users, total = await administration.list_users(services, args.limit, args.offset)
+    wanted: list[ColumnElement[bool]] = []
+    if args.active is not None:
+        wanted.append(User.is_active.is_(args.active))
+    if args.role:
+        wanted.append(User.role == args.role)
+    if args.search:
+        wanted.append(or_(*(column.icontains(args.search, autoescape=True) for column in SEARCHED)))
+    users, total = await administration.list_users(services, args.limit, args.offset, *wanted)
     page = [shown(user) for user in users]
     return {"users": page, "total": total, "limit": args.limit, "offset": args.offset}
 
@@ -124,9 +134,7 @@ def canonical(email: str) -> str:
         raise CommandError(f"EMAIL {error}", "for example ada@example.com", exit_code=2) from None
 
 
-def _checked_name(name: str | None) -> str | None:
-    if name is None:
-        return None
+def checked_name(name: str) -> str:
     if not name.isprintable() or not 1 <= len(name.strip()) <= MAX_NAME_LENGTH:
         raise CommandError(f"--name must have 1 to {MAX_NAME_LENGTH} characters", exit_code=2)
     return name.strip()
@@ -160,7 +168,11 @@ def add_commands(commands: Any) -> None:
     new.add_argument("--name")
     new.add_argument("--role", choices=ROLES, default=Role.USER.value)
     _add_password_option(new)
-    _add_page_options(add_command(group, "list", list_all, "list users, a page at a time"))
+    listing = add_command(group, "list", list_all, "list users, a page at a time")
+    _add_page_options(listing)
+    listing.add_argument("--search", metavar="TEXT", help="in an address or a name")
+    listing.add_argument("--role", choices=ROLES)
+    listing.add_argument("--active", action=BooleanOptionalAction, help="who may sign in")
     add_command(group, "show", show, "one user", email=True)
     add_command(group, "activate", activate, "let a user in again", email=True)
     add_command(group, "deactivate", deactivate, "lock a user out, at once", email=True)

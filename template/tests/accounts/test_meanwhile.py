@@ -15,7 +15,7 @@ from sqlalchemy import Executable, delete, text, update
 
 from app.accounts import administration, profile
 from app.accounts.models import Role, Session, User
-from app.accounts.sessions import Device, SignedInUser, lock_user
+from app.accounts.sessions import Device, SessionUser, lock_user
 from app.accounts.tokens import InvalidToken
 from app.errors import AppError
 from app.foundation.database import utc_now
@@ -167,15 +167,15 @@ async def test_another_device_that_is_signed_in_makes_no_difference(
 
 
 @pytest.fixture
-async def signed_in(ada: Account, database: Tables) -> SignedInUser:
+async def signed_in(ada: Account, database: Tables) -> SessionUser:
     """Ada as her request knew her when it came in."""
     row, [session] = await database.user(), await database.sessions()
-    return SignedInUser(row.id, row.email, row.name, row.role, row.created_at, session.id)
+    return SessionUser(row.id, row.email, row.name, row.role, row.created_at, session.id)
 
 
 @pytest.mark.parametrize("end", [update(Session).values(revoked_at=utc_now()), delete(User)])
 async def test_who_is_signed_out_meanwhile_does_not_change_the_profile(
-    app: FastAPI, signed_in: SignedInUser, database: Tables, end: Executable
+    app: FastAPI, signed_in: SessionUser, database: Tables, end: Executable
 ) -> None:
     await database.execute(end)
     change = {"email": "eve@example.com"}
@@ -187,7 +187,7 @@ async def test_who_is_signed_out_meanwhile_does_not_change_the_profile(
 
 
 async def test_who_is_no_admin_any_more_changes_nobody(
-    app: FastAPI, client: httpx.AsyncClient, signed_in: SignedInUser, database: Tables
+    app: FastAPI, client: httpx.AsyncClient, signed_in: SessionUser, database: Tables
 ) -> None:
     eve = await register(client, "eve@example.com")
 

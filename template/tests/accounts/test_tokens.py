@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import HMACAlgorithm
 
-from app.accounts.tokens import InvalidToken, TokenSigner, TokenType, key_id
+from app.accounts.key_rings import key_id
+from app.accounts.tokens import InvalidToken, TokenType
 from app.config import Settings
 from tests.helpers import (
     ROOT,
@@ -31,6 +32,7 @@ from tests.helpers import (
     refresh,
     register,
     sign_in,
+    signer_with,
     try_refresh,
 )
 
@@ -350,7 +352,7 @@ async def test_a_token_has_a_length(forger: Forger, typ: str) -> None:
     assert await forger.is_refused(typ, forger.sign(header, {**claims, "x": "x" * 3000}))
 
 
-SIGNER = TokenSigner("s" * 32, [], issuer="app", audience="app")
+SIGNER = signer_with("s" * 32)
 
 
 @given(st.text() | st.lists(st.text(), min_size=3, max_size=3).map(".".join))
@@ -446,6 +448,22 @@ async def test_an_earlier_secret_verifies_until_it_is_removed(
     assert await is_signed_in(removed, await refresh(removed, renewed))
     # The old server knows nothing of the new secret.
     assert not await is_signed_in(connect(app), renewed)
+
+
+async def test_a_staged_secret_verifies_and_does_not_sign(
+    start: Callable[..., Any], app: FastAPI, ada: Account, settings: Settings
+) -> None:
+    """So a host that was restarted and one that was not agree, whichever of them answers."""
+    old, new = settings.jwt_secret.get_secret_value(), "n" * 40
+    staged = connect(await start(jwt_staged_secret=new))
+    here = await refresh(staged, ada)
+    assert await is_signed_in(connect(app), here), "it signs with the old one"
+
+    rotated = connect(await start(jwt_secret=new, jwt_previous_secrets=old))
+    there = await refresh(rotated, here)
+    assert decoded(there.access_token.split(".")[0])["kid"] == key_id(new)
+    assert await is_signed_in(staged, there)
+    assert await is_signed_in(rotated, await refresh(staged, there))
 
 
 async def test_a_line_break_after_the_secret_signs_nobody_out(

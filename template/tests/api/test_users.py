@@ -312,7 +312,18 @@ async def list_users(client: httpx.AsyncClient, who: Account, **params: object) 
     return page
 
 
-@pytest.mark.parametrize("query", ["role=admin", "page=2", "limit=2&email=x", "LIMIT=2", "%00=1"])
+async def test_an_admin_finds_who_has_an_address(
+    client: httpx.AsyncClient, admin: Account, ada: Account
+) -> None:
+    for query, found in (("ADA@example.com ", [ada.id]), ("nobody@example.com", [])):
+        page = await client.get("/api/users", params={"email": query}, headers=admin.headers)
+        assert [user["id"] for user in page.json()["users"]] == found
+        assert page.json()["total"] == len(found)
+    wrong = await client.get("/api/users?email=ada", headers=admin.headers)
+    assert (wrong.status_code, error_code(wrong)) == (400, "validation_failed")
+
+
+@pytest.mark.parametrize("query", ["role=admin", "page=2", "limit=2&mail=x", "LIMIT=2", "%00=1"])
 async def test_a_parameter_that_is_not_known_is_refused(
     client: httpx.AsyncClient, admin: Account, query: str
 ) -> None:

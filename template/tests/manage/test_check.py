@@ -1,5 +1,6 @@
 """`check`, `info`, and how commands fail."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.manage.output import print_text
-from tests.helpers import migrate
+from tests.helpers import Tables, migrate
 from tests.manage.conftest import Manage
 from tests.programs import redis_server, short_directory
 from tests.services import needs_redis_server
@@ -157,6 +158,21 @@ def test_a_pending_migration_is_found(manage: Manage, monkeypatch: pytest.Monkey
     outcome = manage("user", "list")
     assert outcome.exit_code == 1
     assert "the database has no tables yet" in outcome.err
+
+
+def test_that_nobody_purges_is_found(manage: Manage, database_url: str) -> None:
+    manage("user", "create", "ada@example.com")
+    manage("token", "issue", "ada@example.com")
+    with asyncio.Runner() as loop:
+        database = Tables(database_url)
+        loop.run(database.travel(days=6))
+        assert findings(manage) == []
+        loop.run(database.travel(days=2))
+        loop.run(database.close())
+    [finding] = findings(manage)
+    assert (finding["id"], finding["fix"]) == ("purge", "python -m app.manage purge")
+    assert manage("purge").data["sessions"] == 1
+    assert findings(manage) == []
 
 
 def test_what_does_not_answer_is_found(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,22 @@
 """Rotating the signing secret in `.env`."""
 
+import fcntl
+import json
 import os
 import stat
-from fnmatch import fnmatch
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any
 
 import pytest
 from dotenv import dotenv_values, set_key
 
-from app.accounts.tokens import key_id
+from app.accounts.key_rings import key_id
 from app.foundation.checks.production import EXAMPLE_SECRET
-from tests.helpers import ROOT
+from tests.live import environment
 from tests.manage.conftest import Manage
 
 
@@ -29,9 +33,9 @@ def test_rotating_makes_a_new_secret_sign_and_keeps_the_old_one(
     new, previous = secrets_in(project)
     assert new != old
     assert previous == [old]
-    assert keys == [
-        {"kid": key_id(new), "use": "signing"},
-        {"kid": key_id(old), "use": "verifying"},
+    assert [(key["kid"], key["use"]) for key in keys] == [
+        (key_id(new), "signing"),
+        (key_id(old), "verifying"),
     ]
     assert stat.S_IMODE((project / ".env").stat().st_mode) == 0o600
     assert manage("keys", "list").data == keys
@@ -106,7 +110,13 @@ def test_a_secret_that_may_not_verify_is_replaced_and_not_kept(
 
 
 @pytest.mark.parametrize(
-    "line", ["'one #two three-four'", "'it\\'s \"quoted\" #and more'", '"back\\\\slash #x"']
+    "line",
+    [
+        "'one #two three-four'",
+        "'it\\'s \"quoted\" #and more'",
+        '"back\\\\slash #x"',
+        '"ends in #\\\\"',
+    ],
 )
 def test_a_secret_that_needs_quotes_goes_on_verifying(
     manage: Manage, project: Path, line: str
@@ -117,19 +127,17 @@ def test_a_secret_that_needs_quotes_goes_on_verifying(
     assert secrets_in(project)[1] == [old]
 
 
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [('"ends in #\\\\"', ".env can't hold")],
-)
 def test_a_secret_that_would_not_read_back_is_not_rotated_away(
-    manage: Manage, project: Path, line: str, reason: str
+    manage: Manage, project: Path
 ) -> None:
-    (project / ".env").write_text(f"JWT_SECRET={line}\n")
+    """Where it stands, it is put together; written out, it would name a variable."""
+    text = "DOLLAR='$'\nJWT_SECRET='${DOLLAR}{NAME} ends the secret'\n"
+    (project / ".env").write_text(text)
     outcome = manage("keys", "rotate")
     assert outcome.exit_code == 1
-    assert reason in outcome.err
-    assert "ends in" not in outcome.err
-    assert (project / ".env").read_text() == f"JWT_SECRET={line}\n"
+    assert ".env can't hold" in outcome.err
+    assert "ends the" not in outcome.err
+    assert (project / ".env").read_text() == text
 
 
 def test_a_secret_with_a_line_break_is_kept_as_it_counts(manage: Manage, project: Path) -> None:
@@ -157,31 +165,195 @@ def test_a_file_that_can_not_be_written_stays(manage: Manage, project: Path) -> 
     assert "can't be" in outcome.err
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_under_sudo_the_file_stays_its_owners(manage: Manage, project: Path) -> None:
-    """Or the service could not read its own settings after it."""
-    os.chown(project / ".env", 12_345, 12_346)
+def uses(manage: Manage) -> dict[str, str]:
+    return {key["kid"]: key["use"] for key in manage("keys", "list").data}
+
+
+def date_back(project: Path, kid: str, days: int) -> None:
+    """Let a key be what it is for longer, as `JWT_KEY_DATES` says."""
+    since = dotenv_values(project / ".env")["JWT_KEY_DATES"] or ""
+    dates = dict(entry.split("@") for entry in since.split(","))
+    dates[kid] = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    spelled = ",".join(f"{kid}@{date}" for kid, date in dates.items())
+    set_key(project / ".env", "JWT_KEY_DATES", spelled, quote_mode="never")
+
+
+def test_three_steps_replace_the_secret(manage: Manage, project: Path) -> None:
+    old, _ = secrets_in(project)
+    [_, staged] = manage("keys", "stage").data
+    assert uses(manage) == {key_id(old): "signing", staged["kid"]: "staged"}
+    assert secrets_in(project) == (old, [""]), "nothing signs with it yet"
+    assert "restart each host" in staged["next"]
+    assert manage("keys", "stage").data == manage("keys", "list").data, "one is enough"
+
+    outcome = manage("keys", "rotate")
+    assert outcome.err == ""
+    new, previous = secrets_in(project)
+    assert (key_id(new), previous) == (staged["kid"], [old])
+    assert uses(manage) == {key_id(new): "signing", key_id(old): "verifying"}
+
+    date_back(project, key_id(old), 8)
+    assert uses_of(manage("keys", "retire").data) == ["signing"]
+    assert secrets_in(project) == (new, [""])
+
+
+def uses_of(keys: list[dict[str, str]]) -> list[str]:
+    return [key["use"] for key in keys]
+
+
+def test_a_rotation_without_a_staged_key_says_what_it_costs(manage: Manage) -> None:
+    outcome = manage("keys", "rotate")
+    assert outcome.exit_code == 0
+    assert "users get 401. With several hosts, stage first" in outcome.err
+
+
+def test_a_key_is_retired_when_no_token_can_need_it(manage: Manage, project: Path) -> None:
+    old, _ = secrets_in(project)
     manage("keys", "rotate")
+    [_, verifying] = manage("keys", "retire").data
+    until = datetime.fromisoformat(verifying["retireFrom"]) - datetime.now(UTC)
+    assert timedelta(days=6, hours=23) < until <= timedelta(days=7)
 
-    after = (project / ".env").stat()
-    assert (after.st_uid, after.st_gid, stat.S_IMODE(after.st_mode)) == (12_345, 12_346, 0o600)
+    set_key(project / ".env", "REFRESH_TOKEN_DAYS", "30", quote_mode="never")
+    for days, left in ((8, 2), (29, 2), (30, 1)):
+        date_back(project, key_id(old), days)
+        assert len(manage("keys", "retire").data) == left
 
 
-def test_what_a_kill_would_leave_is_ignored_by_git(
+def test_an_earlier_key_of_an_unknown_age_is_kept_for_a_life_from_now(
+    manage: Manage, project: Path
+) -> None:
+    """As of a project from before there were dates."""
+    secret, earlier = token_urlsafe(48), token_urlsafe(48)
+    (project / ".env").write_text(f"JWT_SECRET={secret}\nJWT_PREVIOUS_SECRETS={earlier}\n")
+    assert [key["retireFrom"] for key in manage("keys", "list").data] == [None, None]
+    assert uses_of(manage("keys", "retire").data) == ["signing", "verifying"]
+    date_back(project, key_id(earlier), 8)
+    assert uses_of(manage("keys", "retire").data) == ["signing"]
+
+
+def test_a_staged_key_can_be_dropped(manage: Manage, project: Path) -> None:
+    [_, staged] = manage("keys", "stage").data
+    assert uses_of(manage("keys", "remove", staged["kid"]).data) == ["signing"]
+    assert dotenv_values(project / ".env")["JWT_STAGED_SECRET"] == ""
+
+
+def test_nothing_is_staged_before_there_is_a_key(manage: Manage, project: Path) -> None:
+    (project / ".env").unlink()
+    outcome = manage("keys", "stage")
+    assert outcome.exit_code == 1
+    assert "keys rotate makes one" in outcome.err
+    assert not (project / ".env").exists()
+
+
+def test_the_ids_of_the_last_retired_keys_are_remembered(manage: Manage, project: Path) -> None:
+    gone = []
+    for _ in range(12):
+        gone.append(manage("keys", "list").data[0]["kid"])
+        manage("keys", "rotate")
+        manage("keys", "remove", gone[-1])
+    known = (dotenv_values(project / ".env")["JWT_KEY_DATES"] or "").split(",")
+    assert {entry.partition("@")[0] for entry in known} >= set(gone[-9:])
+    assert len(known) <= 11
+
+
+def keys_process(project: Path, command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "app.manage", "keys", command],
+        cwd=project,
+        env=environment({}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_no_key_is_lost_when_many_rotate_at_once(manage: Manage, project: Path) -> None:
+    old, _ = secrets_in(project)
+    processes = [keys_process(project, "rotate") for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    new, previous = secrets_in(project)
+    assert len({new, *previous}) == 5
+    assert previous[-1] == old
+    assert [path.name for path in project.glob(".env*")] == [".env"]
+
+
+def test_a_staged_key_is_rotated_once_however_many_ask(manage: Manage, project: Path) -> None:
+    """A second rotation would sign with a key that no other host knows."""
+    old, _ = secrets_in(project)
+    [_, staged] = manage("keys", "stage").data
+    lock = os.open(project, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    processes = [keys_process(project, "rotate") for _ in range(3)]
+    wait_for_lock(processes)
+    os.close(lock)
+    assert [process.wait() for process in processes] == [0] * 3
+    new, previous = secrets_in(project)
+    assert (key_id(new), previous) == (staged["kid"], [old])
+
+
+def wait_for_lock(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Until each of them stands before it: the kernel lists who waits, with an arrow."""
+    waiting: set[str] = set()
+    while waiting < {str(process.pid) for process in processes}:
+        lines = Path("/proc/locks").read_text().splitlines()
+        waiting |= {line.split()[5] for line in lines if "->" in line}
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.02)
+
+
+def test_a_kill_amid_a_write_leaves_the_file_as_it_was(
     manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left: set[str] = set()
+    before = (project / ".env").read_bytes()
 
-    def watched(file: Path, *args: Any, **options: Any) -> None:
-        left.update(path.name for path in project.iterdir() if path.name != ".env")
-        private = stat.S_IMODE(file.parent.stat().st_mode)
-        assert private == 0o700
-        set_key(file, *args, **options)
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr("app.manage.keys.set_key", watched)
+    monkeypatch.setattr("os.fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        manage("keys", "rotate")
+    assert (project / ".env").read_bytes() == before
+    assert [path.name for path in project.glob(".env*")] == [".env"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_the_owner_and_the_mode_of_the_file_stay(manage: Manage, project: Path) -> None:
+    """As when it is run with sudo: the service must still be able to read it."""
+    os.chown(project / ".env", 12345, 12345)
+    (project / ".env").chmod(0o640)
     manage("keys", "rotate")
+    state = (project / ".env").stat()
+    assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (12345, 12345, 0o640)
 
-    ignored = (ROOT / ".gitignore").read_text().splitlines()
-    assert len(left) == 2  # one for each line that is written
-    assert [name for name in left if not any(fnmatch(name, line) for line in ignored)] == []
-    assert {path.name for path in project.iterdir()} == {".env"}
+
+def check_findings(manage: Manage) -> list[tuple[str, str]]:
+    found = json.loads(manage("check").out)
+    return [(finding["message"], finding["fix"]) for finding in found]
+
+
+def test_check_tells_of_a_rotation_that_was_left_half_done(manage: Manage, project: Path) -> None:
+    old, _ = secrets_in(project)
+    manage("keys", "stage")
+    [(message, fix)] = check_findings(manage)
+    assert "a rotation is under way" in message
+    assert "restart each host" in fix
+
+    manage("keys", "rotate")
+    assert check_findings(manage) == [], "a key that is still needed is no news"
+    date_back(project, key_id(old), 8)
+    [(message, fix)] = check_findings(manage)
+    assert "a rotation is not finished" in message
+    assert fix == "python -m app.manage keys retire"
+
+
+def test_check_tells_of_a_key_that_is_older_than_its_owner_wants(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manage("keys", "rotate")
+    new, _ = secrets_in(project)
+    date_back(project, key_id(new), 365)
+    [(message, fix)] = check_findings(manage)[:1]
+    assert f"the HS256 key {key_id(new)} has signed for 365 days" in message
+    assert fix == "python -m app.manage keys stage"
+    monkeypatch.setenv("JWT_KEY_MAX_DAYS", "0")
+    assert not any("has signed" in message for message, _ in check_findings(manage))

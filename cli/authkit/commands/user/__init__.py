@@ -2,7 +2,7 @@
 
 import typer
 
-from authkit.commands.user import access, events, people, sessions
+from authkit.commands.user import access, events, moving_in, people, sessions
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +19,9 @@ app = typer.Typer(
 app.command("create")(people.create)
 app.command("list")(people.list_users)
 app.command("show")(people.show)
+app.command("delete")(people.delete)
+app.command("export")(people.export)
+app.command("import")(moving_in.import_users)
 app.command("activate")(access.activate)
 app.command("deactivate")(access.deactivate)
 app.command("set-role")(access.set_role)

@@ -1,4 +1,4 @@
-"""`authkit user create`, `list` and `show`: who is there."""
+"""`authkit user create`, `list`, `show`, `delete` and `export`: who is there."""
 
 from typing import Annotated
 
@@ -14,7 +14,8 @@ from authkit.commands.user.shared import (
 )
 from authkit.project.project import Project
 from authkit.terminal import console, tables
-from authkit.terminal.options import JsonOption, ProjectOption
+from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
+from authkit.terminal.safe_text import safe
 
 
 def create(
@@ -39,6 +40,13 @@ def create(
 
 
 def list_users(
+    search: Annotated[
+        str, typer.Option(metavar="TEXT", help="Only whose address or name has this in it.")
+    ] = "",
+    role: Annotated[str, typer.Option(metavar="ROLE", help="Only users, or only admins.")] = "",
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Only who may sign in, or may not.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="How many to pass over.")] = 0,
     project: ProjectOption = None,
@@ -49,12 +57,15 @@ def list_users(
     Examples:
 
       authkit user list
+      authkit user list --search @example.com --inactive
       authkit user list --limit 20 --offset 40
       authkit user list --json | jq -r '.users[].email'
     """
-    page = Project.find(project).manage(
-        "user", "list", "--limit", str(limit), "--offset", str(offset)
-    )
+    options = [f"--limit={limit}", f"--offset={offset}"]
+    options += [f"--search={search}"] if search else []
+    options += [f"--role={role}"] if role else []
+    options += [] if active is None else ["--active" if active else "--no-active"]
+    page = Project.find(project).manage("user", "list", *options)
     if json:
         console.print_json(page)
         return
@@ -78,3 +89,31 @@ def show(email: Email, project: ProjectOption = None, json: JsonOption = False) 
       authkit user show ada@example.com
     """
     show_user(Project.find(project).manage("user", "show", operands=[email]), as_json=json)
+
+
+def delete(
+    email: Email, project: ProjectOption = None, yes: YesOption = False, json: JsonOption = False
+) -> None:
+    """Delete a user for good, with everything that is theirs. A mail says goodbye.
+
+    Examples:
+
+      authkit user export ada@example.com > ada.json && authkit user delete ada@example.com
+    """
+    target = Project.find(project)
+    confirm_or_stop(f"Delete {email} for good, with everything of theirs?", yes=yes)
+    answer = target.manage("user", "delete", operands=[email])
+    if json:
+        console.print_json(answer)
+    else:
+        console.success(f"{safe(answer['deleted'])} is deleted")
+
+
+def export(email: Email, project: ProjectOption = None, json: JsonOption = False) -> None:
+    """Print everything that is kept about a user, as JSON with or without --json.
+
+    Examples:
+
+      authkit user export ada@example.com > ada.json
+    """
+    console.print_json(Project.find(project).manage("user", "export", operands=[email]))

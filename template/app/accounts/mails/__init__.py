@@ -18,3 +18,4 @@ class MailKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # nosec B105
     EMAIL_CHANGED = "email_changed"
     EMAIL_ADDED = "email_added"
+    ACCOUNT_DELETED = "account_deleted"

@@ -4,14 +4,17 @@ A session is a family of refresh tokens with one row, see `models.Session`.
 """
 
 from app.accounts.sessions.current import (
+    SessionUser,
     SignedInUser,
     find_signed_in_user,
+    fresh_login_required,
     is_live,
     list_sessions,
     lock_signed_in_user,
     lock_user,
 )
 from app.accounts.sessions.ending import (
+    end_credentials,
     revoke,
     revoke_all_sessions,
     revoke_session,

@@ -4,31 +4,50 @@ An access token names its session, and `find_signed_in_user` checks user and ses
 they die together.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.models import Session, User
 from app.accounts.tokens import Claims, InvalidToken
+from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
 from app.services import Services
 
 
 @dataclass(frozen=True, slots=True)
-class SignedInUser:
-    """The user behind a request, and the session it came through."""
+class SignedInUser(ABC):
+    """The user behind a request, whatever kind of token it came with."""
 
     id: UUID
     email: str
     name: str | None
     role: str
     created_at: datetime
+
+    @abstractmethod
+    def sign_of_life(self) -> Select[Any]:
+        """A query that finds a row as long as what signed the user in has not ended."""
+
+    def may_write(self) -> bool:
+        """Whether other methods than GET and HEAD are open to them."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUser(SignedInUser):
+    """A user who signed in with a password, and the session that this opened."""
+
     session_id: UUID
+
+    def sign_of_life(self) -> Select[Any]:
+        return select(Session.id).where(Session.id == self.session_id, is_live(utc_now()))
 
 
 def is_live(now: datetime | Any) -> ColumnElement[bool]:
@@ -43,12 +62,12 @@ _SIGNED_IN_USER = (
 )
 
 
-async def find_signed_in_user(services: Services, claims: Claims) -> SignedInUser | None:
+async def find_signed_in_user(services: Services, claims: Claims) -> SessionUser | None:
     """Load user and session of an access token; None when either has ended."""
     row = await services.database.fetch_one(
         _SIGNED_IN_USER, session_id=claims.session_id, user_id=claims.user_id, now=utc_now()
     )
-    return SignedInUser(*row) if row else None
+    return SessionUser(*row) if row else None
 
 
 async def list_sessions(
@@ -75,17 +94,21 @@ async def lock_user(db: AsyncSession, user_id: UUID) -> User | None:
     return await db.scalar(select(User).where(User.id == user_id).with_for_update())
 
 
+def fresh_login_required() -> AppError:
+    message = "Sign in with your password for this."
+    return AppError(403, ErrorCode.FRESH_LOGIN_REQUIRED, message)
+
+
 async def lock_signed_in_user(db: AsyncSession, user: SignedInUser) -> User:
     """Take the row of who asks, before a change that they may make only while signed in.
 
-    The session was checked when the request came in. A password takes long to hash: whoever was
-    signed out meanwhile, or deactivated, must not have the last word.
+    What signed them in was checked when the request came in. A password takes long to hash: whoever
+    was signed out meanwhile, or deactivated, must not have the last word.
 
     Raises:
-        InvalidToken: the session has ended.
+        InvalidToken: the session, or the token, has ended.
     """
     locked = await lock_user(db, user.id)
-    live = select(Session.id).where(Session.id == user.session_id, is_live(utc_now()))
-    if locked is None or not locked.is_active or await db.scalar(live) is None:
+    if locked is None or not locked.is_active or await db.scalar(user.sign_of_life()) is None:
         raise InvalidToken
     return locked

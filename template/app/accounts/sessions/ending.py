@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
-from sqlalchemy import Update, update
+from sqlalchemy import Update, delete, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.events import record
 from app.accounts.models import RevokedReason, Session
-from app.accounts.sessions.current import SignedInUser, is_live, lock_user
+from app.accounts.sessions.current import SessionUser, is_live, lock_user
 from app.accounts.tokens import InvalidToken, TokenType
-from app.foundation.database import utc_now
+from app.foundation.database import Base, utc_now
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -22,7 +23,17 @@ def revoke(reason: RevokedReason) -> Update:
     )
 
 
-async def sign_out(services: Services, user: SignedInUser, refresh_token: str) -> None:
+async def end_credentials(db: AsyncSession, user_id: UUID, reason: RevokedReason) -> None:
+    """End what else signs a user in, such as the personal tokens of a part.
+
+    A model that has `ends_with` says for which reasons its rows go.
+    """
+    for mapper in Base.registry.mappers:
+        if reason in getattr(mapper.class_, "ends_with", ()):
+            await db.execute(delete(mapper.class_).where(mapper.class_.user_id == user_id))
+
+
+async def sign_out(services: Services, user: SessionUser, refresh_token: str) -> None:
     """End the session of this request, and that of the refresh token if it is the user's own."""
     ended = {user.session_id}
     try:

@@ -22,6 +22,10 @@ class ChangePasswordInput(Input):
     new_password: NewPassword
 
 
+class LeaveInput(Input):
+    current_password: Password
+
+
 class UpdateUserInput(Input):
     # Strictness would ask JSON for a member of the enum.
     role: Annotated[Role, Field(strict=False)] | None = None
@@ -35,6 +39,10 @@ class PageQuery(BaseModel):
 
     limit: int = Field(20, ge=1, le=100)
     offset: int = Field(0, ge=0, le=2**31 - 1)
+
+
+class UserQuery(PageQuery):
+    email: Email | None = None
 
 
 class UserSummary(Output):

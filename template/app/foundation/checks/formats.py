@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from datetime import datetime
 from email.utils import parseaddr
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -95,6 +96,22 @@ def with_untrimmed(previous: object, secret: object) -> object:
         return previous
     earlier = _split_commas(previous or [])
     return [*earlier, secret] if isinstance(earlier, list) else previous
+
+
+def read_key_dates(value: object) -> object:
+    """The date behind each key id: "1e19377f0ddce42d@2026-11-28T00:00:00Z"."""
+    if not isinstance(value, str):
+        return value
+    try:
+        pairs = [entry.strip().split("@") for entry in value.split(",") if entry.strip()]
+        dates = {kid: datetime.fromisoformat(date) for kid, date in pairs}
+        if any(date.tzinfo is None for date in dates.values()):
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            'write each as "key id@2026-11-28T00:00:00Z", or leave it to `app.manage keys`'
+        ) from None
+    return dates
 
 
 def check_key(secret: SecretStr) -> SecretStr:
@@ -193,6 +210,7 @@ Hosts = Annotated[
 ]
 Secret = Annotated[SecretStr, AfterValidator(trimmed), AfterValidator(check_key)]
 Secrets = Annotated[list[Annotated[SecretStr, AfterValidator(check_key)]], NoDecode, CommaSeparated]
+KeyDates = Annotated[dict[str, datetime], NoDecode, BeforeValidator(read_key_dates)]
 Rate = Annotated[str, AfterValidator(check_rate)]
 DatabaseUrl = Annotated[str, AfterValidator(check_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url)]

@@ -15,4 +15,4 @@ from app.foundation.database.start import (
     connection_shortage,
     write_nothing,
 )
-from app.foundation.database.types import AnyRow, Base, UtcDateTime, utc_now
+from app.foundation.database.types import SECRET, AnyRow, Base, UtcDateTime, utc_now

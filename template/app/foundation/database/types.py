@@ -1,7 +1,7 @@
 """What models are made of."""
 
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import DateTime, Dialect, MetaData, Row
 from sqlalchemy.orm import DeclarativeBase
@@ -19,6 +19,9 @@ class Base(DeclarativeBase):
         }
     )
 
+
+SECRET: Final = {"secret": True}
+"""The `info` of a column that no export shows, such as a hash."""
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 

@@ -4,26 +4,57 @@ Starlette's RequestBodyLimitMiddleware and FastAPI's `max_body_size` count alike
 in plain text, from outside our layers, and only if the endpoint reads the body.
 """
 
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
 
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, ErrorCode, error_response
 from app.foundation.http.headers import request_header
+from app.foundation.http.paths import route_path
 
 _JSON: Final = b"application/json"
+_FORM: Final = b"application/x-www-form-urlencoded"
 _PLAIN: Final = b"identity"
 _LONGEST_NUMBER: Final = 18
+_ACCEPTS_FORM: Final = "accepts_form"
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
 _NUL: Final = b"\x00"
+
+
+def accepts_form(endpoint: Endpoint) -> Endpoint:
+    """Let an endpoint read a form (`application/x-www-form-urlencoded`) and no JSON, as OAuth does.
+
+    A browser sends a form to anybody without asking: only for an endpoint that no cookie opens.
+    """
+    setattr(endpoint, _ACCEPTS_FORM, True)
+    return endpoint
+
+
+def form_paths(routes: Iterable[BaseRoute]) -> set[str]:
+    """The paths of the endpoints that read a form."""
+    contexts = iter_route_contexts(list(routes))
+    return {
+        route.path for route in contexts if route.path and hasattr(route.endpoint, _ACCEPTS_FORM)
+    }
 
 
 class RequestBodyMiddleware:
     """Answer 413 to a body over the limit, 415 to one that is not plain `application/json`, and 400
-    to one in another encoding than UTF-8, or that the server has lost."""
+    to one in another encoding than UTF-8, or that the server has lost.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Args:
+        routes: those whose body must be a form instead, see `accepts_form`, and any others.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, routes: Iterable[BaseRoute] = ()) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.form_paths = form_paths(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +73,8 @@ class RequestBodyMiddleware:
         if length > self.max_bytes:
             raise self._too_large()
         has_body = length > 0 or request_header(scope, b"transfer-encoding") is not None
-        if has_body and (refusal := _refusal(scope)) is not None:
+        kind = _FORM if route_path(scope) in self.form_paths else _JSON
+        if has_body and (refusal := _refusal(scope, kind)) is not None:
             if length > 0:
                 raise refusal
             receive = await _without_body(receive, refusal)
@@ -80,15 +112,15 @@ class RequestBodyMiddleware:
         return AppError(413, ErrorCode.BODY_TOO_LARGE, message)
 
 
-def _refusal(scope: Scope) -> AppError | None:
+def _refusal(scope: Scope, kind: bytes) -> AppError | None:
     """What is wrong with the kind of a body, if one should come."""
     encoding = request_header(scope, b"content-encoding")
     if encoding is not None and encoding.strip().lower() != _PLAIN:
         return _unsupported(
             "Send the body as it is, not compressed.", "Accept-Encoding", "identity"
         )
-    if not is_json(request_header(scope, b"content-type")):
-        return _unsupported("Send the body as application/json.", "Accept", "application/json")
+    if not _is(kind, request_header(scope, b"content-type")):
+        return _unsupported(f"Send the body as {kind.decode()}.", "Accept", kind.decode())
     return None
 
 
@@ -148,4 +180,8 @@ def declared_length(content_length: bytes | None) -> int:
 
 def is_json(content_type: bytes | None) -> bool:
     """Tell whether a media type is `application/json`, with whatever parameters."""
-    return content_type is not None and content_type.partition(b";")[0].strip().lower() == _JSON
+    return _is(_JSON, content_type)
+
+
+def _is(kind: bytes, content_type: bytes | None) -> bool:
+    return content_type is not None and content_type.partition(b";")[0].strip().lower() == kind

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -37,15 +36,15 @@ class TooManyRequests(AppError, RateLimitExceeded):
         self.limit = limit
 
 
-def new_limit(name: str, rate: str, key_of: Callable[..., str] = str) -> Limit:
-    """Make a limit: `rate` in the notation of the limits library, counted by `key_of`.
+def new_limit(name: str, rate: str) -> Limit:
+    """Make a limit: `rate` in the notation of the limits library.
 
     Raises:
         ValueError: the rate can't be read.
     """
     return Limit(
         limit=parse(check_rate(rate)),
-        key_func=key_of,
+        key_func=str,
         scope=name,
         per_method=False,
         methods=None,

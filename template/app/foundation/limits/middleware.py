@@ -49,5 +49,5 @@ class RateLimitMiddleware:
         if rule.limit is not None and self._limiter.enabled:
             if rule.reads_body:
                 receive = await read_ahead(scope, receive, self._max_body_bytes)
-            await self._limiter.count(rule.limit, rule.limit.key_func(scope))
+            await self._limiter.count(rule.limit, await rule.key_of(scope))
         return receive

@@ -1,7 +1,7 @@
 """Which limit a request falls under: the declarations of all routes, as a table."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Final
@@ -20,7 +20,7 @@ GENERAL: Final = "general"
 
 _GENERAL_RATE: Final = (GENERAL, "RATE_LIMIT_GENERAL")
 
-KeyOf = Callable[[Scope], str]
+KeyOf = Callable[[Scope], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Rule:
     """A policy with its rate read: what is done before a request is served."""
 
     limit: Limit | None
+    key_of: KeyOf
+    """Whom a request counts against."""
     hashes_password: bool = False
     reads_body: bool = False
     """Whom it counts against is said in the body."""
@@ -48,7 +50,7 @@ class RouteRules:
     ) -> None:
         self._settings = settings
         self._key_of = key_of
-        self._general = Rule(new_limit(GENERAL, settings.rate_limit_general, key_of["user"]))
+        self._general = Rule(new_limit(GENERAL, settings.rate_limit_general), key_of["user"])
         self._by_path: dict[tuple[str, str], Rule] = {}
         self._by_pattern: list[tuple[set[str], re.Pattern[str], Rule]] = []
         for route in iter_route_contexts(list(routes)):
@@ -81,13 +83,13 @@ class RouteRules:
         if policy is None:
             return self._general
         if policy.unlimited:
-            return Rule(None, policy.hashes_password)
+            return Rule(None, self._key_of[policy.by], policy.hashes_password)
         scope, rate = (name, policy.rate) if policy.rate is not None else _GENERAL_RATE
         try:
-            limit = new_limit(scope, self._rate(rate), self._key_of[policy.by])
+            limit, key_of = new_limit(scope, self._rate(rate)), self._key_of[policy.by]
         except (ValueError, KeyError) as error:
             raise ValueError(f"The limit of {name}: {error}") from None
-        return Rule(limit, policy.hashes_password, reads_body=policy.by == "refresh_token")
+        return Rule(limit, key_of, policy.hashes_password, reads_body=policy.by == "refresh_token")
 
     def _rate(self, rate: str) -> str:
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", rate):

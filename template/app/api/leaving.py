@@ -1,0 +1,42 @@
+"""Taking along what is kept about oneself, and leaving; and deleting others, for admins."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from app.accounts import leaving
+from app.accounts.export import export
+from app.api.dependencies import AdminUser, CurrentSessionUser, ServicesDep
+from app.api.schemas import Message
+from app.api.schemas.users import LeaveInput
+from app.errors import AppError, ErrorCode
+from app.foundation.http.openapi import BODY_ERRORS, errors
+from app.foundation.limits import hashes_password
+
+router = APIRouter(prefix="/api/users", tags=["users"])
+
+
+@router.delete("/me", responses=errors(*BODY_ERRORS, 401, 403, 409, 429, 503))
+@hashes_password
+async def leave(body: LeaveInput, user: CurrentSessionUser, services: ServicesDep) -> Message:
+    """Delete one's own account, for good. A wrong current password is a 400."""
+    await leaving.leave(services, user, body.current_password)
+    return Message(message="Account deleted")
+
+
+@router.get("/me/export", responses=errors(401, 403, 429, 503))
+async def export_user(user: CurrentSessionUser, services: ServicesDep) -> StreamingResponse:
+    """Everything that is kept about the signed-in user: for each table, its rows."""
+    disposition = {"Content-Disposition": 'attachment; filename="export.json"'}
+    pieces = export(services, user.id)
+    return StreamingResponse(pieces, media_type="application/json", headers=disposition)
+
+
+@router.delete("/{user_id}", responses=errors(400, 401, 403, 404, 409, 429, 503))
+async def delete_user(user_id: UUID, admin: AdminUser, services: ServicesDep) -> Message:
+    """Delete somebody's account, for good."""
+    if user_id == admin.id:
+        raise AppError(409, ErrorCode.OWN_ACCOUNT, "Ask another admin to delete your account.")
+    await leaving.delete_user(services, user_id, by=admin)
+    return Message(message="User deleted")

@@ -1,0 +1,149 @@
+"""Private keys as the settings spell them: the name of a PEM file, or the PEM text itself.
+
+A text may be on one line, as `keys stage` writes it, since many places can't hold line breaks. What
+is wrong with a key is said without a word of it. Cryptography is imported when there is a key:
+it takes each process 9 MB.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from jwt.algorithms import get_default_algorithms
+
+from app.accounts.key_rings import Key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+SECRET: Final = "JWT_SECRET"  # noqa: S105
+"""In JWT_PRIVATE_KEYS: the secrets, which sign or verify access tokens as well."""
+
+EDDSA: Final = "EdDSA"
+ES256: Final = "ES256"
+MAKE_ONE: Final = f"run `python -m app.manage keys stage --algorithm {EDDSA}`"
+INSTALL: Final = "run `python -m pip install --require-hashes -r requirements-jwks.txt`"
+
+_MAX_FILE_BYTES: Final = 16_384
+_BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_THUMBPRINT_MEMBERS: Final = ("crv", "kty", "x", "y")
+
+
+def key_pair_id(entry: str) -> str:
+    """The `kid` of an entry of the settings.
+
+    Raises:
+        ValueError: it is no private key that can sign here; says what it is, and the fix.
+    """
+    return entry if entry == SECRET else read_key_pair(entry).kid
+
+
+@lru_cache(maxsize=16)
+def read_key_pair(entry: str) -> Key:
+    """
+    Raises:
+        ValueError: it is no private key that can sign here; says what it is, and the fix.
+    """
+    private = _load(_private_pem(_text_of(entry)))
+    algorithm = _algorithm_of(private)
+    public: Any = private.public_key()
+    method = get_default_algorithms()[algorithm]
+    return Key(_thumbprint(_public_members(method, public)), algorithm, method, private, public)
+
+
+def public_jwk(key: Key) -> dict[str, str]:
+    """The public half as a JWK (RFC 7517)."""
+    members = _public_members(key.method, key.verifies_with)
+    return {**members, "kid": key.kid, "alg": key.algorithm, "use": "sig"}
+
+
+def new_key_pair(algorithm: str) -> str:
+    """A new private key: PEM (PKCS #8) on one line."""
+    _require_cryptography()
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415
+
+    make: Any = ed25519.Ed25519PrivateKey.generate
+    private = make() if algorithm == EDDSA else ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return one_line(pem.decode())
+
+
+def one_line(entry: str) -> str:
+    """The same entry without line breaks."""
+    return re.sub(r"\s*\n\s*", "", entry.replace("\\n", "\n"))
+
+
+def _text_of(entry: str) -> str:
+    if "-----BEGIN" in entry:
+        return entry
+    try:
+        with Path(entry).open("rb") as file:
+            return file.read(_MAX_FILE_BYTES).decode("latin-1")
+    except (OSError, ValueError):
+        raise ValueError(
+            f"is no PEM text, nor a file that this user can read; correct the path, or {MAKE_ONE}"
+        ) from None
+
+
+def _private_pem(text: str) -> bytes:
+    blocks = [(label, body) for label, body in _BLOCK.findall(text) if label != "EC PARAMETERS"]
+    for label, body in blocks:
+        if label == "ENCRYPTED PRIVATE KEY" or "ENCRYPTED" in body:
+            raise ValueError("is encrypted; write it decrypted, with `openssl pkey -in FILE`")
+        if "PUBLIC KEY" in label or "CERTIFICATE" in label:
+            raise ValueError(
+                f"is a public key, which can't sign; give the private one, or {MAKE_ONE}"
+            )
+        lines = re.findall(r".{1,64}", re.sub(r"\s|\\n", "", body))
+        return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----\n"]).encode()
+    raise ValueError(f"is not a private key in PEM; {MAKE_ONE}")
+
+
+def _load(pem: bytes) -> "PrivateKeyTypes":
+    _require_cryptography()
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    try:
+        return load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError(f"is a broken private key; {MAKE_ONE}") from None
+
+
+def _algorithm_of(private: "PrivateKeyTypes") -> str:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415
+
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return EDDSA
+    if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name == "secp256r1":
+        return ES256
+    raise ValueError(
+        f"is neither an Ed25519 key ({EDDSA}) nor a P-256 key ({ES256}), as sign here; {MAKE_ONE}"
+    )
+
+
+def _require_cryptography() -> None:
+    try:
+        import cryptography  # noqa: F401, PLC0415
+    except ImportError:
+        raise ValueError(f"needs the package cryptography; {INSTALL}") from None
+
+
+def _public_members(method: Any, public: Any) -> dict[str, str]:
+    members = method.to_jwk(public, as_dict=True)
+    return {name: members[name] for name in _THUMBPRINT_MEMBERS if name in members}
+
+
+def _thumbprint(members: dict[str, str]) -> str:
+    """RFC 7638: of the members that make the key, in their order, as JSON without blanks."""
+    digest = hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode())
+    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()

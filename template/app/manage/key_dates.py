@@ -1,0 +1,105 @@
+"""How old each key is, what comes next for it, and what is overdue.
+
+`JWT_KEY_DATES` tells since when each key has been what it is: staged, signing, or verifying since
+another one signs. An id that no key has any more is that of one that was retired.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from app.config import Settings
+from app.foundation.checks.formats import read_key_dates
+from app.manage.errors import CommandError
+from app.manage.key_families import SECRETS, Family, Slots, families
+
+DATES: Final = "JWT_KEY_DATES"
+REMEMBERED: Final = 10
+"""Retired keys that are remembered by their id, for who asks why a token is refused."""
+
+KEYS: Final = "python -m app.manage keys"
+
+Row = dict[str, Any]
+
+
+def dates_in(values: Mapping[str, str]) -> dict[str, datetime]:
+    try:
+        dates: Any = read_key_dates(values.get(DATES, ""))
+    except ValueError as error:
+        raise CommandError(f"{DATES} is wrong: {error}") from None
+    return dict(dates)
+
+
+def spelled(dates: Mapping[str, datetime], known: Iterable[str]) -> str:
+    """Those of the keys there are, and of the last ones that were retired."""
+    known = set(known)
+    retired = sorted((kid for kid in dates if kid not in known), key=lambda kid: dates[kid])
+    kept = [kid for kid in dates if kid in known or kid in retired[-REMEMBERED:]]
+    return ",".join(f"{kid}@{_iso(dates[kid])}" for kid in kept)
+
+
+def rows(values: Mapping[str, str]) -> list[Row]:
+    """Each key: its id, what it does, since when, and what is to be done next."""
+    others = any(family.read(values).keys for family in families() if family is not SECRETS)
+    found = []
+    for family in families():
+        tokens = "refresh" if others and family is SECRETS else family.tokens
+        found += [{**row, "tokens": tokens} for row in _rows_of(family, values)]
+    return found
+
+
+def needed_until(since: datetime, values: Mapping[str, str]) -> datetime:
+    """When nothing lives any more that a key signed which signs no longer: the longest life of a
+    token is that of a session, also of one that `token issue` made."""
+    days = values.get("REFRESH_TOKEN_DAYS", "")
+    default = Settings.model_fields["refresh_token_days"].default
+    return since + timedelta(days=int(days) if days.isdecimal() else default)
+
+
+def overdue(values: Mapping[str, str], max_days: int) -> Iterator[tuple[str, str]]:
+    """What is old or was left half done: the problem and its fix."""
+    for row in rows(values):
+        name = f"the {row['algorithm']} key {row['kid']}"
+        if row["use"] == "staged":
+            yield f"a rotation is under way: {name} is staged", row["next"]
+        elif row["use"] == "verifying" and row["next"] == f"{KEYS} retire":
+            yield f"a rotation is not finished: {name} is needed no more", row["next"]
+        elif row["use"] == "signing" and max_days and (row["days"] or 0) >= max_days:
+            yield f"{name} has signed for {row['days']} days", f"{KEYS} stage{_option(row)}"
+
+
+def _option(row: Row) -> str:
+    return "" if row["algorithm"] in SECRETS.algorithms else f" --algorithm {row['algorithm']}"
+
+
+def _rows_of(family: Family, values: Mapping[str, str]) -> Iterator[Row]:
+    slots, dates, now = family.read(values), dates_in(values), datetime.now(UTC)
+    for key, use in _uses(slots):
+        kid = family.key_id(key)
+        since = dates.get(kid)
+        until = needed_until(since, values) if use == "verifying" and since else None
+        following = None
+        if use == "staged":
+            following = f"{family.wait}, then: {KEYS} rotate"
+        elif until:
+            following = f"{KEYS} retire" + ("" if until <= now else f", from {_iso(until)}")
+        yield {
+            "kid": kid,
+            "use": use,
+            "algorithm": family.algorithm(key),
+            "tokens": family.tokens,
+            "since": _iso(since) if since else None,
+            "days": (now - since).days if since else None,
+            "retireFrom": _iso(until) if until else None,
+            "next": following,
+        }
+
+
+def _uses(slots: Slots) -> Iterator[tuple[str, str]]:
+    uses = [(key, "verifying" if index else "signing") for index, key in enumerate(slots.keys)]
+    uses.insert(1, (slots.staged, "staged"))
+    yield from ((key, use) for key, use in uses if key)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

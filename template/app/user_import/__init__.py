@@ -1,0 +1,1 @@
+"""Users move in from elsewhere, passwords included. This is a part, see docs/import.md."""

@@ -1,0 +1,181 @@
+"""Leaving: what goes, what stays, who can't go, and what happens beside it."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from app.accounts.export import ROWS_AT_ONCE
+from app.accounts.models import PasswordReset, Session
+from tests.helpers import (
+    NOBODY,
+    OTHER_PASSWORD,
+    PASSWORD,
+    Account,
+    Mailbox,
+    Tables,
+    error_code,
+    is_signed_in,
+    register,
+    request_reset,
+    reset_password,
+    sign_in,
+    try_refresh,
+)
+from tests.live import Serve
+
+ME = "/api/users/me"
+
+
+async def leave(
+    client: httpx.AsyncClient, who: Account, password: str = PASSWORD
+) -> httpx.Response:
+    body = {"currentPassword": password}
+    return await client.request("DELETE", ME, json=body, headers=who.headers)
+
+
+async def test_who_leaves_is_gone_with_everything(
+    client: httpx.AsyncClient, ada: Account, database: Tables, mailbox: Mailbox
+) -> None:
+    phone = await sign_in(client)
+    token = await request_reset(client, mailbox)
+
+    response = await leave(client, ada)
+
+    assert (response.status_code, response.json()) == (200, {"message": "Account deleted"})
+    for device in (ada, phone):
+        assert not await is_signed_in(client, device)
+        assert (await try_refresh(client, device.refresh_token)).status_code == 401
+    assert (await client.post("/api/auth/login", json=ada.credentials)).status_code == 401
+    assert (await reset_password(client, token)).status_code == 400
+    for table in (Session, PasswordReset):
+        assert await database.fetch_all(select(table.id)) == []
+    *_, mail = await mailbox.mails()
+    assert (mail.to, "was deleted" in mail.subject) == (ada.email, True)
+
+
+async def test_the_address_can_register_again(client: httpx.AsyncClient, ada: Account) -> None:
+    await leave(client, ada)
+
+    assert (await register(client)).id != ada.id
+
+
+async def test_leaving_takes_the_password(
+    client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    for wrong in ("", OTHER_PASSWORD):
+        response = await leave(client, ada, wrong)
+        assert (response.status_code, error_code(response)) == (400, "wrong_password")
+        assert "www-authenticate" not in response.headers
+    assert await is_signed_in(client, ada)
+    assert await mailbox.mails() == []
+
+
+async def test_leaving_needs_a_body(client: httpx.AsyncClient, ada: Account) -> None:
+    response = await client.delete(ME, headers=ada.headers)
+
+    assert (response.status_code, error_code(response)) == (400, "validation_failed")
+
+
+async def test_the_last_admin_can_not_go(
+    client: httpx.AsyncClient, ada: Account, admin: Account, database: Tables
+) -> None:
+    refused = await leave(client, admin, admin.password)
+    assert (refused.status_code, error_code(refused)) == (409, "last_admin")
+    assert await is_signed_in(client, admin)
+
+    await database.promote(ada)
+
+    assert (await leave(client, admin, admin.password)).status_code == 200
+
+
+async def test_an_admin_deletes_others_and_not_themselves(
+    client: httpx.AsyncClient, ada: Account, admin: Account, mailbox: Mailbox
+) -> None:
+    own = await client.delete(f"/api/users/{admin.id}", headers=admin.headers)
+    assert (own.status_code, error_code(own)) == (409, "own_account")
+    nobody = await client.delete(f"/api/users/{NOBODY}", headers=admin.headers)
+    assert (nobody.status_code, error_code(nobody)) == (404, "not_found")
+    forbidden = await client.delete(f"/api/users/{admin.id}", headers=ada.headers)
+    assert (forbidden.status_code, error_code(forbidden)) == (403, "forbidden")
+
+    response = await client.delete(f"/api/users/{ada.id}", headers=admin.headers)
+
+    assert (response.status_code, response.json()) == (200, {"message": "User deleted"})
+    assert not await is_signed_in(client, ada)
+    [mail] = await mailbox.mails()
+    assert mail.to == ada.email
+
+
+async def test_an_export_has_everything_and_no_secret(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    eve = await register(client, "eve@example.com")
+
+    response = await client.get(f"{ME}/export", headers=ada.headers)
+
+    exported = response.json()
+    assert response.headers["content-disposition"] == 'attachment; filename="export.json"'
+    [user] = exported["users"]
+    assert (user["email"], user["role"], user["id"]) == (ada.email, "user", ada.id)
+    [session] = exported["refreshTokens"]
+    assert session["ipAddress"] is not None
+    for row in await database.users():
+        assert row.password_hash not in response.text
+    assert "Hash" not in response.text
+    assert eve.id not in response.text
+    assert eve.email not in response.text
+
+
+async def test_an_export_has_every_row(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    [one] = [row._asdict() for row in await database.sessions()]
+    many = [one | {"id": UUID(int=number)} for number in range(2 * ROWS_AT_ONCE)]
+    async with database.transaction() as db:
+        db.add_all([Session(**row) for row in many])
+
+    exported: dict[str, Any] = (await client.get(f"{ME}/export", headers=ada.headers)).json()
+
+    ids = [session["id"] for session in exported["refreshTokens"]]
+    assert len(ids) == len(set(ids)) == 2 * ROWS_AT_ONCE + 1
+
+
+@pytest.mark.race
+async def test_nothing_outlives_the_account(serve: Serve) -> None:
+    """Refresh, login and a second deletion beside it, on two workers."""
+    async with serve(workers=2) as server, server.client() as client:
+        for number in range(3):
+            ada = await register(client, f"ada{number}@example.com")
+            login = client.post("/api/auth/login", json=ada.credentials)
+
+            gone, again, refreshed, signed_in = await asyncio.gather(
+                leave(client, ada),
+                leave(client, ada),
+                try_refresh(client, ada.refresh_token),
+                login,
+            )
+
+            assert {gone.status_code, again.status_code} <= {200, 400, 401}
+            assert 200 in {gone.status_code, again.status_code}
+            assert refreshed.status_code in {200, 401}
+            assert signed_in.status_code in {200, 401}
+            for response in (refreshed, signed_in):
+                if response.status_code == 200:
+                    token = response.json()["refreshToken"]
+                    assert (await try_refresh(client, token)).status_code == 401
+
+
+@pytest.mark.race
+async def test_of_two_admins_who_leave_at_once_one_stays(serve: Serve, database: Tables) -> None:
+    async with serve(workers=2) as server, server.client() as client:
+        admins = [await register(client, f"{name}@example.com") for name in ("ada", "bob")]
+        for one in admins:
+            await database.promote(one)
+
+        responses = await asyncio.gather(*[leave(client, one) for one in admins])
+
+        assert sorted(response.status_code for response in responses) == [200, 409]
