@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from types import ModuleType
 
 import structlog
 from fastapi import FastAPI
@@ -30,7 +31,7 @@ from app.foundation.http.request_head import RequestHeadMiddleware
 from app.foundation.http.security_headers import SecurityHeadersMiddleware, hsts
 from app.foundation.limits.middleware import RateLimitMiddleware
 from app.foundation.limits.routes import RouteRules, check_declarations
-from app.foundation.modules import features_with, modules_in
+from app.foundation.modules import modules_in
 from app.services import Services, close_services, open_services
 
 DOCS_PATHS = ("/docs", "/redoc")
@@ -108,7 +109,7 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
             docs_paths=DOCS_PATHS if settings.serves_docs else (),
             hsts=_hsts(settings),
         ),
-        *(layer for part in features_with("layers") for layer in part.layers(app, services)),
+        *(layer for module in modules_in(api) for layer in _layers_of(module, app, services)),
         Middleware(
             CorsMiddleware,
             allow_origins=settings.cors_origins,
@@ -128,6 +129,11 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
         ),
         Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes, routes=app.routes),
     ]
+
+
+def _layers_of(module: ModuleType, app: FastAPI, services: Services) -> list[Middleware]:
+    """What a module of `app/api/` puts around all routes, if it has a function `layers`."""
+    return module.layers(app, services) if hasattr(module, "layers") else []
 
 
 def _hsts(settings: Settings) -> bytes | None:

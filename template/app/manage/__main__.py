@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import inspect
 import sys
-from contextlib import redirect_stdout
 from functools import cache
 from typing import Any
 
@@ -28,8 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     args = build_parser().parse_args(arguments)
     try:
-        # A mail that is printed, say: our data goes out alone.
-        with redirect_stdout(sys.stderr), audited(args):
+        with audited(args):
             data = asyncio.run(_run(args))
     except CommandError as error:
         return _fail(str(error), error.hint, error.exit_code)

@@ -92,10 +92,10 @@ def test_without_a_system_log_it_is_on_standard_error(
 ) -> None:
     monkeypatch.setattr(audit, "SYSLOG", tmp_path / "nothing")
 
-    rotated = manage("keys", "rotate")
+    staged = manage("keys", "stage")
 
-    [line] = rotated.err.splitlines()
-    assert json.loads(line)["command"] == "keys rotate"
+    [line] = staged.err.splitlines()
+    assert json.loads(line)["command"] == "keys stage"
 
 
 def test_no_secret_is_logged(manage: Manage, syslog: Syslog) -> None:

@@ -1,11 +1,11 @@
-"""What this part puts around the routes: see `app/application.py`."""
+"""The refresh token in a cookie, for browsers. This is a part, see docs/browsers.md."""
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from app.api.refresh_cookie.layer import RefreshCookieMiddleware
+from app.api.refresh_cookie.openapi import describe_cookie
 from app.config import SettingsError
-from app.refresh_cookie.layer import RefreshCookieMiddleware
-from app.refresh_cookie.openapi import describe_cookie
 from app.refresh_cookie.settings import CookieSettings
 from app.services import Services
 

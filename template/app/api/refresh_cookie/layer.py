@@ -10,12 +10,12 @@ from typing import Any, Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.accounts.tokens import InvalidToken, TokenType
+from app.api.refresh_cookie.cookie import end_cookie, read_cookie, set_cookie
 from app.errors import ErrorCode
 from app.foundation.http.cors import CorsMiddleware
 from app.foundation.http.headers import request_header
 from app.foundation.http.paths import route_path
 from app.foundation.limits.read_ahead import READ_AHEAD, read_ahead
-from app.refresh_cookie.cookie import end_cookie, read_cookie, set_cookie
 from app.services import Services
 
 _GIVES: Final = {"/api/auth/login", "/api/auth/register", "/api/auth/refresh"}
