@@ -133,7 +133,7 @@ async def test_each_mail_is_claimed_once(
     await services_of(app).outbox.close()
     for number in range(10):
         await forgot(client, f"{number}@example.com")
-    queues = [MailQueue(services_of(app).database, None), MailQueue(database, None)] * 8
+    queues = [MailQueue(services_of(app).database, None), MailQueue(database, None)] * 3
 
     claimed = await asyncio.gather(*[queue.claim() for queue in queues])
     claimed += await asyncio.gather(*[queue.claim() for queue in queues])
