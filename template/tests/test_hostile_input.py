@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.api.dependencies import access_claims
 from app.foundation.http.hosts import AllowedHostsMiddleware
-from tests.helpers import Account, connect, error_code
+from tests.helpers import Account, connect, error_code, signer_with
 
 CANARY = "Canary-echo-7"
 """Stands in every hostile body, as a key or as a value. No answer repeats it."""
