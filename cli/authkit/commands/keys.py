@@ -39,22 +39,26 @@ AlgorithmOption = Annotated[
 
 def show(keys: Keys, *, as_json: bool) -> None:
     if as_json:
-        console.print_json([{**key, "next": _next(key)} for key in keys])
+        console.print_json([{**key, "next": _next(key)} if "next" in key else key for key in keys])
         return
     columns = ("key id", "use", "algorithm", "tokens", "age", "next")
     rows = [
-        (key["kid"], key["use"], key["algorithm"], key["tokens"], _age(key), _next(key) or "")
+        (
+            *(key.get(name, "") for name in ("kid", "use", "algorithm", "tokens")),
+            *(_age(key), _next(key) or ""),
+        )
         for key in keys
     ]
     tables.table(columns, rows)
 
 
 def _next(key: dict[str, Any]) -> str | None:
-    return in_our_words(key["next"]) if key["next"] else None
+    """Projects from before 0.7.0 tell only the id and the use."""
+    return in_our_words(key["next"]) if key.get("next") else None
 
 
 def _age(key: dict[str, Any]) -> str:
-    return "unknown" if key["days"] is None else f"{key['days']} d"
+    return "unknown" if key.get("days") is None else f"{key['days']} d"
 
 
 @app.command("list")
