@@ -1,6 +1,7 @@
 """Lock the template's dependencies: `python scripts/lock.py [--upgrade]`.
 
-`requirements.txt` is what a deployment installs, `requirements-dev.txt` adds the development group.
+`requirements.txt` is what a deployment installs, `requirements-dev.txt` adds the development group;
+what a part needs besides stands in a `requirements-<part>.in`.
 Universal (every platform and Python >= 3.11), exact, hashed, and without the address of an index.
 Extras are named: pip before 23.3 does not take the pin of `coverage` for one of `coverage[toml]`.
 Without `--upgrade` only what pyproject.toml demands changes.
@@ -15,13 +16,21 @@ from pathlib import Path
 from uv import find_uv_bin
 
 TEMPLATE = Path(__file__).parent.parent / "template"
-COMPILE = [
-    *("pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"),
+OPTIONS = [
+    *("--universal", "--python-version", "3.11"),
     *("--generate-hashes", "--no-annotate", "--no-strip-extras"),
 ]
+COMPILE = ["pip", "compile", "pyproject.toml", *OPTIONS]
+OF_PARTS = sorted(file.name for file in TEMPLATE.glob("requirements-*.in"))
 COMMANDS = {
     "requirements.txt": COMPILE,
     "requirements-dev.txt": [*COMPILE, "--group", "dev", "--constraint", "requirements.txt"],
+    **{
+        name.replace(".in", ".txt"): [
+            *("pip", "compile", name, *OPTIONS, "--constraint", "requirements-dev.txt")
+        ]
+        for name in OF_PARTS
+    },
 }
 
 
@@ -32,6 +41,8 @@ def main() -> None:
         pyproject = (TEMPLATE / "pyproject.toml.jinja").read_text(encoding="utf-8")
         pyproject = pyproject.replace("{{ project_name }}", "project")
         (directory / "pyproject.toml").write_text(pyproject, encoding="utf-8")
+        for name in OF_PARTS:
+            (directory / name).write_text((TEMPLATE / name).read_text(encoding="utf-8"))
         for name, command in COMMANDS.items():
             compile_lock(directory, name, command)
 

@@ -11,6 +11,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +59,7 @@ DEFENCES: Final = (
         1,
         "one algorithm",
         TOKENS,
-        "algorithms=[ALGORITHM]",
+        "algorithms=[key.algorithm]",
         'algorithms=["HS256", "HS384", "HS512"]',
         "tests/accounts/test_tokens.py",
     ),
@@ -106,10 +108,58 @@ DEFENCES: Final = (
     Defence(
         6,
         "earlier secrets verify",
-        TOKENS,
-        "for known in (*previous_secrets, secret)",
-        "for known in (secret,)",
+        "app/accounts/key_rings.py",
+        "[settings.jwt_staged_secret, *settings.jwt_previous_secrets]",
+        "[settings.jwt_staged_secret]",
         "tests/accounts/test_tokens.py",
+    ),
+    Defence(
+        6,
+        "a staged secret verifies",
+        "app/accounts/key_rings.py",
+        "[settings.jwt_staged_secret, *settings.jwt_previous_secrets]",
+        "[*settings.jwt_previous_secrets]",
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(
+        6,
+        "one process changes .env at a time",
+        "app/manage/env_file.py",
+        "        fcntl.flock(directory, fcntl.LOCK_EX)\n",
+        "",
+        "tests/manage/test_keys.py",
+    ),
+    Defence(
+        6,
+        "a staged key is rotated once",
+        "app/manage/keys.py",
+        "                continue  # another",
+        "                pass  # another",
+        "tests/manage/test_keys.py",
+    ),
+    Defence(
+        6,
+        "no key is retired too early",
+        "app/manage/keys.py",
+        "if key_dates.needed_until(since[key], values) <= now",
+        "if since[key] <= now",
+        "tests/manage/test_keys.py",
+    ),
+    Defence(
+        6,
+        "a rotation left half done is told",
+        "app/manage/check.py",
+        "        for problem, fix in key_dates.overdue(",
+        "        for problem, fix in [] and key_dates.overdue(",
+        "tests/manage/test_keys.py",
+    ),
+    Defence(
+        6,
+        "an unstaged rotation says what it costs",
+        "app/manage/keys.py",
+        "                print(UNSTAGED, file=sys.stderr)",
+        "                pass",
+        "tests/manage/test_keys.py",
     ),
     Defence(
         7,
@@ -1153,8 +1203,16 @@ DEFENCES: Final = (
 )
 
 
+def all_defences() -> list[Defence]:
+    """Those above, and those of each part that is there: `DEFENCES` of a `tests/*/defences.py`."""
+    folders = sorted(file.parent.name for file in ROOT.glob("tests/*/defences.py"))
+    of_parts = [import_module(f"tests.{folder}.defences").DEFENCES for folder in folders]
+    return [*DEFENCES, *chain.from_iterable(of_parts)]
+
+
 def main(names: Sequence[str]) -> int:
-    known = {defence.name for defence in DEFENCES}
+    defences = all_defences()
+    known = {defence.name for defence in defences}
     if unknown := set(names) - known:
         print(
             f"no defence is called {', '.join(sorted(unknown))}; there are:",
@@ -1162,7 +1220,7 @@ def main(names: Sequence[str]) -> int:
             sep="\n",
         )
         return 2
-    chosen = [defence for defence in DEFENCES if not names or defence.name in names]
+    chosen = [defence for defence in defences if not names or defence.name in names]
     unnoticed = [defence for defence in chosen if not is_noticed(defence)]
     print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} defences can not go unnoticed")
     return 1 if unnoticed else 0

@@ -126,14 +126,16 @@ def server_process(
     workers: int = 1,
     uds: Path | None = None,
     options: Sequence[str] = (),
+    port: int = 0,
 ) -> Iterator[Server]:
     """Start `uvicorn app.main:app` with the documented options; it need not be up yet.
 
     Args:
         uds: the Unix socket to listen on, instead of a port.
+        port: a free one unless it is given.
         options: further ones.
     """
-    port = free_port()
+    port = port or free_port()
     log_file = directory / f"server-{port}.log"
     where = ["--uds", str(uds)] if uds else ["--host", "127.0.0.1", "--port", str(port)]
     command = [sys.executable, "-m", "uvicorn", "app.main:app", *where, *START_OPTIONS]

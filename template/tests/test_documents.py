@@ -12,8 +12,9 @@ from dotenv import dotenv_values
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.config import Settings
+from app.config import Settings, load_settings
 from app.errors import ErrorCode
+from app.foundation.checks.part_settings import kinds_of_parts
 from app.foundation.checks.production import EXAMPLE_SECRET
 from app.manage.__main__ import build_parser
 from app.security_events import SecurityEvent
@@ -70,6 +71,21 @@ def default_of(name: str) -> str:
 
 
 DEFAULTS = {name.upper(): default_of(name) for name in Settings.model_fields}
+
+
+DEFAULTS_OF_PARTS = {name.upper(): "" for kind in kinds_of_parts() for name in kind.model_fields}
+"""None of them has to be set."""
+
+
+def test_the_page_of_a_part_has_its_settings() -> None:
+    pages = "\n".join(
+        path.read_text(encoding="utf-8") for path in PAGES if path.name != "settings.md"
+    )
+    documented = {in_backticks(row[0]): in_backticks(row[1]) for row in table(pages, "setting")}
+    assert documented == DEFAULTS_OF_PARTS
+    settings = load_settings(_env_file=None, jwt_secret="x" * 40)
+    values = [settings.part(kind).model_dump().values() for kind in kinds_of_parts()]
+    assert not any(value for part in values for value in part)
 
 
 def test_env_example_has_every_setting_with_its_default() -> None:
@@ -180,6 +196,14 @@ def references(cell: str) -> list[str]:
 
 DEFENCES = table(SECURITY, "#")
 
+OF_PARTS = [
+    row
+    for path in PAGES
+    if path.name != "SECURITY.md"
+    for row in table(path.read_text("utf-8"), "#")
+]
+"""A part has a table like that on its own page."""
+
 
 def test_security_has_a_place_and_a_proof_for_every_defence() -> None:
     assert len(DEFENCES) >= 35
@@ -188,7 +212,7 @@ def test_security_has_a_place_and_a_proof_for_every_defence() -> None:
         assert references(proofs), number
 
 
-@pytest.mark.parametrize("row", DEFENCES, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [*DEFENCES, *OF_PARTS], ids=lambda row: " ".join(row[:2])[:40])
 def test_security_names_code_and_tests_that_exist(row: list[str]) -> None:
     for reference in references(row[3]) + references(row[4]):
         name, _, symbol = reference.partition("::")

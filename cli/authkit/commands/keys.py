@@ -1,38 +1,71 @@
-"""`authkit keys`: the secrets that sign and verify tokens."""
+"""`authkit keys`: the keys that sign and verify tokens."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from authkit.project.outcome import in_our_words
 from authkit.project.project import Project
 from authkit.terminal import console, tables
 from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="""The secrets that sign and verify tokens.
+    help="""The keys that sign and verify tokens, replaced in steps that sign nobody out.
 
-    After a rotation the new secret signs; the earlier ones verify until they are removed, so
-    nobody is signed out.
+    A staged key only verifies. Once each host knows it, it signs, and its predecessor
+    verifies until nothing lives any more that it signed.
 
     Examples:
 
-      authkit keys list
-      authkit keys rotate && systemctl restart myapi
+      authkit keys stage                       then restart each host
+      authkit keys rotate                      then restart each host
+      authkit keys retire                      a session's life later; `keys list` says when
+      authkit keys stage --algorithm EdDSA     move to a key pair (authkit add jwks)
     """,
 )
 
+Keys = list[dict[str, Any]]
+AlgorithmOption = Annotated[
+    str | None,
+    typer.Option(
+        "--algorithm",
+        metavar="NAME",
+        help="HS256 for a secret; EdDSA or ES256 for a key pair, with the part jwks.",
+        show_default="what is staged, or HS256",
+    ),
+]
 
-def show(keys: list[dict[str, str]], *, as_json: bool) -> None:
+
+def show(keys: Keys, *, as_json: bool) -> None:
     if as_json:
-        console.print_json(keys)
-    else:
-        tables.table(("key id", "use"), [(key["kid"], key["use"]) for key in keys])
+        console.print_json([{**key, "next": _next(key)} if "next" in key else key for key in keys])
+        return
+    columns = ("key id", "use", "algorithm", "tokens", "age", "next")
+    rows = [
+        (
+            *(key.get(name, "") for name in ("kid", "use", "algorithm", "tokens")),
+            *(_age(key), _next(key) or ""),
+        )
+        for key in keys
+    ]
+    tables.table(columns, rows)
+
+
+def _next(key: dict[str, Any]) -> str | None:
+    """Projects from before 0.7.0 tell only the id and the use."""
+    return in_our_words(key["next"]) if key.get("next") else None
+
+
+def _age(key: dict[str, Any]) -> str:
+    return "unknown" if key.get("days") is None else f"{key['days']} d"
 
 
 @app.command("list")
 def list_keys(project: ProjectOption = None, json: JsonOption = False) -> None:
-    """List the keys by their id; the secrets themselves are never shown.
+    """List the keys: their id, what each does and since when, and what comes next.
+
+    The keys themselves are never shown.
 
     Examples:
 
@@ -43,8 +76,31 @@ def list_keys(project: ProjectOption = None, json: JsonOption = False) -> None:
 
 
 @app.command()
-def rotate(project: ProjectOption = None, yes: YesOption = False, json: JsonOption = False) -> None:
-    """Sign with a new secret from the next start on; the present one goes on verifying.
+def stage(
+    algorithm: AlgorithmOption = None, project: ProjectOption = None, json: JsonOption = False
+) -> None:
+    """Make a key that verifies and does not sign yet. One is enough: a second call makes none.
+
+    Examples:
+
+      authkit keys stage
+      authkit keys stage --algorithm EdDSA
+    """
+    show(Project.find(project).manage("keys", "stage", *_option(algorithm)), as_json=json)
+    console.message("Restart each host, one after another; then: authkit keys rotate")
+
+
+@app.command()
+def rotate(
+    algorithm: AlgorithmOption = None,
+    project: ProjectOption = None,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Sign with the staged key from the next start on; the present one goes on verifying.
+
+    With nothing staged, a new key signs at once. That is for one host: while there are several,
+    those that were not restarted yet refuse what the new key signs.
 
     Examples:
 
@@ -52,9 +108,29 @@ def rotate(project: ProjectOption = None, yes: YesOption = False, json: JsonOpti
       authkit keys rotate --yes
     """
     target = Project.find(project)
-    confirm_or_stop("Write a new signing secret to .env?", yes=yes)
-    show(target.manage("keys", "rotate"), as_json=json)
-    console.message("Restart the server: running processes still sign with the old secret.")
+    if not yes:
+        confirm_or_stop(_question(target.manage("keys", "list"), algorithm), yes=yes)
+    show(target.manage("keys", "rotate", *_option(algorithm)), as_json=json)
+    console.message("Restart the server: running processes still sign with the old key.")
+
+
+def _question(keys: Keys, algorithm: str | None) -> str:
+    staged = [key for key in keys if key["use"] == "staged"]
+    if any(algorithm in (None, key["algorithm"]) for key in staged):
+        return "Was every host restarted since the key was staged, and may it sign now?"
+    return "Nothing is staged: is there one host alone, and may a new key sign at once?"
+
+
+@app.command()
+def retire(project: ProjectOption = None, json: JsonOption = False) -> None:
+    """Forget the earlier keys whose tokens have all expired; of the others, say when that is.
+
+    Examples:
+
+      authkit keys retire
+    """
+    show(Project.find(project).manage("keys", "retire"), as_json=json)
+    console.message("Restart the server, if a key is gone.")
 
 
 @app.command()
@@ -64,9 +140,9 @@ def remove(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Stop verifying with an earlier secret: the tokens that it signed are refused.
+    """Stop verifying with a key at once: the tokens that it signed are refused.
 
-    Refresh tokens live for days; remove a secret after that, or at once when it has leaked.
+    For a key that has leaked, or a staged one that is not wanted; otherwise `retire`.
 
     Examples:
 
@@ -75,4 +151,8 @@ def remove(
     target = Project.find(project)
     confirm_or_stop(f"Refuse every token that key {kid} signed?", yes=yes)
     show(target.manage("keys", "remove", operands=[kid]), as_json=json)
-    console.message("Restart the server: running processes still accept the old secret.")
+    console.message("Restart the server: running processes still accept the old key.")
+
+
+def _option(algorithm: str | None) -> list[str]:
+    return [] if algorithm is None else ["--algorithm", algorithm]

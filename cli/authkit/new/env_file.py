@@ -1,8 +1,10 @@
 """The `.env` of a new project: its choices and its fresh secret."""
 
+import hashlib
 import os
 import re
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +19,14 @@ PLAIN_VALUE: Final = re.compile(r"[\w.,:/@%+?&=~*\[\]-]*")
 
 def write(path: Path, name: str, database_url: str, redis_url: str) -> None:
     """Create `.env`, readable by its owner alone from its first byte on."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
     values = {
         "APP_NAME": name,
         "ENVIRONMENT": "development",
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
-        "JWT_SECRET": secrets.token_urlsafe(SECRET_BYTES),
+        "JWT_SECRET": secret,
+        "JWT_KEY_DATES": f"{_key_id(secret)}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "JWT_ISSUER": name,
         "JWT_AUDIENCE": name,
     }
@@ -33,6 +37,11 @@ def write(path: Path, name: str, database_url: str, redis_url: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
+
+
+def _key_id(secret: str) -> str:
+    """As the project's `app/accounts/key_rings.py` has it."""
+    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:16]
 
 
 def quoted(key: str, value: str) -> str:

@@ -1,7 +1,8 @@
 """What is found in a token, and the words for it."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from authkit.terminal.safe_text import excerpt
@@ -21,6 +22,8 @@ class Rules:
 
     issuer: str
     audience: str
+    retired: Mapping[str, str] = field(default_factory=dict)
+    """When each key was retired that the project remembers, by its id."""
 
 
 def shown(value: Any) -> str:

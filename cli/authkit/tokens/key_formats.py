@@ -2,10 +2,13 @@
 
 import base64
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authkit.terminal.errors import UsageError
 from authkit.tokens.keys import HASHES, Key, public_key, shared_secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 
 def read_keys(data: bytes, name: str) -> list[Key]:
@@ -40,6 +43,21 @@ def _pem_key(pem: bytes, name: str) -> Key:
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise UsageError(f"{name} looks like PEM, but holds no key that can be read") from None
+
+
+def public_half(pem: bytes, name: str) -> tuple["PublicKeyTypes", dict[str, Any]]:
+    """Of a private key that signs with EdDSA or ES256: its public one, and that as a JWK."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from jwt import PyJWTError
+    from jwt.algorithms import ECAlgorithm, OKPAlgorithm
+
+    try:
+        public: Any = serialization.load_pem_private_key(pem, password=None).public_key()
+        method = ECAlgorithm if hasattr(public, "curve") else OKPAlgorithm
+        return public, dict(method.to_jwk(public, as_dict=True))
+    except (ValueError, TypeError, UnsupportedAlgorithm, PyJWTError):
+        raise UsageError(f"{name} holds a key that can't be used", "see: authkit doctor") from None
 
 
 def _json_keys(text: bytes, name: str) -> list[Key]:

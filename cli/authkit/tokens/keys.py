@@ -45,14 +45,15 @@ class Key:
         return f"{self.kid} ({self.name})" if self.kid else self.name
 
 
-def project_keys(settings: Mapping[str, str]) -> list[Key]:
-    """The signing secret and the earlier ones that still verify; HS256 and nothing else."""
+def project_secrets(settings: Mapping[str, str]) -> list[Key]:
+    """The signing secret, the staged and the earlier ones; HS256 and nothing else."""
     written = settings.get("JWT_SECRET", "")
     earlier = [part.strip() for part in settings.get("JWT_PREVIOUS_SECRETS", "").split(",")]
     # What was signed with the blanks at its ends, which older projects counted, still verifies.
     current = dict.fromkeys((written.strip(), written))
     named = [
         *(("JWT_SECRET", secret) for secret in current),
+        ("JWT_STAGED_SECRET", settings.get("JWT_STAGED_SECRET", "").strip()),
         *(("JWT_PREVIOUS_SECRETS", secret) for secret in earlier),
     ]
     return [

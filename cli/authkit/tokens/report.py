@@ -46,7 +46,8 @@ class Verification:
 
 def examine(token: Token, how: Verification, now: float, leeway: float = 0) -> Report:
     """The verdict on a token at the time `now`."""
-    key, problems = signature_problems(token, how.keys if how.wanted else ())
+    retired = how.rules.retired if how.rules else None
+    key, problems = signature_problems(token, how.keys if how.wanted else (), retired)
     problems += [*header_problems(token, how.rules)]
     problems += [*claim_problems(token.claims, how.rules, now, leeway)]
     problems += how.extra

@@ -3,23 +3,26 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from authkit.terminal.safe_text import excerpt
 from authkit.tokens.findings import Finding, shown
 from authkit.tokens.keys import HASHES, Key
 from authkit.tokens.parts import BASE64URL, JsonObject, encode_base64url
 from authkit.tokens.text import Token
 
 
-def signature_problems(token: Token, keys: Sequence[Key]) -> tuple[Key | None, list[Finding]]:
+def signature_problems(
+    token: Token, keys: Sequence[Key], retired: Mapping[str, str] | None = None
+) -> tuple[Key | None, list[Finding]]:
     """The key that the signature fits, and everything that is wrong with signature or algorithm."""
     problems = [*_algorithm_problems(token.header.get("alg"))]
     signature, spelling = _read_signature(token.signature)
     problems += spelling
     if not keys:
         return None, problems
-    candidates, kid_problems = _keys_by_id(token.header, keys)
+    candidates, kid_problems = _keys_by_id(token.header, keys, retired)
     problems += kid_problems
     fitting = _fitting_key(token, keys, signature)
     if fitting is None or fitting not in candidates:
@@ -75,7 +78,9 @@ def _decode(bare: str) -> bytes:
     return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
 
 
-def _keys_by_id(header: JsonObject, keys: Sequence[Key]) -> tuple[list[Key], list[Finding]]:
+def _keys_by_id(
+    header: JsonObject, keys: Sequence[Key], retired: Mapping[str, str] | None
+) -> tuple[list[Key], list[Finding]]:
     """The keys that the token may be signed with, by its `kid`: an exact match, never a lookup."""
     kid = header.get("kid")
     if "kid" not in header:
@@ -87,6 +92,9 @@ def _keys_by_id(header: JsonObject, keys: Sequence[Key]) -> tuple[list[Key], lis
     if named or nameless:
         return named or nameless, []
     known = ", ".join(str(key) for key in keys[:5])
+    if since := (retired or {}).get(kid):
+        gone = f"the key {shown(kid)} was retired or removed at {excerpt(since, 40)}"
+        return [], [Finding("kid-retired", f"{gone}; known: {known}")]
     return [], [
         Finding(
             "kid-unknown",

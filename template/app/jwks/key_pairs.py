@@ -95,10 +95,10 @@ def _text_of(entry: str) -> str:
 
 
 def _private_pem(text: str) -> bytes:
+    if "BEGIN ENCRYPTED" in text or "Proc-Type: 4" in text:
+        raise ValueError("is encrypted; write it decrypted, with `openssl pkey -in FILE`")
     blocks = [(label, body) for label, body in _BLOCK.findall(text) if label != "EC PARAMETERS"]
     for label, body in blocks:
-        if label == "ENCRYPTED PRIVATE KEY" or "ENCRYPTED" in body:
-            raise ValueError("is encrypted; write it decrypted, with `openssl pkey -in FILE`")
         if "PUBLIC KEY" in label or "CERTIFICATE" in label:
             raise ValueError(
                 f"is a public key, which can't sign; give the private one, or {MAKE_ONE}"

@@ -23,7 +23,7 @@ def decode(
         str | None,
         typer.Option(
             "--key",
-            metavar="@FILE|env:NAME",
+            metavar="@FILE|env:NAME|URL",
             help="Verify with this instead of the project's keys: a secret, PEM or JWKS.",
         ),
     ] = None,
@@ -31,7 +31,7 @@ def decode(
         bool, typer.Option("--verify/--no-verify", help="Check the signature, or only show.")
     ] = True,
     online: Annotated[
-        bool, typer.Option("--online", help="Ask the project's database for user and session.")
+        bool, typer.Option("--online", help="Ask: the database for user and session, --key URL.")
     ] = False,
     at: Annotated[
         str | None,
@@ -69,6 +69,7 @@ def decode(
       pbpaste | authkit token decode                      keeps it out of the shell's history
       authkit token decode @token.txt --online            is the user active, the session revoked?
       authkit token decode @token.txt --key @jwks.json    somebody else's token, and their keys
+      authkit token decode @t --online --key https://idp.example.com/jwks.json
       authkit token decode @token.txt --claim sub         one claim alone, for a script
     """
     from authkit.commands.token.explain import explain

@@ -10,7 +10,8 @@ from typing import Any
 
 import typer
 
-from authkit.commands.token.sources import token_text
+from authkit.commands.token.fetch import is_address
+from authkit.commands.token.sources import load_keys, token_text
 from authkit.commands.token.verification import ask_database, find_project, verification
 from authkit.terminal import console, token_view
 from authkit.terminal.errors import TOKEN_NOT_VALID, UsageError
@@ -38,8 +39,11 @@ def explain(
     now = parse_time(at) if at is not None else time.time()
     home = find_project(project)
     parsed = _read(words, as_json=as_json)
-    status, unanswered = ask_database(home, parsed) if online else ({}, None)
-    how = verification(home, key, wanted=verify, status=status, now=now)
+    given = load_keys(key, online=online) if key is not None else None
+    # With the address of keys, --online is meant for that: no project has to be there.
+    asks = online and (home is not None or key is None or not is_address(key))
+    status, unanswered = ask_database(home, parsed) if asks else ({}, None)
+    how = verification(home, given, parsed, wanted=verify, status=status, now=now)
     report = examine(parsed, how, now, leeway)
     _print(parsed, report, how, status, now=now, claim=claim, as_json=as_json)
     if report.verdict is Verdict.INVALID or (verify and report.verdict is Verdict.UNVERIFIED):

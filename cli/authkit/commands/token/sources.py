@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+from authkit.commands.token.fetch import fetch, is_address
 from authkit.terminal.errors import UsageError
 from authkit.terminal.safe_text import safe
 from authkit.tokens.key_formats import read_keys
@@ -36,9 +37,15 @@ def _file_text(path: Path) -> str:
         raise UsageError(f"{safe(path)} can't be read: {reason}") from None
 
 
-def load_keys(source: str) -> list[Key]:
-    """The keys behind `--key @FILE` or `--key env:NAME`."""
-    return read_keys(*_read_source(source))
+def load_keys(source: str, *, online: bool) -> list[Key]:
+    """The keys behind `--key @FILE`, `--key env:NAME`, and online `--key https://…`."""
+    if not is_address(source):
+        return read_keys(*_read_source(source))
+    if not online:
+        raise UsageError(
+            "--key: an address is asked only with --online", "add --online, or save it as @FILE"
+        )
+    return read_keys(*fetch(source))
 
 
 def _read_source(source: str) -> tuple[bytes, str]:
@@ -58,6 +65,6 @@ def _read_source(source: str) -> tuple[bytes, str]:
             raise UsageError(f"--key: the file can't be read: {reason}", f"{path}") from None
     # What stands there may be the key itself: it is not repeated.
     raise UsageError(
-        "--key takes @FILE or env:NAME, never the key itself",
+        "--key takes @FILE, env:NAME or https://…, never the key itself",
         "the command line is visible to every process; put the key in a file or a variable",
     )

@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from authkit.commands.token.sources import load_keys
 from authkit.project.project import Project, StrangersProject
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, AuthkitError, UsageError
 from authkit.tokens.claims import session_problems
 from authkit.tokens.findings import Finding, Rules
-from authkit.tokens.keys import project_keys
+from authkit.tokens.keys import Key
+from authkit.tokens.project_keys import project_keys, retired_keys
 from authkit.tokens.report import Verification
 from authkit.tokens.text import Token
 
@@ -30,18 +30,25 @@ def find_project(named: Path | None) -> Project | None:
 
 
 def verification(
-    home: Project | None, key: str | None, *, wanted: bool, status: dict[str, Any], now: float
+    home: Project | None,
+    key: list[Key] | None,
+    token: Token,
+    *,
+    wanted: bool,
+    status: dict[str, Any],
+    now: float,
 ) -> Verification:
-    """What to verify with: `--key` when it is given, or else what the project has."""
+    """What to verify with: the keys that were given, or else what the project has."""
     extra = session_problems(status, now) if status else []
     if key is not None:
-        return Verification(load_keys(key), wanted=wanted, extra=extra)
+        return Verification(key, wanted=wanted, extra=extra)
     if home is None:
         missing = Finding("no-key", "no key: this is not inside a project, and no --key was given")
         return Verification(missing=missing, wanted=wanted, extra=extra)
     settings = _settings(home)
-    keys = project_keys(settings)
-    rules = Rules(settings.get("JWT_ISSUER", "app"), settings.get("JWT_AUDIENCE", "app"))
+    keys = project_keys(settings, home.root, token.header.get("typ"))
+    issuer, audience = (settings.get(name, "app") for name in ("JWT_ISSUER", "JWT_AUDIENCE"))
+    rules = Rules(issuer, audience, retired_keys(settings))
     missing_secret = Finding("no-key", "no key: the project's JWT_SECRET is not set (see .env)")
     return Verification(keys, rules, None if keys else missing_secret, wanted, extra)
 

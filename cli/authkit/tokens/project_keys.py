@@ -1,0 +1,73 @@
+"""The keys of a project, as its settings name them.
+
+Its secrets, and with the part `jwks` its key pairs: `JWT_PRIVATE_KEYS` holds PEM texts or files, of
+which only the public half is used. A kind of token has keys of its own, as in the project.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from authkit.terminal.errors import UsageError
+from authkit.tokens.key_formats import public_half
+from authkit.tokens.keys import Key, project_secrets, public_key
+
+SECRET: Final = "JWT_SECRET"  # noqa: S105
+ACCESS: Final = "at+jwt"
+MAX_FILE_BYTES: Final = 16_384
+BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+
+
+def project_keys(settings: Mapping[str, str], root: Path, typ: Any) -> list[Key]:
+    """What the project verifies a token of that `typ` with."""
+    secrets = project_secrets(settings)
+    entries = [entry.strip() for entry in settings.get("JWT_PRIVATE_KEYS", "").split(",")]
+    named = [("JWT_PRIVATE_KEYS", entry) for entry in entries if entry]
+    staged = settings.get("JWT_STAGED_PRIVATE_KEY", "").strip()
+    named = named or [(SECRET, SECRET)]
+    if staged:
+        named.append(("JWT_STAGED_PRIVATE_KEY", staged))
+    if typ != ACCESS or named == [(SECRET, SECRET)]:
+        return secrets
+    keys: list[Key] = []
+    for name, entry in named:
+        keys += secrets if entry == SECRET else [_pair(name, entry, root)]
+    return keys
+
+
+def retired_keys(settings: Mapping[str, str]) -> dict[str, str]:
+    """The dates of `JWT_KEY_DATES`: of a key that there is no more, when it was retired."""
+    entries = settings.get("JWT_KEY_DATES", "").split(",")
+    return dict(entry.strip().split("@", 1) for entry in entries if "@" in entry)
+
+
+def _pair(name: str, entry: str, root: Path) -> Key:
+    text = entry if "-----BEGIN" in entry else _file(name, root / entry)
+    found = [block for block in BLOCK.findall(text) if block[0] != "EC PARAMETERS"]
+    if not found:
+        raise UsageError(f"{name} holds no private key in PEM", "see: authkit doctor")
+    label, body = found[0]
+    lines = re.findall(r".{1,64}", re.sub(r"\s|\\n", "", body))
+    pem = "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----\n"])
+    public, members = public_half(pem.encode(), name)
+    algorithm = "ES256" if members["kty"] == "EC" else "EdDSA"
+    return public_key(public, name, kid=_thumbprint(members), declared=algorithm)
+
+
+def _file(name: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES).decode("latin-1")
+    except (OSError, ValueError):
+        raise UsageError(f"a file of {name} can't be read", "see: authkit doctor") from None
+
+
+def _thumbprint(members: Mapping[str, Any]) -> str:
+    """RFC 7638."""
+    needed = {name: members[name] for name in ("crv", "kty", "x", "y") if name in members}
+    text = json.dumps(needed, separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
