@@ -9,6 +9,7 @@ import pytest
 
 from app.accounts import models
 from app.foundation.database import Base
+from app.foundation.mail import QueuedMail
 from tests.helpers import ROOT
 from tests.test_documents import in_backticks, names_in, page, references, table
 
@@ -77,10 +78,19 @@ def is_of_a_part(file: str) -> bool:
     return file == "tests/api/test_sessions.py"
 
 
+PARTS_HERE = (
+    "app/manage/key_pairs.py",
+    "app/manage/personal_tokens.py",
+    "app/manage/user_import.py",
+)
+"""What the commands of parts use is on the page of each."""
+
+
 def modules() -> Iterator[tuple[str, ast.Module]]:
     for folder in OURS:
         for file in sorted((ROOT / "app" / folder).rglob("*.py")):
-            yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
+            if file.relative_to(ROOT).as_posix() not in PARTS_HERE:
+                yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
 
 
 def used_in(tree: ast.Module) -> set[str]:
@@ -146,4 +156,7 @@ def test_every_column_has_a_level() -> None:
 
 def models_of_the_accounts() -> list[type[Base]]:
     found = [value for value in vars(models).values() if isinstance(value, type)]
-    return [model for model in found if issubclass(model, Base) and model is not Base]
+    return [
+        QueuedMail,
+        *(model for model in found if issubclass(model, Base) and model is not Base),
+    ]

@@ -16,6 +16,7 @@ from app.errors import ErrorCode
 Operation = tuple[str, dict[str, Any]]
 
 PUBLIC = {
+    "/.well-known/jwks.json",
     "/api/auth/register",
     "/api/auth/login",
     "/api/auth/refresh",
@@ -114,7 +115,7 @@ def test_who_must_sign_in_and_who_may_be_refused(document: dict[str, Any]) -> No
         if path in secured:
             challenge = operation["responses"]["401"]["headers"]["WWW-Authenticate"]
             assert challenge["required"]
-        if not path.startswith("/health"):
+        if not path.startswith(("/health", "/.well-known")):
             assert {429, 503} <= statuses(operation), path
 
 
