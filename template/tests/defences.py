@@ -231,8 +231,8 @@ DEFENCES: Final = (
         9,
         "signed out meanwhile",
         "app/accounts/sessions/current.py",
-        "if locked is None or not locked.is_active or await db.scalar(user.sign_of_life()) is None:",
-        "if locked is None:",
+        " or await db.scalar(user.sign_of_life()) is None:",
+        ":",
         "tests/accounts/test_meanwhile.py",
     ),
     Defence(
@@ -572,8 +572,8 @@ DEFENCES: Final = (
         23,
         "the type of a body",
         "app/foundation/http/request_body.py",
-        "    if not is_json(",
-        "    if False and not is_json(",
+        "    if not _is(kind",
+        "    if False and not _is(kind",
         "tests/foundation/http/test_middleware.py",
     ),
     Defence(
