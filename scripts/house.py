@@ -7,9 +7,10 @@ function's length is that of its body without its docstring. `tests/test_house.p
 
 import ast
 import io
+import re
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 APP = Path(__file__).parents[1] / "template" / "app"
@@ -20,6 +21,18 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def entries(app: Path) -> list[str]:
     """What stands on top, beside `__init__.py`."""
     return sorted(path.name for path in app.iterdir() if not path.name.startswith((".", "__")))
+
+
+def of_parts() -> list[Path]:
+    """What of the template belongs to a part: the lines of copier.yml that leave it out."""
+    text = (APP.parents[1] / "copier.yml").read_text(encoding="utf-8")
+    found = re.findall(r"not in parts %\}(.+?)\{% endif", text)
+    return [APP.parent / name for name in found]
+
+
+def without_parts(paths: Iterable[Path]) -> list[Path]:
+    parts = of_parts()
+    return [path for path in paths if not any(path.is_relative_to(part) for part in parts)]
 
 
 def python_files(directory: Path) -> list[Path]:

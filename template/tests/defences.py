@@ -56,8 +56,14 @@ DEFENCES: Final = (
         1,
         "one algorithm",
         TOKENS,
-        "algorithms=[key.algorithm]",
-        'algorithms=["HS256", "HS384", "HS512"]',
+        """self._jwt.decode(
+                token,
+                key.verifies_with,
+                algorithms=[key.algorithm],""",
+        """jwt.decode(
+                token,
+                key.verifies_with,
+                algorithms=["HS256", "HS384", "HS512"],""",
         "tests/accounts/test_tokens.py",
     ),
     Defence(
@@ -458,8 +464,8 @@ DEFENCES: Final = (
         23,
         "the type of a body",
         "app/foundation/http/request_body.py",
-        "    if not is_json(",
-        "    if False and not is_json(",
+        "    if not _is(kind",
+        "    if False and not _is(kind",
         "tests/foundation/http/test_middleware.py",
     ),
     Defence(
