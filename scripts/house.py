@@ -1,6 +1,5 @@
 """Count the house: `python scripts/house.py [DIRECTORY]`, by default `template/app`.
 
-Of the template it counts the base: what is left without parts, whose files copier.yml names.
 How many entries stand on top, how many lines of code there are, and which file and which function
 are the longest. A line of code is neither blank nor a comment nor part of a docstring; a
 function's length is that of its body without its docstring. `tests/test_house.py` keeps the bounds.
@@ -11,34 +10,33 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-APP = ROOT / "template" / "app"
-
-_EXCLUDED = re.compile(r"not in parts %}(?P<path>[^{]+){% endif %}")
-PARTS = [
-    ROOT / "template" / found["path"]
-    for found in _EXCLUDED.finditer((ROOT / "copier.yml").read_text(encoding="utf-8"))
-]
-"""The files and folders that a project may lack."""
+APP = Path(__file__).parents[1] / "template" / "app"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def entries(app: Path) -> list[str]:
     """What stands on top, beside `__init__.py`."""
-    found = [path for path in app.iterdir() if not path.name.startswith((".", "__"))]
-    return sorted(path.name for path in found if not is_of_a_part(path))
+    return sorted(path.name for path in app.iterdir() if not path.name.startswith((".", "__")))
+
+
+def of_parts() -> list[Path]:
+    """What of the template belongs to a part: the lines of copier.yml that leave it out."""
+    text = (APP.parents[1] / "copier.yml").read_text(encoding="utf-8")
+    found = re.findall(r"not in parts %\}(.+?)\{% endif", text)
+    return [APP.parent / name for name in found]
+
+
+def without_parts(paths: Iterable[Path]) -> list[Path]:
+    parts = of_parts()
+    return [path for path in paths if not any(path.is_relative_to(part) for part in parts)]
 
 
 def python_files(directory: Path) -> list[Path]:
     return sorted(directory.rglob("*.py"))
-
-
-def is_of_a_part(path: Path) -> bool:
-    return any(path.is_relative_to(part) for part in PARTS)
 
 
 def length(file: Path) -> int:
@@ -75,7 +73,7 @@ def rulers(file: Path) -> list[str]:
 
 def main() -> None:
     app = Path(sys.argv[1]) if sys.argv[1:] else APP
-    files = [file for file in python_files(app) if not is_of_a_part(file)]
+    files = python_files(app)
     longest = max(files, key=length)
     size, name, file = max((n, name, file) for file in files for name, n in functions(file))
     print(f"entries           {len(entries(app))}")

