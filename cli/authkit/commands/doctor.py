@@ -1,6 +1,6 @@
 """`authkit doctor`: what is unsafe, missing or out of date, and the command that fixes it."""
 
-import subprocess
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -10,6 +10,8 @@ import typer
 from authkit import __version__
 from authkit.project.outcome import in_our_words
 from authkit.project.project import MARKER, Project
+from authkit.project.repository import Repository, around
+from authkit.project.system import WINDOWS
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, AuthkitError
 from authkit.terminal.options import JsonOption, ProjectOption
@@ -84,12 +86,16 @@ def secrets(project: Project) -> Iterator[Finding]:
     if not file.is_file():
         return
     mode = file.stat().st_mode & 0o777
-    if mode & ~PRIVATE_MODE:
+    if mode & ~PRIVATE_MODE and not WINDOWS:
         message = f".env is open to others on this machine (mode {mode:04o})"
         yield Finding("env-mode", "error", message, "chmod 600 .env")
-    if not in_git(project):
+    repository = Repository(project.root)
+    if around(project.root) is None:
         return
-    if git(project, "ls-files", "--error-unmatch", ".env").returncode == 0:
+    if refusal := repository.refusal():
+        message = f"git refuses to say whether .env and its secrets are committed: {refusal}"
+        yield Finding("git-refuses", "error", message, how_to_be_answered(project, refusal))
+    elif repository.says_yes("ls-files", "--error-unmatch", ".env"):
         yield Finding(
             "env-tracked",
             "error",
@@ -98,7 +104,7 @@ def secrets(project: Project) -> Iterator[Finding]:
             "git rm --cached .env && git commit -m 'Untrack .env' && authkit keys rotate"
             "  # then refuse the published secret: authkit keys remove KID",
         )
-    elif git(project, "check-ignore", "--quiet", ".env").returncode != 0:
+    elif not repository.says_yes("check-ignore", "--quiet", ".env"):
         message = "git does not ignore .env; the next `git add .` would take its secrets along"
         yield Finding("env-not-ignored", "warning", message, "echo .env >> .gitignore")
 
@@ -144,7 +150,9 @@ def template(project: Project) -> Iterator[Finding]:
         yield Finding("answers", "error", failure.message, failure.hint)
         return
     yield from age(made_with)
-    if in_git(project) and git(project, "status", "--porcelain", "--", MARKER).stdout:
+    repository = Repository(project.root)
+    answers = around(project.root) and not repository.refusal()
+    if answers and repository.line("status", "--porcelain", "--", MARKER):
         message = f"{MARKER} is not committed as it is; an update starts from what is committed"
         fix = f"git add {MARKER} && git commit -m 'Record the template'"
         yield Finding("answers-uncommitted", "warning", message, fix)
@@ -169,17 +177,11 @@ def age(made_with: str) -> Iterator[Finding]:
         yield Finding("authkit-behind", "warning", message, fix)
 
 
-def in_git(project: Project) -> bool:
-    return git(project, "rev-parse", "--is-inside-work-tree").returncode == 0
-
-
-def git(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
-    """Ask git about the project; a machine without git answers like a project without it."""
-    command = ["git", "-C", str(project.root), *args]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return subprocess.CompletedProcess(command, 127, "", "")
+def how_to_be_answered(project: Project, refusal: str) -> str:
+    if "dubious ownership" in refusal:
+        top = shlex.quote(str(around(project.root)))
+        return f"git config --global --add safe.directory {top}  # if you trust its owner"
+    return "install git, or see what is wrong: git status"
 
 
 def show(findings: list[Finding], project: Project) -> None:

@@ -31,7 +31,7 @@ def write(path: Path, name: str, database_url: str, redis_url: str) -> None:
         *(f"{key}={quoted(key, value)}" for key, value in values.items()),
     ]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         file.write("\n".join(lines) + "\n")
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from authkit.project.system import in_environment
 from authkit.terminal.errors import FAILED, USAGE, AuthkitError, UsageError
 
 # What `app.manage` says about a failure; wrong settings take a line each.
@@ -43,9 +44,9 @@ def failure_of(result: subprocess.CompletedProcess[str], command: str) -> Authki
     last = reason_in(said) or reason_in(result.stdout) or f"exit code {result.returncode}"
     if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
         return UsageError(last.rpartition(": error: ")[2])
-    return AuthkitError(
-        f"`{command}` failed: {last}", f"see all of it, in the project: .venv/bin/{command}"
-    )
+    runs = command.startswith(("python ", "alembic "))
+    hint = f"see all of it, in the project: {in_environment(command)}" if runs else ""
+    return AuthkitError(f"`{command}` failed: {last}", hint)
 
 
 def reason_in(said: str) -> str:

@@ -95,7 +95,9 @@ def keep_out_of_git(project: Project, pattern: str) -> None:
         known = exclude.read_text(encoding="utf-8") if exclude.is_file() else ""
         if pattern not in known.splitlines():
             exclude.parent.mkdir(exist_ok=True)
-            exclude.write_text(f"{known.rstrip()}\n{pattern}\n".lstrip(), encoding="utf-8")
+            exclude.write_text(
+                f"{known.rstrip()}\n{pattern}\n".lstrip(), encoding="utf-8", newline="\n"
+            )
 
 
 def revisions(project: Project) -> str:

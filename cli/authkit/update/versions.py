@@ -8,7 +8,7 @@ from packaging.version import InvalidVersion, Version
 from authkit import __version__
 from authkit.project.project import MARKER, Project
 from authkit.project.repository import Repository
-from authkit.template.source import TEMPLATE_SOURCE, place_template
+from authkit.template.source import TEMPLATE_SOURCE, template_bundle
 from authkit.terminal.errors import AuthkitError, UsageError
 
 
@@ -49,7 +49,7 @@ def versions_of(project: Project, to: str | None = None) -> Versions:
 
 def known_versions() -> tuple[str, ...]:
     """The releases that this authkit carries, oldest first."""
-    bundle = place_template()
+    bundle = template_bundle()
     heads = Repository(bundle.parent).git("bundle", "list-heads", str(bundle)).decode()
     tags = re.findall(r"refs/tags/v(\S+)", heads)
     return tuple(sorted(tags, key=Version))
