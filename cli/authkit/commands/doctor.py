@@ -122,7 +122,11 @@ def environment(project: Project, *, production: bool) -> Iterator[Finding]:
         message = f"{lock.name} is missing: nothing says what to install"
         yield Finding("environment", "error", message, f"git checkout -- {lock.name}")
         return
-    found = differences(project, lock, with_extras=not production)
+    try:
+        found = differences(project, lock, with_extras=not production)
+    except AuthkitError as failure:
+        yield Finding("environment", "error", failure.message, failure.hint)
+        return
     if found:
         shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
         message = f"the environment differs from {lock.name}: {shown}"
