@@ -17,7 +17,7 @@ UNDER_WAY: Final = {
 
 
 def undo_of(repository: Repository) -> str:
-    """What takes an update back, in the project; its neighbours may have work that is not committed."""
+    """What takes an update back, and nothing else: neighbours may have uncommitted work."""
     whole = not repository.line("rev-parse", "--show-prefix")
     return UNDO if whole else "git restore --source=HEAD --staged --worktree -- ."
 

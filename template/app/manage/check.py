@@ -25,7 +25,7 @@ from app.services import Services, close_services, open_services
 
 SMTP_TIMEOUT_SECONDS: Final = 3.0
 
-ALEMBIC_INI: Final = Path(__file__).parents[2] / "alembic.ini"
+ROOT: Final = Path(__file__).parents[2]
 
 Finding = dict[str, str]
 
@@ -92,10 +92,15 @@ async def _check_database(services: Services) -> list[Finding]:
     findings = []
     if shortage:
         findings.append(_setting("DATABASE_POOL_SIZE", shortage, severity="warning"))
-    wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
+    wanted = ScriptDirectory.from_config(_alembic_config()).get_heads()
     if set(current) != set(wanted):
         findings.append(_migrations("the database's schema is not that of the code"))
     return findings
+
+
+def _alembic_config() -> Config:
+    """As the command reads it: an alembic.ini, of before 0.7.0 or its owner's, comes first."""
+    return Config(ROOT / "alembic.ini", toml_file=ROOT / "pyproject.toml")
 
 
 def _is_missing(file: Path | None) -> bool:
