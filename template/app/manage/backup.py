@@ -70,10 +70,7 @@ def _copy(database: Path) -> Path | None:
     """
     if not database.is_file():
         return None
-    with closing(sqlite3.connect(database, timeout=ABANDONED: Final = timedelta(days=1)
-"""The age at which a copy that was never finished is what a kill has left."""
-
-LOCKED_SECONDS)) as source:
+    with closing(sqlite3.connect(database, timeout=LOCKED_SECONDS)) as source:
         if _is_empty(source):
             return None
         part, copy = _new_file(database)
