@@ -11,7 +11,7 @@ from authkit import __version__
 from authkit.project.outcome import in_our_words
 from authkit.project.project import MARKER, Project
 from authkit.project.repository import Repository, around
-from authkit.project.system import WINDOWS
+from authkit.project.system import WINDOWS, plain_python
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, AuthkitError
 from authkit.terminal.options import JsonOption, ProjectOption
@@ -177,7 +177,7 @@ def age(made_with: str) -> Iterator[Finding]:
         yield Finding("template-behind", "warning", message, "authkit update")
     if theirs > ours:
         message = f"the project is made with template {theirs}, newer than this authkit {ours}"
-        fix = "python3 -m pip install --upgrade authkit-fastapi"
+        fix = f"{plain_python()} -m pip install --upgrade authkit-fastapi"
         yield Finding("authkit-behind", "warning", message, fix)
 
 

@@ -8,6 +8,7 @@ from packaging.version import InvalidVersion, Version
 from authkit import __version__
 from authkit.project.project import MARKER, Project
 from authkit.project.repository import Repository
+from authkit.project.system import plain_python
 from authkit.template.source import TEMPLATE_SOURCE, template_bundle
 from authkit.terminal.errors import AuthkitError, UsageError
 
@@ -69,7 +70,7 @@ def require_known(current: str, known: tuple[str, ...]) -> None:
     if newer:
         raise AuthkitError(
             f"the project is at {current}, newer than this authkit ({__version__})",
-            "python3 -m pip install --upgrade authkit-fastapi",
+            f"{plain_python()} -m pip install --upgrade authkit-fastapi",
         )
     raise AuthkitError(
         f"the project is at {current}, which no released template is",
