@@ -24,6 +24,7 @@ JSON_HINT: Final = "take the token out of it: … | jq -r .accessToken | authkit
 ELSEWHERE: Final = re.compile(
     r"://|^(?:curl|http|https|wget|fetch\(|cookie:|set-cookie:)", re.IGNORECASE
 )
+NOTHING_ELSE: Final = re.compile(r"[A-Za-z0-9+/=_.-]*")
 ELSEWHERE_HINT: Final = (
     "what a link carries after token= is opaque, only who issued it can look it up; "
     "a token starts with eyJ, in the Authorization header of the request"
