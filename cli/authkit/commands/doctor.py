@@ -1,5 +1,6 @@
 """`authkit doctor`: what is unsafe, missing or out of date, and the command that fixes it."""
 
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from authkit import __version__
 from authkit.project.outcome import in_our_words
 from authkit.project.project import MARKER, Project
 from authkit.project.repository import Repository, around
+from authkit.project.setting_sources import from_environment, told
 from authkit.project.system import WINDOWS, plain_python
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, AuthkitError
@@ -47,6 +49,8 @@ def doctor(
     """
     target = Project.find(project)
     findings = list(examine(target, production=production))
+    if elsewhere := told(from_environment(target)):
+        console.warning(elsewhere)
     if json:
         console.print_json([finding._asdict() for finding in findings])
     else:
@@ -75,9 +79,13 @@ def application(project: Project, *, production: bool) -> Iterator[Finding]:
     except AuthkitError as failure:
         yield Finding("application", "error", failure.message, failure.hint)
         return
+    elsewhere = from_environment(project)
     for found in answer:
         fix = in_our_words(found["fix"])
-        yield Finding(found["id"], found["severity"], found["message"], fix)
+        words = set(re.findall(r"\w+", f"{found['message']} {fix}"))
+        named = told(name for name in elsewhere if name in words)
+        message = f"{found['message']} ({named})" if named else found["message"]
+        yield Finding(found["id"], found["severity"], message, fix)
 
 
 def secrets(project: Project) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import typer
 from authkit.project import database_copy
 from authkit.project.outcome import in_our_words, reason_of
 from authkit.project.project import Project
+from authkit.project.setting_sources import from_environment, told
 from authkit.project.system import in_environment
 from authkit.terminal import console, tables
 from authkit.terminal.errors import AuthkitError, UsageError
@@ -59,6 +60,8 @@ def migrate(
       authkit migrate --to base          back to an empty database
     """
     target = Project.find(project)
+    if "DATABASE_URL" in from_environment(target):
+        console.warning(told(["DATABASE_URL"]))
     revisions = history(target)
     if check:
         report_pending(target, revisions, as_json=json)

@@ -11,7 +11,6 @@ from authkit.terminal.errors import UsageError
 SECRET_BYTES: Final = 48
 """384 bits of chance; HS256 wants at least 256 (RFC 7518 §3.2)."""
 
-SETTING: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 PLAIN_VALUE: Final = re.compile(r"[\w.,:/@%+?&=~*\[\]-]*")
 
 
@@ -44,10 +43,3 @@ def quoted(key: str, value: str) -> str:
             f"{key} has a character that .env can't hold", "percent-encode it: ' is %27, $ is %24"
         )
     return f"'{value}'"
-
-
-def setting_names(example: Path) -> frozenset[str]:
-    """The names of all settings, as `.env.example` documents them."""
-    if not example.is_file():
-        return frozenset()
-    return frozenset(SETTING.findall(example.read_text(encoding="utf-8")))

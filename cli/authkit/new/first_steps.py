@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from authkit.new import env_file
 from authkit.new.database import provide_database
 from authkit.new.made import Made
 from authkit.new.plan import Plan
 from authkit.project.outcome import answer_of, failure_of
 from authkit.project.project import Project
+from authkit.project.setting_sources import documented
 from authkit.terminal.errors import AuthkitError
 
 MIGRATE_AND_SEED: Final = Path(__file__).with_name("migrate_and_seed.py")
@@ -75,7 +75,7 @@ def only_own_settings(project: Project) -> Iterator[list[str]]:
     The environment wins over `.env`; a shell that is set up for another project would otherwise
     have that project's database migrated and seeded.
     """
-    names = env_file.setting_names(project.root / ".env.example")
+    names = documented(project.root / ".env.example")
     # Bytecode that the first step writes is what makes the second, and `serve`, start fast.
     names |= {"PYTHONDONTWRITEBYTECODE"}
     hidden = {name: value for name, value in os.environ.items() if name in names}
