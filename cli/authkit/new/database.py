@@ -36,6 +36,7 @@ def provide_database(url: str, project: Project, made: Made, undo: ExitStack) ->
     if not made.screen.confirm(f"Use the database {name}?"):
         raise AuthkitError("stopped; nothing was left behind")
     made.stays = f"what was made in the database {name}, which existed before, stays there"
+    undo.callback(made.screen.warning, made.stays)
 
 
 def run(project: Project, url: str, *action: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Made:
     @property
     def left_behind(self) -> str:
         """For whoever reads of a failure."""
-        return self.stays or "nothing was left behind"
+        return "nothing else was left behind" if self.stays else "nothing was left behind"
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
