@@ -1,4 +1,4 @@
-"""Updates of what an owner keeps otherwise: another lock, a folder of a monorepo, a home of stone."""
+"""Updates of what an owner keeps otherwise: another lock, a folder of a monorepo, no home."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tests.test_update import released
 from authkit import __version__
 from authkit.update.locks import WrittenOtherwise, merge_locks
 
-EARLIER = "0.5.1"
+EARLIER = "0.3.0"
 HASH = "sha256:" + "0" * 64
 
 
@@ -86,7 +86,8 @@ def test_the_report_and_the_way_back_are_there_whatever_the_lock(
     result = authkit("update", cwd=project)
 
     assert result.code == 4, result.err
-    assert "error: conflicts in requirements-dev.txt" in result.err
+    assert "error: conflicts in " in result.err
+    assert "requirements-dev.txt" in result.err.partition("error: conflicts in ")[2]
     assert "or take it all back: git reset --hard" in result.err
     assert "Traceback" not in result.err
 
