@@ -12,7 +12,7 @@ import pytest
 
 from app.accounts.models import User
 from app.accounts.passwords import password_problem
-from app.accounts.registration import new_user
+from app.accounts.registration import email_taken, new_user
 from app.config import load_settings
 from app.services import Services
 from tests.helpers import PASSWORD, Tables, bearer, connect, running_app, services_of
@@ -57,6 +57,19 @@ def test_seed_makes_an_admin_and_a_user_and_shows_each_password_once(
     again = manage("seed").data
     assert again == [{"email": u["email"], "role": u["role"]} for u in seeded]
     assert login(api, "user@example.com", seeded[1]["password"]).status_code == 200
+
+
+def test_a_seed_that_is_overtaken_shows_no_password_that_does_not_work(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def overtaken(*_: Any) -> User:
+        raise email_taken()
+
+    monkeypatch.setattr("app.manage.data.store", overtaken)
+    assert manage("seed").data == [
+        {"email": "admin@example.com", "role": "admin"},
+        {"email": "user@example.com", "role": "user"},
+    ]
 
 
 def test_seed_refuses_production(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
