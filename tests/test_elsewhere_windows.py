@@ -1,8 +1,8 @@
 """Windows, as far as it can be proven without one.
 
 The CLI runs in a real process from which all that Windows lacks was taken: `os.execve`, signals and
-their masks, `fcntl`, users; and with an environment that has `Scripts` instead of `bin`. What is left
-unproven, the README says; `.github/workflows/ci.yml` asks a real one.
+their masks, `fcntl`, users; and with an environment that has `Scripts` instead of `bin`. What is
+left unproven, the README says; `.github/workflows/ci.yml` asks a real one.
 """
 
 import ast
