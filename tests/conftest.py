@@ -146,6 +146,7 @@ def terminal(
     cwd: Path | None = None,
     dialogue: Sequence[tuple[str, str]] = (),
     env: Mapping[str, str] | None = None,
+    columns: int = 100,
 ) -> Result:
     """Run the CLI as a person would: in a pseudo-terminal, answering its questions.
 
@@ -155,9 +156,9 @@ def terminal(
         AUTHKIT[0],
         [*AUTHKIT[1:], *args],
         cwd=str(cwd) if cwd else None,
-        env=environ(env),
+        env=environ({"COLUMNS": str(columns)} | dict(env or {})),
         encoding="utf-8",
-        dimensions=(40, 100),
+        dimensions=(40, columns),
         timeout=300,
     )
     screen = ""

@@ -72,7 +72,7 @@ class TestResult:
         answers = (tmp_path / "myapi" / ".copier-answers.yml").read_text()
         assert f"_commit: v{__version__}\n" in answers
         assert "_src_path: ~/.local/share/authkit/template.bundle\n" in answers
-        assert (tmp_path / "home/.local/share/authkit/template.bundle").is_file()
+        assert not (tmp_path / "home").exists(), "a name, where nothing has to be"
         assert str(tmp_path) not in answers
 
     def test_is_the_same_every_time_but_for_the_secret(self, tmp_path: Path) -> None:
@@ -357,8 +357,6 @@ class TestFailure:
     def test_no_room(self, tmp_path: Path) -> None:
         """A limit on the size of files stands in for a full disk."""
         (tmp_path / "work").mkdir()
-        shutil.copytree(Path.home() / ".local/share/authkit", tmp_path / ".local/share/authkit")
-
         limited = ["bash", "-c", 'ulimit -f 64; trap "" XFSZ; exec "$@"', "-"]
         process = subprocess.run(
             [*limited, *AUTHKIT, "new", "myapi", *FILES_ALONE],
@@ -373,13 +371,13 @@ class TestFailure:
         assert "Traceback" not in process.stderr
         assert names_in(tmp_path / "work") == []
 
-    def test_no_home(self, tmp_path: Path) -> None:
+    def test_no_home_is_no_obstacle(self, tmp_path: Path) -> None:
         (tmp_path / "home").write_text("")
         (tmp_path / "work").mkdir()
 
         result = new(tmp_path / "work", *FILES_ALONE, env={"HOME": str(tmp_path / "home")})
 
-        self.assert_clean_failure(result, tmp_path / "work", "HOME")
+        assert result.code == 0, result.err
 
     @pytest.mark.parametrize(
         ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]

@@ -27,7 +27,7 @@ from tests.conftest import authkit, environ
 from tests.projects import copy_of
 
 from authkit import __version__
-from authkit.template.source import TEMPLATE_SOURCE
+from authkit.template.source import template_bundle
 
 TEMPLATE = Path(__file__).parent.parent / "template"
 DEFAULT, RICHEST = ("sqlite", "memory"), ("postgres", "redis")
@@ -233,7 +233,7 @@ def test_every_file_is_what_copier_itself_makes_of_it(tmp_path: Path) -> None:
     data = {"project_name": "myapi", "database": "sqlite", "limits": "memory"}
     options = ["--vcs-ref", f"v{__version__}", "--defaults", "--quiet"]
     answers = [f"--data={name}={value}" for name, value in data.items()]
-    source = str(Path(TEMPLATE_SOURCE).expanduser())
+    source = str(template_bundle())
     copier = [sys.executable, "-m", "copier", "copy", *options, *answers, source, "by-copier"]
     subprocess.run(copier, cwd=tmp_path, check=True)
 

@@ -149,7 +149,10 @@ NOT_A_TOKEN: Final = [
         "five parts: encrypted (JWE)",
         f"{encode({'alg': 'dir', 'enc': 'A256GCM'})}..aXY.dGV4dA.dGFn",
     ),
-    malformed("the whole answer of a login", json.dumps({"accessToken": GOOD})),
+    malformed(
+        "the whole answer of a login",
+        json.dumps({"accessToken": GOOD, "refreshToken": signed(header(typ="rt+jwt"))}),
+    ),
     malformed("plain base64 in the header", f"+{HEAD}.{BODY}.{SIGNATURE}"),
     malformed("a space inside", f"{HEAD}.{BODY[:9]} {BODY[9:]}.{SIGNATURE}"),
     malformed("a payload cut short", f"{HEAD}.{encode(b'{}')}ab.{SIGNATURE}"),

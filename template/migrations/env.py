@@ -21,7 +21,14 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
 from app.config import load_settings
-from app.foundation.database import Base, UtcDateTime, WrongDatabase, create_engine, sentence
+from app.foundation.database import (
+    Base,
+    UtcDateTime,
+    WrongDatabase,
+    advice,
+    create_engine,
+    sentence,
+)
 
 # Each models.py adds its tables to Base.metadata; none can be forgotten here.
 ROOT = Path(__file__).parents[1]
@@ -119,7 +126,7 @@ def what_to_do(error: DBAPIError) -> str:
             "it is not from these migrations: name a database of this API's own in DATABASE_URL, "
             "or rename what is there"
         )
-    return ""
+    return advice(error)
 
 
 async def run_online() -> None:

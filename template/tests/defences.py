@@ -19,7 +19,7 @@ from typing import Final
 from tests.helpers import ROOT
 
 COPIED: Final = (
-    *("app", "migrations", "tests", "alembic.ini", "pyproject.toml", "uvicorn_log.json"),
+    *("app", "migrations", "tests", "pyproject.toml", "uvicorn_log.json"),
     *(".env.example", ".github", "AGENTS.md", "README.md", "SECURITY.md", "docs"),
 )
 

@@ -227,7 +227,7 @@ def migrate(url: str, revision: str = "head") -> None:
 
 
 def alembic_config(url: str) -> Config:
-    config = Config(ROOT / "alembic.ini")
+    config = Config(toml_file=ROOT / "pyproject.toml")
     config.attributes["url"] = url
     return config
 

@@ -187,6 +187,7 @@ class Line:
         self._directory = directory
         self._head = ScriptDirectory.from_config(self.config).get_current_head()
         places = (ROOT / "migrations" / "versions", directory)
+        self.config.set_main_option("path_separator", "os")
         self.config.set_main_option("version_locations", os.pathsep.join(map(str, places)))
 
     def add(self, upgrade: str, downgrade: str = "pass") -> None:
@@ -344,13 +345,9 @@ def test_rows_that_referred_to_nothing_before_are_no_matter_while_nothing_is_app
 def test_the_plain_command_says_it_in_one_sentence(tmp_path: Path) -> None:
     line = inhabited(f"sqlite:///{tmp_path}/dangling.db", tmp_path)
     line.add('op.execute("DELETE FROM users")')
-    ini = (ROOT / "alembic.ini").read_text()
     places = line.config.get_main_option("version_locations")
-    own = re.sub(
-        "^script_location.*", f"script_location = {ROOT}/migrations", ini, flags=re.MULTILINE
-    )
     (tmp_path / "alembic.ini").write_text(
-        own.replace("[alembic]", f"[alembic]\nversion_locations = {places}")
+        f"[alembic]\nversion_locations = {places}\npath_separator = os\n"
     )
     migration = start_migrating(line.url, "-c", str(tmp_path / "alembic.ini"))
     out, err = migration.communicate(timeout=60)
@@ -412,3 +409,10 @@ def test_a_role_that_may_not_create_is_told_what_to_do(empty_url: str) -> None:
 def test_a_database_that_does_not_answer_is_one_sentence(closed_port: int) -> None:
     said = refusal_of_plain_command(f"postgresql://user@127.0.0.1:{closed_port}/name")
     assert said.endswith("the database does not answer; start it, or correct DATABASE_URL")
+
+
+def test_a_directory_that_takes_no_files_is_said_with_what_to_do(tmp_path: Path) -> None:
+    said = refusal_of_plain_command(f"sqlite:///file:{tmp_path}/none.db?mode=ro&uri=true")
+
+    refused = "the database refuses: unable to open database file; make its file, and the directory"
+    assert refused in said

@@ -1,6 +1,7 @@
 """`authkit doctor`: what is unsafe, missing or out of date, and the command that fixes it."""
 
-import subprocess
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -10,6 +11,9 @@ import typer
 from authkit import __version__
 from authkit.project.outcome import in_our_words
 from authkit.project.project import MARKER, Project
+from authkit.project.repository import Repository, around
+from authkit.project.setting_sources import from_environment, told
+from authkit.project.system import WINDOWS, plain_python
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, AuthkitError
 from authkit.terminal.options import JsonOption, ProjectOption
@@ -45,6 +49,8 @@ def doctor(
     """
     target = Project.find(project)
     findings = list(examine(target, production=production))
+    if elsewhere := told(from_environment(target)):
+        console.warning(elsewhere)
     if json:
         console.print_json([finding._asdict() for finding in findings])
     else:
@@ -73,9 +79,13 @@ def application(project: Project, *, production: bool) -> Iterator[Finding]:
     except AuthkitError as failure:
         yield Finding("application", "error", failure.message, failure.hint)
         return
+    elsewhere = from_environment(project)
     for found in answer:
         fix = in_our_words(found["fix"])
-        yield Finding(found["id"], found["severity"], found["message"], fix)
+        words = set(re.findall(r"\w+", f"{found['message']} {fix}"))
+        named = told(name for name in elsewhere if name in words)
+        message = f"{found['message']} ({named})" if named else found["message"]
+        yield Finding(found["id"], found["severity"], message, fix)
 
 
 def secrets(project: Project) -> Iterator[Finding]:
@@ -84,12 +94,16 @@ def secrets(project: Project) -> Iterator[Finding]:
     if not file.is_file():
         return
     mode = file.stat().st_mode & 0o777
-    if mode & ~PRIVATE_MODE:
+    if mode & ~PRIVATE_MODE and not WINDOWS:
         message = f".env is open to others on this machine (mode {mode:04o})"
         yield Finding("env-mode", "error", message, "chmod 600 .env")
-    if not in_git(project):
+    repository = Repository(project.root)
+    if around(project.root) is None:
         return
-    if git(project, "ls-files", "--error-unmatch", ".env").returncode == 0:
+    if refusal := repository.refusal():
+        message = f"git refuses to say whether .env and its secrets are committed: {refusal}"
+        yield Finding("git-refuses", "error", message, how_to_be_answered(project, refusal))
+    elif repository.says_yes("ls-files", "--error-unmatch", ".env"):
         yield Finding(
             "env-tracked",
             "error",
@@ -98,7 +112,7 @@ def secrets(project: Project) -> Iterator[Finding]:
             "git rm --cached .env && git commit -m 'Untrack .env' && authkit keys rotate"
             "  # then refuse the published secret: authkit keys remove KID",
         )
-    elif git(project, "check-ignore", "--quiet", ".env").returncode != 0:
+    elif not repository.says_yes("check-ignore", "--quiet", ".env"):
         message = "git does not ignore .env; the next `git add .` would take its secrets along"
         yield Finding("env-not-ignored", "warning", message, "echo .env >> .gitignore")
 
@@ -116,7 +130,11 @@ def environment(project: Project, *, production: bool) -> Iterator[Finding]:
         message = f"{lock.name} is missing: nothing says what to install"
         yield Finding("environment", "error", message, f"git checkout -- {lock.name}")
         return
-    found = differences(project, lock, with_extras=not production)
+    try:
+        found = differences(project, lock, with_extras=not production)
+    except AuthkitError as failure:
+        yield Finding("environment", "error", failure.message, failure.hint)
+        return
     if found:
         shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
         message = f"the environment differs from {lock.name}: {shown}"
@@ -144,7 +162,9 @@ def template(project: Project) -> Iterator[Finding]:
         yield Finding("answers", "error", failure.message, failure.hint)
         return
     yield from age(made_with)
-    if in_git(project) and git(project, "status", "--porcelain", "--", MARKER).stdout:
+    repository = Repository(project.root)
+    answers = around(project.root) and not repository.refusal()
+    if answers and repository.line("status", "--porcelain", "--", MARKER):
         message = f"{MARKER} is not committed as it is; an update starts from what is committed"
         fix = f"git add {MARKER} && git commit -m 'Record the template'"
         yield Finding("answers-uncommitted", "warning", message, fix)
@@ -165,21 +185,15 @@ def age(made_with: str) -> Iterator[Finding]:
         yield Finding("template-behind", "warning", message, "authkit update")
     if theirs > ours:
         message = f"the project is made with template {theirs}, newer than this authkit {ours}"
-        fix = "python3 -m pip install --upgrade authkit-fastapi"
+        fix = f"{plain_python()} -m pip install --upgrade authkit-fastapi"
         yield Finding("authkit-behind", "warning", message, fix)
 
 
-def in_git(project: Project) -> bool:
-    return git(project, "rev-parse", "--is-inside-work-tree").returncode == 0
-
-
-def git(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
-    """Ask git about the project; a machine without git answers like a project without it."""
-    command = ["git", "-C", str(project.root), *args]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return subprocess.CompletedProcess(command, 127, "", "")
+def how_to_be_answered(project: Project, refusal: str) -> str:
+    if "dubious ownership" in refusal:
+        top = shlex.quote(str(around(project.root)))
+        return f"git config --global --add safe.directory {top}  # if you trust its owner"
+    return "install git, or see what is wrong: git status"
 
 
 def show(findings: list[Finding], project: Project) -> None:

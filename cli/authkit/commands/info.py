@@ -6,6 +6,7 @@ from typing import Any
 
 from authkit import __version__
 from authkit.project.project import Project
+from authkit.project.setting_sources import from_environment, told
 from authkit.terminal import console, tables
 from authkit.terminal.errors import AuthkitError
 from authkit.terminal.options import JsonOption, ProjectOption
@@ -35,11 +36,14 @@ def info(project: ProjectOption = None, json: JsonOption = False) -> None:
         console.print_json(facts)
         return
     settings, problem = facts.pop("settings"), facts.pop("problem")
+    from_elsewhere = told(facts.pop("fromEnvironment"))
     if problem:
         console.warning(problem)
     tables.record(facts | {"parts": ", ".join(facts["parts"] or ()) or "none"})
     tables.heading("settings")
     tables.record({name: as_written(value) for name, value in settings.items()})
+    if from_elsewhere:
+        console.warning(from_elsewhere)
 
 
 def collect(project: Project) -> dict[str, Any]:
@@ -50,6 +54,7 @@ def collect(project: Project) -> dict[str, Any]:
         "authkit": __version__,
         "template": str(project.answers().get("_commit", "unknown")),
         "parts": project.parts(),
+        "fromEnvironment": from_environment(project),
     }
     try:
         answer: dict[str, Any] = project.manage("info")

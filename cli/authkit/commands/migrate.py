@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from authkit.project import database_copy
-from authkit.project.outcome import in_our_words, reason_in
+from authkit.project.outcome import in_our_words, reason_of
 from authkit.project.project import Project
+from authkit.project.setting_sources import from_environment, told
+from authkit.project.system import in_environment
 from authkit.terminal import console, tables
 from authkit.terminal.errors import AuthkitError, UsageError
 from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
@@ -18,6 +20,7 @@ from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confi
 HISTORY_LINE = re.compile(
     r"^(?P<down>\S.*?) -> (?P<id>[^\s,]+)(?P<marks>(?: \([^)]*\))*)(?:, (?P<message>.*))?$"
 )
+JOIN = 'python -m alembic merge heads -m "merge"'
 DRIFT = "New upgrade operations detected"
 
 
@@ -57,6 +60,8 @@ def migrate(
       authkit migrate --to base          back to an empty database
     """
     target = Project.find(project)
+    if "DATABASE_URL" in from_environment(target):
+        console.warning(told(["DATABASE_URL"]))
     revisions = history(target)
     if check:
         report_pending(target, revisions, as_json=json)
@@ -87,7 +92,7 @@ def history(project: Project) -> list[Revision]:
     if len(heads) > 1:
         raise AuthkitError(
             f"the migrations end in {len(heads)} heads: {', '.join(heads)}",
-            'join them, in the project: .venv/bin/python -m alembic merge heads -m "merge"',
+            f"join them, in the project: {in_environment(JOIN)}",
         )
     return found[::-1]
 
@@ -168,7 +173,7 @@ def report_pending(project: Project, revisions: list[Revision], *, as_json: bool
     if drift:
         raise AuthkitError(
             "the models have changes that no migration makes",
-            '.venv/bin/python -m alembic revision --autogenerate -m "what changed"',
+            in_environment('python -m alembic revision --autogenerate -m "what changed"'),
         )
     console.success("The schema is up to date.")
 
@@ -198,6 +203,5 @@ def explained(
     for finding in project.manage("check"):
         if finding["severity"] == "error" and finding["id"] != "migrations":
             return AuthkitError(finding["message"], in_our_words(finding["fix"]))
-    reason = reason_in(result.stdout + result.stderr) or "no reason was given"
-    hint = f"see all of it, in the project: .venv/bin/python -m alembic {command}"
-    return AuthkitError(f"Alembic failed: {reason}", hint)
+    hint = f"see all of it, in the project: {in_environment(f'python -m alembic {command}')}"
+    return AuthkitError(f"Alembic failed: {reason_of(result)}", hint)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from authkit.project.system import WINDOWS
 from authkit.terminal import console, tables
 from authkit.terminal.options import JsonOption
 
@@ -134,6 +135,7 @@ def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
         "limits": plan.answers.limits,
         "parts": plan.answers.parts or (),
         "commit": made.commit or None,
+        "inside": str(made.inside) if made.inside else None,
         "users": made.users,
         "replaced": made.replaced,
         "seconds": made.seconds,
@@ -143,20 +145,28 @@ def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
 
 def next_commands(plan: "Plan") -> list[str]:
     """What to type now."""
-    from authkit.project.project import MAKE_ENVIRONMENT
+    from authkit.project.project import make_environment
 
     authkit = this_program()
-    commands = [f"cd {shlex.quote(os.path.relpath(plan.target))}"]
+    commands = [f"cd {shlex.quote(from_here(plan.target))}"]
     if not plan.install:
-        commands += [MAKE_ENVIRONMENT, f"{authkit} migrate", f"{authkit} seed"]
+        commands += [make_environment(), f"{authkit} migrate", f"{authkit} seed"]
     return [*commands, f"{authkit} serve"]
+
+
+def from_here(target: Path) -> str:
+    """The way to it; on Windows there is none to another drive."""
+    try:
+        return os.path.relpath(target)
+    except ValueError:
+        return str(target)
 
 
 def this_program() -> str:
     """How to call authkit from another directory: its name alone when it is on PATH."""
     if shutil.which("authkit"):
         return "authkit"
-    beside_python = Path(sys.executable).with_name("authkit")
+    beside_python = Path(sys.executable).with_name("authkit.exe" if WINDOWS else "authkit")
     if beside_python.exists():
         return shlex.quote(str(beside_python))
     return f"{shlex.quote(sys.executable)} -m authkit"
@@ -182,8 +192,10 @@ def tell_surprises(plan: "Plan", made: "Made") -> None:
 
     if made.replaced:
         console.warning(f"replaced and kept: {', '.join(made.replaced)}")
-    if plan.git and not made.commit:
-        console.warning("there is a git repository already: look at the files and commit them")
+    if made.inside:
+        console.warning(
+            f"no repository of its own: it is inside that of {made.inside}; commit the files there"
+        )
     if made.commit and not Repository(plan.target).has_identity():
         console.warning("git does not know you yet: git config --global user.email you@example.com")
     if made.overriding:

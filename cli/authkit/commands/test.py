@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from authkit.project.project import Project
-from authkit.project.suite import test_services
+from authkit.project.suite import is_partial, test_services
+from authkit.terminal import console
 from authkit.terminal.options import ProjectOption
 
 
@@ -18,15 +19,18 @@ def test(
 ) -> None:
     """Run the project's tests; the exit code is the gate.
 
-    The gate is the tests and their coverage, as pyproject.toml of the project says. The
-    suite uses PostgreSQL and Redis when the project's settings do, in a database of its own.
+    The gate is the tests and their coverage, as pyproject.toml of the project says; a part of the
+    tests (-k, -m, a file) has none of coverage. The suite uses PostgreSQL and Redis when the
+    project's settings do, in a database of its own.
 
     Examples:
 
       authkit test
-      authkit test -- -x -k login --no-cov
+      authkit test -- -x -k login
     """
     target = Project.find(project)
-    target.exec(
-        ["-m", "pytest", *(pytest_args or [])], extra_environ=test_services(target.settings())
-    )
+    args = list(pytest_args or [])
+    if is_partial(args, target.root) and not any(arg.startswith("--cov") for arg in args):
+        console.message("a part of the tests: their coverage is no gate")
+        args = ["--no-cov", *args]
+    target.exec(["-m", "pytest", *args], extra_environ=test_services(target.settings()))

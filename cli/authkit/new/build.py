@@ -1,10 +1,12 @@
 """Making a new project: all of it, or nothing.
 
-Everything is built in a hidden directory beside the target and renamed at the end. Each change
-outside of it registers how to take it back (`undo`); a failure, Ctrl-C or SIGTERM takes back all.
+Everything is built in a hidden directory, in the target or beside it, and renamed at the end. Each
+change outside of it registers how to take it back (`undo`); a failure, Ctrl-C or SIGTERM takes back
+all.
 """
 
-import shutil
+import errno
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,9 +19,9 @@ from authkit.new.placement import check_target, make_stage, put_in_place
 from authkit.new.plan import Plan
 from authkit.project import environment
 from authkit.project.project import Project
-from authkit.project.repository import Repository
+from authkit.project.repository import Repository, around
+from authkit.project.system import remove_tree
 from authkit.template.render import render
-from authkit.template.source import place_template
 from authkit.terminal.errors import AuthkitError
 from authkit.terminal.screen import Screen
 from authkit.terminal.signals import stop_signals_raised
@@ -28,12 +30,16 @@ from authkit.terminal.signals import stop_signals_raised
 def list_files(plan: Plan) -> list[str]:
     """What `make` would write, `.env` included; nothing is left behind."""
     check_target(plan)
-    with ExitStack() as undo, os_failures_explained(plan.target):
-        place_template()
-        stage = make_stage(plan.target, undo)
-        render(stage, plan.answers)
-        files = [p.relative_to(stage).as_posix() for p in stage.rglob("*") if not p.is_dir()]
-        return sorted([*files, ".env"])
+    with tempfile.TemporaryDirectory(prefix="authkit-new-") as scratch:
+        render(Path(scratch), plan.answers)
+        return sorted([*files_in(Path(scratch)), ".env"])
+
+
+def files_in(directory: Path) -> list[str]:
+    """Every file below, by its path from there."""
+    return sorted(
+        path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()
+    )
 
 
 def make(plan: Plan, screen: Screen) -> Made:
@@ -43,24 +49,24 @@ def make(plan: Plan, screen: Screen) -> Made:
         choices.require_postgres(plan.database_url)
     made = Made(screen)
     with (
-        stop_signals_raised("nothing was left behind"),
+        stop_signals_raised(lambda: made.left_behind),
+        os_failures_explained(plan.target, made),
         ExitStack() as undo,
-        os_failures_explained(plan.target),
     ):
         stage = make_stage(plan.target, undo)
         with made.step("render"):
-            place_template()
             render(stage, plan.answers)
         build(plan, stage, made, undo)
-        check_target(plan)  # a minute has passed
+        check_target(plan, stage)  # a minute has passed
         made.replaced = put_in_place(stage, plan.target, undo)
         undo.pop_all()
-    shutil.rmtree(stage, ignore_errors=True)
+    remove_tree(stage)
     return made
 
 
 def build(plan: Plan, stage: Path, made: Made, undo: ExitStack) -> None:
     """Everything after the rendering, inside the hidden directory."""
+    rendered = files_in(stage)
     if plan.install:
         with made.step("environment"):
             environment.create(stage, plan.answers.project_name)
@@ -70,20 +76,22 @@ def build(plan: Plan, stage: Path, made: Made, undo: ExitStack) -> None:
         env_file.write(stage / ".env", plan.answers.project_name, url, redis_url)
     if plan.install:
         made.overriding = prepare_database(plan, Project(stage), made, undo)
-    # A repository that is there already is its owner's to commit to.
-    if plan.git and not (plan.target / ".git").exists():
+    made.inside = around(plan.target) if plan.git else None
+    if plan.git and made.inside is None:
         with made.step("git"):
             message = f"Generate {plan.answers.project_name} with authkit {__version__}"
-            made.commit = Repository(stage).commit_everything(message)
+            made.commit = Repository(stage).commit_first(rendered, message)
 
 
 @contextmanager
-def os_failures_explained(target: Path) -> Iterator[None]:
+def os_failures_explained(target: Path, made: Made) -> Iterator[None]:
     """No disk, no permission: one sentence."""
     try:
         yield
     except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        fix = "make room" if full else "choose a place that you may write to"
         raise AuthkitError(
             f"{target} can't be made: {error.strerror or error} ({error.filename})",
-            "nothing was left behind; make room or choose another place, then try again",
+            f"{made.left_behind}; {fix}, then try again",
         ) from error

@@ -13,7 +13,6 @@ from authkit.terminal.errors import UsageError
 SECRET_BYTES: Final = 48
 """384 bits of chance; HS256 wants at least 256 (RFC 7518 §3.2)."""
 
-SETTING: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 PLAIN_VALUE: Final = re.compile(r"[\w.,:/@%+?&=~*\[\]-]*")
 
 
@@ -35,7 +34,7 @@ def write(path: Path, name: str, database_url: str, redis_url: str) -> None:
         *(f"{key}={quoted(key, value)}" for key, value in values.items()),
     ]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         file.write("\n".join(lines) + "\n")
 
 
@@ -53,10 +52,3 @@ def quoted(key: str, value: str) -> str:
             f"{key} has a character that .env can't hold", "percent-encode it: ' is %27, $ is %24"
         )
     return f"'{value}'"
-
-
-def setting_names(example: Path) -> frozenset[str]:
-    """The names of all settings, as `.env.example` documents them."""
-    if not example.is_file():
-        return frozenset()
-    return frozenset(SETTING.findall(example.read_text(encoding="utf-8")))

@@ -8,14 +8,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from authkit.new import env_file
+from authkit.new.database import provide_database
 from authkit.new.made import Made
 from authkit.new.plan import Plan
 from authkit.project.outcome import answer_of, failure_of
 from authkit.project.project import Project
+from authkit.project.setting_sources import documented
 from authkit.terminal.errors import AuthkitError
 
-PROVISION: Final = Path(__file__).with_name("provision_database.py")
 MIGRATE_AND_SEED: Final = Path(__file__).with_name("migrate_and_seed.py")
 MIGRATED: Final = "migrated\n"
 
@@ -24,8 +24,7 @@ def prepare_database(plan: Plan, project: Project, made: Made, undo: ExitStack) 
     """Create what is missing, migrate, seed; return the settings that were kept out meanwhile."""
     with only_own_settings(project) as overriding:
         if plan.answers.database == "postgres":
-            with made.step("database"):
-                create_database(plan.database_url, project, undo)
+            provide_database(plan.database_url, project, made, undo)
         migrate_and_seed(project, made)
     return overriding
 
@@ -44,14 +43,14 @@ def migrate_and_seed(project: Project, made: Made) -> None:
                 said.append(line)
             else:
                 failed = ended(process, "".join(said), stderr)
-                raise without_traces(failure_of(failed, "alembic upgrade head"))
+                raise without_traces(failure_of(failed, "alembic upgrade head"), made)
             read = os.fstat(stderr.fileno()).st_size
         with made.step("seed"):
             result = ended(process, "".join(process.stdout or ()), stderr, skip=read)
             try:
                 made.users = answer_of(result, "seed")
             except AuthkitError as failure:
-                raise without_traces(failure) from failure
+                raise without_traces(failure, made) from failure
 
 
 def ended(
@@ -63,19 +62,10 @@ def ended(
     return subprocess.CompletedProcess(process.args, code, stdout, stderr.read())
 
 
-def without_traces(failure: AuthkitError) -> AuthkitError:
+def without_traces(failure: AuthkitError, made: Made) -> AuthkitError:
     """A failure whose hint does not lead into the directory that is about to vanish."""
-    hint = "nothing was left behind; --no-install writes the files alone, to look into it there"
+    hint = f"{made.left_behind}; --no-install writes the files alone, to look into it there"
     return AuthkitError(failure.message, hint, failure.exit_code)
-
-
-def create_database(url: str, project: Project, undo: ExitStack) -> None:
-    """Create the PostgreSQL database when it is missing; drop it again if `new` fails."""
-    result = project.run([str(PROVISION)], input=url)
-    if result.returncode != 0:
-        raise failure_of(result, "CREATE DATABASE")
-    if result.stdout.strip() == "created":
-        undo.callback(project.run, [str(PROVISION), "drop"], input=url)
 
 
 @contextmanager
@@ -85,7 +75,7 @@ def only_own_settings(project: Project) -> Iterator[list[str]]:
     The environment wins over `.env`; a shell that is set up for another project would otherwise
     have that project's database migrated and seeded.
     """
-    names = env_file.setting_names(project.root / ".env.example")
+    names = documented(project.root / ".env.example")
     # Bytecode that the first step writes is what makes the second, and `serve`, start fast.
     names |= {"PYTHONDONTWRITEBYTECODE"}
     hidden = {name: value for name, value in os.environ.items() if name in names}

@@ -1,4 +1,4 @@
-"""The hidden directory beside the target, and how what was built there takes its place.
+"""The hidden directory where a project is built, and how what was built there takes its place.
 
 Each change outside of it registers how to take it back (`undo`).
 """
@@ -12,18 +12,23 @@ from pathlib import Path
 from typing import Final
 
 from authkit.new.plan import Plan
+from authkit.project.system import remove_tree
 from authkit.terminal.errors import AuthkitError
 
 REPLACED: Final = ".before-authkit"
 """Where `--force` puts the owner's files that the project's own take the place of."""
 
 
-def check_target(plan: Plan) -> None:
-    """Refuse what can't become the project's directory."""
-    target = plan.target
+NOBODYS: Final = "lost+found"
+"""What the root of a file system has by itself."""
+
+
+def check_target(plan: Plan, stage: Path | None = None) -> None:
+    """Refuse what can't become the project's directory; our own `stage` in it is no matter."""
+    target, known = plan.target, {NOBODYS, stage.name if stage else ""}
     if target.exists() and not target.is_dir():
         raise AuthkitError(f"{target} exists and is not a directory", "choose another path")
-    if target.is_dir() and any(target.iterdir()) and not plan.force:
+    if target.is_dir() and not plan.force and {p.name for p in target.iterdir()} - known:
         raise AuthkitError(
             f"{target} is not empty",
             "choose another path; --force adds the project to what is there "
@@ -32,14 +37,18 @@ def check_target(plan: Plan) -> None:
 
 
 def make_stage(target: Path, undo: ExitStack) -> Path:
-    """The hidden directory beside the target, with the directories that lead there."""
+    """The hidden directory: in the target when that exists, else beside it.
+
+    What exists may be a mount point, or the only directory here that this user may write to.
+    """
     missing = [parent for parent in target.parents if not parent.exists()]
     for parent in reversed(missing):
         parent.mkdir()
         undo.callback(remove_if_empty, parent)
-    stage = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    name = f".{target.name}.{secrets.token_hex(4)}"
+    stage = target / name if target.is_dir() else target.with_name(name)
     stage.mkdir()
-    undo.callback(shutil.rmtree, stage, ignore_errors=True)
+    undo.callback(remove_tree, stage)
     return stage
 
 
@@ -61,7 +70,7 @@ def put_in_place(stage: Path, target: Path, undo: ExitStack) -> list[str]:
     replaced = list(move_into(stage, target, backup, undo))
     if replaced:
         # What is kept there may be an .env, which must not get committed by accident.
-        (backup / ".gitignore").write_text("*\n", encoding="utf-8")
+        (backup / ".gitignore").write_text("*\n", encoding="utf-8", newline="\n")
     return [path.relative_to(target).as_posix() for path in replaced]
 
 
@@ -99,5 +108,6 @@ def make_directories(directory: Path, undo: ExitStack) -> None:
 
 
 def move(source: Path, destination: Path, undo: ExitStack) -> None:
-    source.rename(destination)
-    undo.callback(destination.rename, source)
+    """Rename, or copy to where something else is mounted."""
+    shutil.move(source, destination)
+    undo.callback(shutil.move, destination, source)

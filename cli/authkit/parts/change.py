@@ -16,6 +16,7 @@ from authkit.template.render import Answers, render
 from authkit.terminal.errors import AuthkitError
 from authkit.terminal.screen import Screen
 from authkit.terminal.signals import stop_signals_raised
+from authkit.update.apply import require_room
 from authkit.update.clean import require_clean
 from authkit.update.merge import Merge, merge
 from authkit.update.scratch import Scratch, scratch_for
@@ -88,6 +89,7 @@ def prepared(request: Request) -> Iterator[tuple[PartReport, Merge]]:
             head = repository.line("rev-parse", "HEAD")
             before, after, data = renderings(request, scratch, head)
             result = merge(scratch, head, before, after, keep_edited=False)
+            require_room(result, request.project.root)
             yield report_on(request, result, before, after, data), result
     except OSError as error:
         raise AuthkitError(

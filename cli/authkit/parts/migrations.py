@@ -107,14 +107,14 @@ def remove(lines: Lines, before: Path, after: Path, *, drop_data: bool) -> Data:
 def keep_places(before: Path, after: Path) -> None:
     """Whatever is rendered with other parts: what the project has stays what it is."""
     for path, text in migrations_of(before):
-        (after / path).write_text(text, encoding="utf-8")
+        (after / path).write_text(text, encoding="utf-8", newline="\n")
 
 
 def append(before: Path, after: Path, new: Mapping[str, str]) -> None:
     """Put new migrations behind those of `before`, one after the other."""
     (last,) = (migration.revision for migration in heads(found(migrations_of(before))))
     for path, text in new.items():
-        (after / path).write_text(follow(text, last), encoding="utf-8")
+        (after / path).write_text(follow(text, last), encoding="utf-8", newline="\n")
         last = revision_of(text)
 
 

@@ -1,61 +1,84 @@
 """The project's own environment: `.venv`, made by uv from the hashed requirements."""
 
-import os
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
+from authkit.project.package_index import PackageIndex, package_index, without_password
 from authkit.terminal.errors import AuthkitError
 
 REQUIREMENTS: Final = "requirements-dev.txt"
 
-# Settings of the caller's that would send the packages elsewhere than into the project's `.venv`.
-MISLEADING: Final = frozenset(
-    {"VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "PYTHONHOME"}
-)
+URL: Final = re.compile(r"\b(?:https?|file)://[^\s`'\"()<>]+")
 
-PIP_SETTINGS: Final = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_CERT": "SSL_CERT_FILE"}
+HINTS: Final = (
+    ("No space left", "make room on the disk, then run the same command again"),
+    ("UnknownIssuer|certificate", "name the certificate of your network: SSL_CERT_FILE=…"),
+    ("Permission denied|Read-only", "make uv's cache writable, or name another: UV_CACHE_DIR=…"),
+    ("Hash mismatch", "what came is not what was locked: a broken mirror, or uv cache clean"),
+    ("network was disabled|[Oo]ffline", "go online once: not every package is in uv's cache"),
+    ("401|403|[Uu]nauthorized|[Ff]orbidden|credentials", "the index wants you to sign in to it"),
+)
+"""What can be done about what uv says, by its words."""
 
 
 def create(root: Path, name: str) -> None:
     """Make `.venv` under `root`, relocatable: `new` builds beside the target and renames."""
     run_uv(
-        ["venv", "--relocatable", "--prompt", name, "--python", sys.executable, ".venv"],
+        ["venv", "--no-project", "--relocatable", "--prompt", name, "--python", sys.executable],
         root,
-        "the environment can't be made",
+        str(root / ".venv"),
+        failure="the environment can't be made",
     )
 
 
 def install(root: Path) -> None:
     """Install exactly what authkit was tested with, hashes checked; never remove anything."""
     run_uv(
-        ["pip", "install", "--python", ".venv", "--require-hashes", "-r", REQUIREMENTS],
+        ["pip", "install", "--python", str(root / ".venv"), "--require-hashes", "-r"],
         root,
-        "the project's dependencies can't be installed",
+        str(root / REQUIREMENTS),
+        failure="the project's dependencies can't be installed",
     )
 
 
-def run_uv(arguments: list[str], root: Path, failure: str) -> None:
-    """Run uv quietly; when it fails, its reason is ours."""
-    environ = {k: v for k, v in os.environ.items() if k not in MISLEADING}
-    # uv does not read pip's settings; a mirror or a certificate that pip needs, uv needs too.
-    for pip_name, uv_name in PIP_SETTINGS.items():
-        if pip_name in environ:
-            environ.setdefault(uv_name, environ[pip_name])
-    command = [find_uv(), "--quiet", "--no-progress", *arguments]
-    result = subprocess.run(
-        command, cwd=root, env=environ, capture_output=True, text=True, check=False
-    )
+def run_uv(options: list[str], root: Path, path: str, *, failure: str) -> None:
+    """Run uv quietly, with nobody's configuration but ours; when it fails, its reason is ours."""
+    index = package_index(root)
+    with tempfile.TemporaryDirectory(prefix="authkit-uv-") as scratch:
+        config = Path(scratch) / "uv.toml"
+        config.write_text(index.as_toml(), encoding="utf-8", newline="\n")
+        result = subprocess.run(
+            [find_uv(), "--quiet", "--no-progress", "--config-file", str(config), *options, path],
+            cwd=root,
+            env=index.environ,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
     if result.returncode != 0:
-        raise AuthkitError(f"{failure}: {reason_of(result.stderr)}", hint_for(result.stderr))
+        said = result.stderr
+        raise AuthkitError(f"{failure}: {reason_of(said)}", hint_for(said, index))
 
 
 def find_uv() -> str:
-    """The uv that was installed with authkit."""
+    """The uv that was installed with authkit, else the one on PATH."""
     from uv import find_uv_bin
 
-    return find_uv_bin()
+    try:
+        return find_uv_bin()
+    except FileNotFoundError:
+        if on_path := shutil.which("uv"):
+            return on_path
+        raise AuthkitError(
+            "uv, which makes the environment, is missing from this installation of authkit",
+            "reinstall it: python -m pip install --force-reinstall authkit-fastapi",
+        ) from None
 
 
 def reason_of(stderr: str) -> str:
@@ -66,11 +89,18 @@ def reason_of(stderr: str) -> str:
         return "uv gave no reason"
     first = lines[0].removeprefix("error: ")
     last = lines[-1].removeprefix("Caused by: ")
-    return first if last in first else f"{first} ({last})"
+    return without_password(first if last in first else f"{first} ({last})")
 
 
-def hint_for(stderr: str) -> str:
-    """What the user can do about it."""
-    if "No space left" in stderr:
-        return "make room on the disk, then run the same command again"
-    return "check the network (or the mirror that UV_DEFAULT_INDEX names), then run it again"
+def hint_for(stderr: str, index: PackageIndex) -> str:
+    """What the user can do about it, naming what was asked."""
+    if index.exclude_newer and re.search("No solution found|no version|exclude-newer", stderr):
+        return f"{index.exclude_newer} hides what the lock names; take it away for this command"
+    asked = [without_password(url) for url in URL.findall(stderr)] or index.urls
+    where = f"; asked was {asked[0].rstrip('.,;:')}" if asked else ""
+    for words, hint in HINTS:
+        if re.search(words, stderr):
+            return hint + where
+    if re.search("fetch|request|connect|dns|timed out|tunnel|HTTP status", stderr, re.IGNORECASE):
+        return f"check the network, or name a mirror: UV_DEFAULT_INDEX=…{where}"
+    return f"uv says more, in the project: uv pip install -r {REQUIREMENTS}{where}"

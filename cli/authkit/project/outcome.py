@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from authkit.project.system import in_environment
 from authkit.terminal.errors import FAILED, USAGE, AuthkitError, UsageError
 
 # What `app.manage` says about a failure; wrong settings take a line each.
@@ -39,13 +40,24 @@ def failure_of(result: subprocess.CompletedProcess[str], command: str) -> Authki
     if labelled:
         exit_code = USAGE if result.returncode == USAGE else FAILED
         return AuthkitError(labelled["error"].rstrip(), labelled["hint"] or "", exit_code)
-    # Alembic says on standard output what its user did wrong.
-    last = reason_in(said) or reason_in(result.stdout) or f"exit code {result.returncode}"
+    last = reason_of(result)
     if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
         return UsageError(last.rpartition(": error: ")[2])
-    return AuthkitError(
-        f"`{command}` failed: {last}", f"see all of it, in the project: .venv/bin/{command}"
-    )
+    runs = command.startswith(("python ", "alembic "))
+    hint = f"see all of it, in the project: {in_environment(command)}" if runs else ""
+    return AuthkitError(f"`{command}` failed: {last}", hint)
+
+
+def reason_of(result: subprocess.CompletedProcess[str]) -> str:
+    """Why a command failed, in one line of its own words.
+
+    Alembic says on standard output what its user did wrong, whatever warnings stand on the other.
+    """
+    failed = [line.strip() for line in result.stdout.splitlines() if "FAILED: " in line]
+    if failed:
+        return failed[-1].removeprefix("FAILED: ")
+    last = reason_in(in_our_words(result.stderr)) or reason_in(result.stdout)
+    return last or f"exit code {result.returncode}"
 
 
 def reason_in(said: str) -> str:
@@ -54,7 +66,7 @@ def reason_in(said: str) -> str:
     # SQLAlchemy ends what it says with a link; what the database said stands in the first line.
     if lines and lines[-1].startswith("(Background on this error"):
         lines = [line for line in lines if ".exc." in line or ">: " in line] or lines
-    return lines[-1].removeprefix("FAILED: ") if lines else ""
+    return lines[-1] if lines else ""
 
 
 def in_our_words(advice: str) -> str:

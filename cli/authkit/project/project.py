@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
+from authkit.project import surroundings, system
 from authkit.project.outcome import answer_of
 from authkit.terminal.errors import AuthkitError, UsageError
 
 MARKER = ".copier-answers.yml"
-MAKE_ENVIRONMENT = (
-    "python3 -m venv --clear .venv && .venv/bin/python -m pip install -r requirements-dev.txt"
-)
+
+
+def make_environment() -> str:
+    """The command that makes a project's environment, in the project."""
+    install = f"{system.in_environment('python')} -m pip install -r requirements-dev.txt"
+    return f"{system.plain_python()} -m venv --clear .venv && {install}"
 
 
 @dataclass(frozen=True)
@@ -47,22 +51,24 @@ class Project:
     @property
     def python(self) -> Path:
         """The interpreter of the project's environment."""
-        inside = "Scripts/python.exe" if os.name == "nt" else "bin/python"
-        python = self.root / ".venv" / inside
-        if python.exists():
-            return python
+        python = system.interpreter(self.root / ".venv")
+        try:
+            if python.exists():
+                return python
+        except OSError as error:
+            raise self.unusable(f"can't be read: {error.strerror}") from None
         # A link whose interpreter has been removed exists no more than a missing one.
         raise self.unusable("is broken" if python.is_symlink() else "is missing")
 
     def unusable(self, state: str) -> AuthkitError:
         return AuthkitError(
             f"the project's environment {self.root / '.venv'} {state}",
-            f"make it, in {self.root}: {MAKE_ENVIRONMENT}",
+            f"make it, in {self.root}: {make_environment()}",
         )
 
     def environ(self) -> dict[str, str]:
         """The environment for the project's processes: the caller's, with its `.venv` active."""
-        environ = {k: v for k, v in os.environ.items() if k not in {"PYTHONHOME", "VIRTUAL_ENV"}}
+        environ = surroundings.for_project()
         environ["VIRTUAL_ENV"] = str(self.root / ".venv")
         environ["PATH"] = os.pathsep.join([str(self.python.parent), environ.get("PATH", "")])
         return environ
@@ -75,7 +81,7 @@ class Project:
             return subprocess.run(
                 [str(self.python), *args],
                 cwd=self.root,
-                env=self.environ(),
+                env=surroundings.for_reading(self.environ()),
                 input=input or "",
                 capture_output=True,
                 encoding="utf-8",
@@ -92,7 +98,7 @@ class Project:
             process = subprocess.Popen(
                 [str(self.python), *args],
                 cwd=self.root,
-                env=self.environ(),
+                env=surroundings.for_reading(self.environ()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -109,14 +115,14 @@ class Project:
                 raise
 
     def exec(self, args: Sequence[str], *, extra_environ: dict[str, str] | None = None) -> NoReturn:
-        """Become the project's Python: signals and the exit code then need no forwarding."""
+        """Become the project's Python, in the project's root."""
         command = [str(self.python), *args]
         environ = self.environ() | (extra_environ or {})
         sys.stdout.flush()
         sys.stderr.flush()
         os.chdir(self.root)
         try:
-            os.execve(command[0], command, environ)
+            system.become(command, environ)
         except OSError as error:
             raise self.unusable(f"can't be started: {error.strerror}") from None
 

@@ -133,12 +133,21 @@ def file_mode(mode: int) -> str:
     return "100755" if mode & stat.S_IXUSR else "100644"
 
 
+def pristine_environ() -> dict[str, str]:
+    """An environment in which git knows nobody's configuration, and no inherited repository."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    return environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
 def git(directory: Path, *args: str, input: bytes | None = None) -> bytes:
     """Run git untouched by anyone's configuration, so that everywhere the same comes out."""
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     # One thread: several would pack the same objects in an order of their own.
     command = ["git", "-c", "pack.threads=1", *args]
     return subprocess.run(
-        command, cwd=directory, env=environ, input=input, stdout=subprocess.PIPE, check=True
+        command,
+        cwd=directory,
+        env=pristine_environ(),
+        input=input,
+        stdout=subprocess.PIPE,
+        check=True,
     ).stdout

@@ -4,6 +4,7 @@
 That was three quarters of a rendering's time.
 """
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from copier._main import Worker
 from copier._settings import SettingsModel
 from copier.errors import CopierError
+
+from authkit.template.source import TEMPLATE_SOURCE
 
 __all__ = ("CopierError", "copy")
 
@@ -29,14 +32,18 @@ class NewProject(Worker):
         environment.from_string = cache(environment.from_string)
         return environment
 
+    def _answers_to_remember(self) -> Mapping[str, Any]:
+        """The template's name instead of the place where it is on this machine."""
+        return {**super()._answers_to_remember(), "_src_path": TEMPLATE_SOURCE}
+
     def _sync_git_index_executable_bit(self, dst_relpath: Path, src_mode: int) -> None:
         """No file is in an index yet; copier would ask git, once a file."""
 
 
-def copy(source: str, destination: Path, answers: dict[str, Any], version: str) -> None:
+def copy(source: Path, destination: Path, answers: dict[str, Any], version: str) -> None:
     """Render one version of the template into the new directory `destination`."""
     with NewProject(
-        src_path=source,
+        src_path=str(source),
         dst_path=destination,
         data=answers,
         vcs_ref=version,

@@ -19,4 +19,4 @@ def close_gaps(project: Path) -> None:
     for before, migration in pairwise(migrations):
         if not revisions.issuperset(migration.follows):
             text = follow(dict(texts)[migration.path], before.revision)
-            Path(migration.path).write_text(text, encoding="utf-8")
+            Path(migration.path).write_text(text, encoding="utf-8", newline="\n")

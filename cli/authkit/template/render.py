@@ -9,7 +9,7 @@ from pathlib import Path
 from authkit import __version__
 from authkit.project.project import MARKER, Project
 from authkit.template.migrations import close_gaps
-from authkit.template.source import TEMPLATE_SOURCE
+from authkit.template.source import template_bundle
 from authkit.terminal.errors import AuthkitError
 
 
@@ -47,14 +47,16 @@ class Answers:
 
 def render(destination: Path, answers: Answers, version: str = __version__) -> None:
     """Write the files of template `version` into the new directory `destination`."""
+    source = template_bundle()
     with untouched_git():
         from authkit.template.copying import CopierError, copy
 
         try:
-            copy(TEMPLATE_SOURCE, destination, answers.as_data(), f"v{version}")
+            copy(source, destination, answers.as_data(), f"v{version}")
         except ValueError as error:
             raise AuthkitError(
-                f"template {version} can't be rendered: {error}", f"correct it in {MARKER}"
+                f"template {version} can't be rendered: {error}",
+                f"the answers are those of {MARKER}, or of the command line",
             ) from error
         except (CopierError, OSError) as error:
             # A failure of git's is an OSError of plumbum's, with git's words in `stderr`.
@@ -78,6 +80,7 @@ def untouched_git() -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         del os.environ[name]
     os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    os.environ.setdefault("PATH", os.defpath)  # where the shell and we find git, copier looks not
     try:
         yield
     finally:

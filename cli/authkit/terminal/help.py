@@ -128,20 +128,33 @@ def show(page: Page) -> None:
     width = min(out.width, WIDTH)
     for paragraph in (page.summary, *page.details):
         out.print(Text(textwrap.fill(paragraph, width)), end="\n\n")
-    out.print(Text.assemble(("Usage: ", "bold"), page.usage))
+    out.print(Text.assemble(("Usage: ", "bold"), page.usage), soft_wrap=True)
     for title, entries in page.sections.items():
         out.print(Text(f"\n{title}:", style="bold"))
-        column = max(len(entry.name) for entry in entries) + 4
+        column = min(max(len(entry.name) for entry in entries) + 4, max(width // 2, 12))
         for name, meaning in entries:
-            first, *others = textwrap.wrap(meaning, max(width - column, 20)) or [""]
-            out.print(Text.assemble(("  " + name.ljust(column - 2), "cyan"), first))
-            for line in others:
-                out.print(Text(" " * column + line))
+            show_entry(
+                name,
+                textwrap.wrap(meaning, max(width - column, 20), break_on_hyphens=False) or [""],
+                column,
+            )
     if page.examples:
         out.print(Text("\nExamples:", style="bold"))
     for line in page.examples:
         command, gap, comment = re.split(r"(\s{2,}|$)", line, maxsplit=1)
         out.print(Text.assemble("  ", command, gap, (comment, "dim")), soft_wrap=True)
+
+
+def show_entry(name: str, lines: list[str], column: int) -> None:
+    """The name and beside it what it means; below it, where the name leaves no room."""
+    from rich.text import Text
+
+    out = console.out
+    beside = len(name) + 4 <= column
+    first = lines[0] if beside else ""
+    out.print(Text.assemble(("  " + name.ljust(column - 2), "cyan"), first), soft_wrap=True)
+    for line in lines[1:] if beside else lines:
+        out.print(Text(" " * column + line), soft_wrap=True)
 
 
 class Command(TyperCommand):

@@ -9,8 +9,14 @@ from typing import Any
 from authkit.terminal.errors import INTERRUPTED, AuthkitError
 
 
+def known_signals() -> list[signal.Signals]:
+    """Those of the three that this system has."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
 @contextmanager
-def stop_signals_raised(outcome: str) -> Iterator[None]:
+def stop_signals_raised(outcome: str | Callable[[], str]) -> Iterator[None]:
     """Make SIGTERM and SIGHUP unwind like Ctrl-C does, and let no second one stop the undoing."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -19,10 +25,10 @@ def stop_signals_raised(outcome: str) -> Iterator[None]:
         if signum == signal.SIGINT:
             raise KeyboardInterrupt
         name = signal.Signals(signum).name
-        raise AuthkitError(f"stopped by {name}; {outcome}", exit_code=128 + signum)
+        left = outcome if isinstance(outcome, str) else outcome()
+        raise AuthkitError(f"stopped by {name}; {left}", exit_code=128 + signum)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    caught = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    caught = known_signals()
     before: dict[int, Callable[..., Any] | int | None] = {
         each: signal.signal(each, stop) for each in caught
     }
@@ -39,18 +45,20 @@ def stop_signals_put_off(outcome: str, hint: str) -> Iterator[None]:
 
     A terminal sends Ctrl-C to git as well, which inherits that the signals are blocked.
     """
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = known_signals()
     caught: list[int] = []
 
     def note(signum: int, frame: FrameType | None) -> None:
         caught.append(signum)
 
     before = {each: signal.signal(each, note) for each in signals}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    block = getattr(signal, "pthread_sigmask", None)  # Windows has none
+    mask = block(signal.SIG_BLOCK, signals) if block else ()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if block:
+            block(signal.SIG_SETMASK, mask)
         for each, handler in before.items():
             signal.signal(each, handler)
     if caught:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from authkit.tokens.parts import JsonObject, read_part
+from authkit.tokens.surrounding import tokens_in, visible
 
 # RFC 8259 §9 lets a parser limit what it takes; proxies refuse headers long before this.
 MAX_TOKEN_BYTES: Final = 1024 * 1024
@@ -20,6 +21,14 @@ WRAPPING: Final = re.compile(
     re.IGNORECASE,
 )
 JSON_HINT: Final = "take the token out of it: … | jq -r .accessToken | authkit token decode"
+ELSEWHERE: Final = re.compile(
+    r"://|^(?:curl|http|https|wget|fetch\(|cookie:|set-cookie:)", re.IGNORECASE
+)
+NOTHING_ELSE: Final = re.compile(r"[A-Za-z0-9+/=_.-]*")
+ELSEWHERE_HINT: Final = (
+    "what a link carries after token= is opaque, only who issued it can look it up; "
+    "a token starts with eyJ, in the Authorization header of the request"
+)
 TRAILING: Final = " \t\r\n\v\f\"'`“”‘’,;"
 
 
@@ -61,13 +70,30 @@ def strip_wrapping(text: str) -> str:
     return "".join(line.strip() for line in text.rstrip(TRAILING).splitlines())
 
 
+def alone(text: str) -> str:
+    """The one token of a text that has more, or the text without what wraps a token."""
+    bare = strip_wrapping(text)
+    if NOTHING_ELSE.fullmatch(bare):
+        return bare
+    found = tokens_in(text)
+    if len(found) == 1 and not bare.startswith(tuple(found)):
+        return next(iter(found))
+    if len(found) > 1:
+        names = " or ".join(dict.fromkeys(name for name in found.values() if name))
+        hint = f"give one of them: that of {names}" if names else "give one of them"
+        raise Malformed([f"{len(found)} tokens are in this text"], hint)
+    if bare.startswith(("{", "[")):
+        raise Malformed(["this is JSON without a token in it"], JSON_HINT)
+    if ELSEWHERE.search(bare):
+        raise Malformed(["this text has no token in it: header.payload.signature"], ELSEWHERE_HINT)
+    return bare
+
+
 def read_token(text: str) -> Token:
     """Take the text apart, or say which part is not what it should be."""
     if len(text) > MAX_TOKEN_BYTES:
         raise Malformed([f"this is {len(text):,} characters long; no token is"])
-    text = strip_wrapping(text)
-    if text.startswith(("{", "[")):
-        raise Malformed(["this is JSON, not a token"], JSON_HINT)
+    text = alone(visible(text))
     parts = text.split(".")
     if len(parts) != 3:
         raise _wrong_number_of_parts(text, parts)

@@ -4,6 +4,7 @@ from typing import Final
 
 from authkit.project.repository import Repository
 from authkit.terminal.errors import AuthkitError
+from authkit.update.report import UNDO
 
 UNDER_WAY: Final = {
     "MERGE_HEAD": "merge",
@@ -13,6 +14,12 @@ UNDER_WAY: Final = {
     "rebase-apply": "rebase",
 }
 """What git keeps while it waits for its user in the middle of something (gitrepository-layout)."""
+
+
+def undo_of(repository: Repository) -> str:
+    """What takes an update back, and nothing else: neighbours may have uncommitted work."""
+    whole = not repository.line("rev-parse", "--show-prefix")
+    return UNDO if whole else "git restore --source=HEAD --staged --worktree -- ."
 
 
 def require_clean(repository: Repository) -> None:
@@ -37,8 +44,13 @@ def require_clean(repository: Repository) -> None:
             raise AuthkitError(
                 f"a {what} is under way", f"finish it, or give it up: git {what} --abort"
             )
-    if repository.git("status", "--porcelain"):
+    if (git_directory / "index.lock").exists():
         raise AuthkitError(
-            "the working tree has changes that are not committed",
+            "another git works in this repository, or was killed while it did",
+            f"when none is running: rm {git_directory / 'index.lock'}",
+        )
+    if repository.git("status", "--porcelain", "--", "."):
+        raise AuthkitError(
+            "the project has changes that are not committed",
             "commit them, or put them aside with `git stash --include-untracked`",
         )

@@ -6,14 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from authkit.project import database_copy, environment, lockfile
+from authkit.project import database_copy, environment, lockfile, surroundings
 from authkit.project.outcome import failure_of
 from authkit.project.project import Project
 from authkit.project.repository import Repository
 from authkit.project.suite import test_services
 from authkit.terminal.errors import INTERRUPTED, AuthkitError
 from authkit.terminal.screen import Screen
-from authkit.update.report import STEPS, UNDO, Report
+from authkit.update.report import STEPS, Report
 
 MIGRATE: Final = "authkit migrate"
 TEST: Final = "authkit test"
@@ -34,6 +34,9 @@ def follow_up(project: Project, report: Report, screen: Screen) -> None:
             finished = step(project, report, screen)
         except AuthkitError as failure:
             report.problem = failure
+            finished = False
+        except Exception as bug:  # noqa: BLE001 - the merge stands; its report and undo must be seen
+            report.problem = AuthkitError(f"{name}: {type(bug).__name__}: {bug}", command)
             finished = False
         except KeyboardInterrupt:
             report.problem = AuthkitError(f"interrupted: {name}", command, INTERRUPTED)
@@ -76,7 +79,7 @@ def migrate(project: Project, report: Report, screen: Screen) -> bool:
     if report.backup is not None:
         keep_out_of_git(project, "*.backup-*")
     # Resetting alone would leave the database at a revision that has no file any more.
-    report.undo = f"{MIGRATE} --to {before} && {UNDO}"
+    report.undo = f"{MIGRATE} --to {before} && {report.undo}"
     with screen.step("migrate"):
         result = project.run(["-m", "alembic", "upgrade", "head"])
         if result.returncode != 0:
@@ -95,7 +98,9 @@ def keep_out_of_git(project: Project, pattern: str) -> None:
         known = exclude.read_text(encoding="utf-8") if exclude.is_file() else ""
         if pattern not in known.splitlines():
             exclude.parent.mkdir(exist_ok=True)
-            exclude.write_text(f"{known.rstrip()}\n{pattern}\n".lstrip(), encoding="utf-8")
+            exclude.write_text(
+                f"{known.rstrip()}\n{pattern}\n".lstrip(), encoding="utf-8", newline="\n"
+            )
 
 
 def revisions(project: Project) -> str:
@@ -112,9 +117,10 @@ def run_tests(project: Project, report: Report, screen: Screen) -> bool:
         result = subprocess.run(
             [str(project.python), "-m", "pytest", "-q"],
             cwd=project.root,
-            env=project.environ() | test_services(project.settings()),
+            env=surroundings.for_reading(project.environ()) | test_services(project.settings()),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if result.returncode != 0:

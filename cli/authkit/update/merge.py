@@ -6,7 +6,6 @@ is not touched before the whole result is known. Both versions are rendered by c
 update is not used, since it patches the working tree step by step and follows no renames.
 """
 
-import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from authkit.project.project import MARKER
+from authkit.template.bundle import pristine_environ
 from authkit.terminal.errors import AuthkitError
 from authkit.update.compare import Change, compare
-from authkit.update.locks import LOCKS, merge_locks
+from authkit.update.locks import LOCKS, WrittenOtherwise, merge_locks
 from authkit.update.migration_line import in_one_line
 from authkit.update.moves import Moves
 from authkit.update.replay import Replayed, replay
@@ -99,7 +99,7 @@ def merge_tree(scratch: Scratch) -> tuple[str, Conflicts, dict[str, set[str]]]:
         *("git", "-c", "merge.directoryRenames=true", "-c", "merge.conflictStyle=merge"),
         *("merge-tree", "--write-tree", "-z", "--messages", "yours", scratch.template),
     ]
-    environ = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    environ = pristine_environ()
     result = subprocess.run(
         command, cwd=scratch.directory, env=environ, capture_output=True, check=False
     )
@@ -148,7 +148,10 @@ def settle(
             notes[path] = "no longer in the template; kept, because you changed it"
         elif Path(path).name in LOCKS and stages.keys() == {BASE, OWNER, TEMPLATE}:
             texts = [scratch.read(stages[stage][1]) for stage in (BASE, OWNER, TEMPLATE)]
-            decided[path] = (stages[OWNER][0], scratch.write(merge_locks(*texts)))
+            try:
+                decided[path] = (stages[OWNER][0], scratch.write(merge_locks(*texts)))
+            except WrittenOtherwise:
+                continue  # a conflict like any other
         else:
             continue
         del conflicts[path]

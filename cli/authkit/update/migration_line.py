@@ -6,8 +6,12 @@ then gets the new ones, which it would not if the owner's moved.
 """
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from authkit.project.migration_files import follow, found, heads
+from authkit.project.system import in_environment
+
+JOIN: Final = 'python -m alembic merge heads -m "Join"'
 
 
 def in_one_line(
@@ -26,7 +30,7 @@ def in_one_line(
     added = {m.revision for m in migrations if m.path in new}
     first = [m for m in migrations if m.path in new and not added.intersection(m.follows)]
     if len(owner_heads) != 1 or len(first) != 1:
-        note = 'several heads; join them: .venv/bin/python -m alembic merge heads -m "Join"'
+        note = f"several heads; join them: {in_environment(JOIN)}"
         return {}, {head.path: note for head in ends}
     head = owner_heads[0]
     path = first[0].path

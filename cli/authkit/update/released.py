@@ -1,8 +1,6 @@
 """What lies beside the template in the bundle, of the newest release: its changelog, its moves."""
 
-from pathlib import Path
-
-from authkit.template.source import TEMPLATE_SOURCE
+from authkit.template.source import template_bundle
 from authkit.update.scratch import Scratch
 
 
@@ -10,7 +8,6 @@ def read(scratch: Scratch, path: str) -> str:
     """A file of the newest release, by its path in this repository."""
     clone = scratch.directory / "released"
     if not clone.exists():
-        bundle = str(Path(TEMPLATE_SOURCE).expanduser())
         # Not fetched into the scratch repository: the project's may use other object ids.
-        scratch.git("clone", "--quiet", "--bare", bundle, clone.name)
+        scratch.git("clone", "--quiet", "--bare", str(template_bundle()), clone.name)
     return scratch.git(f"--git-dir={clone.name}", "show", f"HEAD:{path}").decode()

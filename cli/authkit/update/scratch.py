@@ -154,7 +154,9 @@ def scratch_for(repository: Repository, version: str) -> Iterator[Scratch]:
         form = repository.line("rev-parse", "--show-object-format") or "sha1"
         options = ("--quiet", "--bare", f"--object-format={form}", "--initial-branch=yours")
         scratch.git("init", *options, ".")
-        (scratch.directory / "objects/info/alternates").write_text(f"{objects}\n")
+        (scratch.directory / "objects/info/alternates").write_bytes(
+            f"{objects.as_posix()}\n".encode()
+        )
         yield scratch
 
 

@@ -16,12 +16,12 @@ from authkit.terminal.errors import AuthkitError
 from authkit.terminal.screen import Screen
 from authkit.terminal.signals import stop_signals_put_off, stop_signals_raised
 from authkit.update import changelog, moves, released
-from authkit.update.apply import apply
-from authkit.update.clean import require_clean
+from authkit.update.apply import apply, require_room
+from authkit.update.clean import require_clean, undo_of
 from authkit.update.follow_up import MIGRATE, TEST, follow_up, install_command
 from authkit.update.merge import Merge, merge
 from authkit.update.moves import Moves
-from authkit.update.report import UNDO, Report
+from authkit.update.report import Report
 from authkit.update.scratch import Scratch, scratch_for
 from authkit.update.versions import Versions
 
@@ -40,15 +40,17 @@ def carry_out(
     project: Project, preparation: AbstractContextManager[tuple[R, Merge]], screen: Screen
 ) -> R:
     """Put what was prepared into the project; then, without conflicts, all that follows from it."""
+    undo = undo_of(Repository(project.root))
     with (
         screen.step("merge"),
         preparation as (report, result),
         stop_signals_put_off(
             "interrupted after the merge, which is staged",
-            f"look at it: git status; take it all back: {UNDO}",
+            f"look at it: git status; take it all back: {undo}",
         ),
     ):
         apply(result, Repository(project.root))
+        report.undo = undo
     if report.conflicts:
         report.left_to_do = ["resolve the conflicts, then `git add` each file", MIGRATE, TEST]
         if any(change.path == environment.REQUIREMENTS for change in report.changes):
@@ -78,6 +80,7 @@ def prepared(project: Project, versions: Versions) -> Iterator[tuple[Report, Mer
             written = released.read(scratch, moves.MOVED)
             moved = moves.between(written, versions.current, versions.target)
             result = merge(scratch, repository.line("rev-parse", "HEAD"), before, after, moved)
+            require_room(result, project.root)
             yield report_on(result, versions, before, after, moved), result
     except OSError as error:
         raise AuthkitError(

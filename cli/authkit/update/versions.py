@@ -8,7 +8,8 @@ from packaging.version import InvalidVersion, Version
 from authkit import __version__
 from authkit.project.project import MARKER, Project
 from authkit.project.repository import Repository
-from authkit.template.source import TEMPLATE_SOURCE, place_template
+from authkit.project.system import plain_python
+from authkit.template.source import TEMPLATE_SOURCE, template_bundle
 from authkit.terminal.errors import AuthkitError, UsageError
 
 
@@ -49,7 +50,7 @@ def versions_of(project: Project, to: str | None = None) -> Versions:
 
 def known_versions() -> tuple[str, ...]:
     """The releases that this authkit carries, oldest first."""
-    bundle = place_template()
+    bundle = template_bundle()
     heads = Repository(bundle.parent).git("bundle", "list-heads", str(bundle)).decode()
     tags = re.findall(r"refs/tags/v(\S+)", heads)
     return tuple(sorted(tags, key=Version))
@@ -69,7 +70,7 @@ def require_known(current: str, known: tuple[str, ...]) -> None:
     if newer:
         raise AuthkitError(
             f"the project is at {current}, newer than this authkit ({__version__})",
-            "python3 -m pip install --upgrade authkit-fastapi",
+            f"{plain_python()} -m pip install --upgrade authkit-fastapi",
         )
     raise AuthkitError(
         f"the project is at {current}, which no released template is",

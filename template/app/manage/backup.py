@@ -9,7 +9,7 @@ import re
 import sqlite3
 from argparse import Namespace
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +22,13 @@ from app.config import load_settings
 from app.manage.commands import add_command
 from app.manage.errors import CommandError
 
+TIME: Final = "%Y%m%dT%H%M%SZ"
+
 KEPT: Final = 3
 """A new copy takes the place of the oldest of these."""
+
+ABANDONED: Final = timedelta(days=1)
+"""The age at which a copy that was never finished is what a kill has left."""
 
 LOCKED_SECONDS: Final = 5.0
 """How long another process may keep the file locked, as one that turns it into WAL."""
@@ -90,7 +95,7 @@ def _new_file(database: Path) -> tuple[Path, Path]:
     Its name is for the time being, so that what a kill leaves of it passes for no copy; the other
     is for when it is complete.
     """
-    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    now = datetime.now(UTC).strftime(TIME)
     for number in count(1):
         suffix = f"-{number}" if number > 1 else ""  # of the same second
         copy = database.with_name(f"{database.name}.backup-{now}{suffix}")
@@ -104,18 +109,19 @@ def _new_file(database: Path) -> tuple[Path, Path]:
 
 
 def _prune(database: Path, new: Path) -> int:
-    """Delete all copies but the last ones; returns how many.
+    """Delete all copies but the last ones, and what never became one; returns how many copies.
 
     The new one is the last, whatever the clock said when the others were made.
     """
-    name = re.compile(re.escape(database.name) + r"\.backup-(\d{8}T\d{6}Z)(?:-(\d+))?")
-    copies = sorted(
-        (match[1], int(match[2] or 1), path)
+    name = re.compile(re.escape(database.name) + r"\.backup-(\d{8}T\d{6}Z)(?:-(\d+))?(\.part.*)?")
+    found = [
+        (match[1], int(match[2] or 1), path, match[3])
         for path in database.parent.iterdir()
         if (match := name.fullmatch(path.name)) and path.is_file() and path != new
-    )
-    old = copies[: 1 - KEPT]
-    for _, _, path in old:
+    ]
+    old = [path for _, _, path, part in sorted(found) if not part][: 1 - KEPT]
+    abandoned = (datetime.now(UTC) - ABANDONED).strftime(TIME)
+    for path in (*old, *(path for time, _, path, part in found if part and time < abandoned)):
         path.unlink()
     return len(old)
 

@@ -33,7 +33,7 @@ SMTP_TIMEOUT_SECONDS: Final = 5.0
 
 LATE_MAIL: Final = timedelta(minutes=5)
 
-ALEMBIC_INI: Final = Path(__file__).parents[2] / "alembic.ini"
+ROOT: Final = Path(__file__).parents[2]
 
 Finding = dict[str, str]
 
@@ -107,7 +107,7 @@ async def _check_database(services: Services) -> list[Finding]:
     findings = _check_privacy(database.file)
     if shortage:
         findings.append(_setting("DATABASE_POOL_SIZE", shortage, severity="warning"))
-    wanted = ScriptDirectory.from_config(Config(ALEMBIC_INI)).get_heads()
+    wanted = ScriptDirectory.from_config(_alembic_config()).get_heads()
     if set(current) != set(wanted):
         return [*findings, _migrations("the database's schema is not that of the code")]
     if await administration.is_purge_overdue(services):
@@ -148,6 +148,11 @@ async def _check_seeds(services: Services) -> list[Finding]:
         )
         for email in await administration.seeded_users(services)
     ]
+
+
+def _alembic_config() -> Config:
+    """As the command reads it: an alembic.ini, of before 0.7.0 or its owner's, comes first."""
+    return Config(ROOT / "alembic.ini", toml_file=ROOT / "pyproject.toml")
 
 
 def _is_missing(file: Path | None) -> bool:

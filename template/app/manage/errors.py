@@ -3,7 +3,7 @@
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import Unavailable
-from app.foundation.database import WrongDatabase, sentence
+from app.foundation.database import WrongDatabase, advice, sentence
 
 
 class CommandError(Exception):
@@ -26,5 +26,5 @@ def what_is_wrong(error: Unavailable | DBAPIError) -> tuple[str, str]:
         return error.problem, error.fix
     said = error if isinstance(error, DBAPIError) else error.__cause__
     if isinstance(said, DBAPIError):
-        return f"refuses: {sentence(said)}", "correct DATABASE_URL, or the database"
+        return f"refuses: {sentence(said)}", advice(said) or "correct DATABASE_URL, or the database"
     return "does not answer", "start it, or correct DATABASE_URL"

@@ -15,6 +15,7 @@ from app.accounts.events import list_events, record
 from app.accounts.models import RevokedReason, Role, User
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
+from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow
 from app.manage.commands import add_command, add_group, whole_number
 from app.manage.errors import CommandError
@@ -99,7 +100,7 @@ async def revoke(services: Services, args: Namespace) -> dict[str, int]:
         return {"revoked": await sessions.revoke_all_sessions(services, user.id, reason)}
     if not await sessions.revoke_session(services, user.id, args.session, reason):
         raise CommandError(
-            f"{user.email} has no live session with this id",
+            f"{user.email} has no live session {args.session}",
             f"list them: python -m app.manage user sessions {user.email}",
         )
     return {"revoked": 1}
@@ -141,7 +142,15 @@ def checked_name(name: str) -> str:
 
 
 async def find(services: Services, email: str) -> AnyRow:
-    return await administration.find_user_by_email(services, canonical(email))
+    address = canonical(email)
+    try:
+        return await administration.find_user_by_email(services, address)
+    except AppError as error:
+        if error.code is not ErrorCode.NOT_FOUND:
+            raise
+        raise CommandError(
+            f"there is no user {address}", "list them: python -m app.manage user list"
+        ) from None
 
 
 async def store(

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,19 @@ def test_the_last_three_are_kept(manage: Manage, project: Path) -> None:
     assert [path.exists() for path in old] == [False, False, True]
     assert [things(path) for path in copies(project)[1:-1]] == [MANY, MANY]
     assert all(path.exists() for path in others), "what is not ours stays"
+
+
+@pytest.mark.usefixtures("live")
+def test_what_a_kill_has_left_goes_with_a_later_copy(manage: Manage, project: Path) -> None:
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    left = [project / f"app.db.backup-20260101T000000Z.part{end}" for end in ("", "-journal")]
+    at_work = project / f"app.db.backup-{now}-7.part"
+    for path in (*left, at_work):
+        path.write_text("")
+
+    assert manage("backup").data["deleted"] == 0
+
+    assert [path.exists() for path in (*left, at_work)] == [False, False, True]
 
 
 @pytest.mark.usefixtures("live")

@@ -124,6 +124,7 @@ def test_a_database_that_takes_no_writes_is_found(
     [finding] = findings(manage)
     assert finding["id"] == "database"
     assert finding["message"].endswith("refuses: attempt to write a readonly database")
+    assert finding["fix"].startswith("make its file, and the directory that it is in, writable")
 
 
 def test_a_secret_with_a_line_break_is_found(

@@ -5,6 +5,7 @@ from app.foundation.database.outages import (
     DEADLINE_SECONDS,
     StaleConnection,
     WrongDatabase,
+    advice,
     sentence,
 )
 from app.foundation.database.postgresql import driver_url

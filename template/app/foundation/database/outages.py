@@ -121,6 +121,14 @@ def reason(error: Exception) -> str:
     return name or type(origin).__name__
 
 
+def advice(error: DBAPIError) -> str:
+    """What to do when SQLite may not write where its file is, or beside it; otherwise nothing."""
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    if code & _PRIMARY not in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        return ""
+    return "make its file, and the directory that it is in, writable for this user"
+
+
 def sentence(error: DBAPIError) -> str:
     """What the database itself said, on one line; without the statement and its parameters."""
     return str(error.orig).partition("\n")[0].rpartition(">: ")[2]

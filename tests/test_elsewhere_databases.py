@@ -1,0 +1,148 @@
+"""A PostgreSQL database that is there already, or is somebody's by the time that `new` fails."""
+
+import asyncio
+import json
+import secrets
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.conftest import Result, authkit
+from tests.services import database_named, require_postgres
+
+PROVISION = Path(__file__).parents[1] / "cli/authkit/new/provision_database.py"
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Of a database that nobody has made yet."""
+    name = f"authkit_elsewhere_{secrets.token_hex(6)}"
+    yield database_named(name)
+    execute(require_postgres(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def execute(url: str, *statements: str) -> list[Any]:
+    async def run() -> list[Any]:
+        connection = await asyncpg.connect(url)
+        try:
+            return [row for each in statements for row in await connection.fetch(each)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def name_of(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def exists(url: str) -> bool:
+    rows = execute(require_postgres(), "SELECT datname FROM pg_database")
+    return name_of(url) in {row["datname"] for row in rows}
+
+
+def provision(project: Path, url: str, *action: str) -> dict[str, Any]:
+    """What `new` runs, in a project's environment."""
+    process = subprocess.run(
+        [project / ".venv/bin/python", PROVISION, *action],
+        cwd=project,
+        input=url,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    answer: dict[str, Any] = json.loads(process.stdout)
+    return answer
+
+
+def new(directory: Path, url: str, **env: str) -> Result:
+    target = str(directory / "api")
+    return authkit("new", target, "-y", "--json", env={"AUTHKIT_DATABASE_URL": url} | env)
+
+
+def test_two_at_once_with_one_name_both_succeed(tmp_path: Path, url: str) -> None:
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda name: new(tmp_path / name, url), ("one", "two")))
+
+    assert [result.code for result in results] == [0, 0], [result.err for result in results]
+    said = [f"the database {name_of(url)} exists already" in result.err for result in results]
+    assert sorted(said) == [False, True], "one made it, the other was told of it"
+    users = execute(url, "SELECT email FROM users ORDER BY email")
+    assert [row["email"] for row in users] == ["admin@example.com", "user@example.com"]
+
+
+def test_what_somebody_uses_by_now_is_not_dropped(myapi: Path, url: str) -> None:
+    """The first one fails late, when another has found its database and finished."""
+    assert provision(myapi, url) == {"became": "created"}
+    joined = provision(myapi, url)
+    assert (joined["became"], joined["tables"]) == ("existed", 0)
+
+    assert provision(myapi, url, "drop") == {"became": "used"}
+    assert exists(url)
+
+
+def test_what_nobody_else_uses_is_dropped_again(myapi: Path, url: str) -> None:
+    provision(myapi, url)
+
+    assert provision(myapi, url, "drop") == {"became": "dropped"}
+    assert not exists(url)
+
+
+def test_eight_at_once_make_one(myapi: Path, url: str) -> None:
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda _: provision(myapi, url)["became"], range(8)))
+
+    assert sorted(answers) == ["created"] + ["existed"] * 7
+
+
+def test_a_database_of_another_application_is_refused(tmp_path: Path, url: str) -> None:
+    execute(require_postgres(), f"CREATE DATABASE {name_of(url)}")
+    execute(url, "CREATE TABLE invoices (id integer)", "CREATE TABLE users (id integer)")
+
+    result = new(tmp_path, url)
+
+    assert result.code == 1
+    said = f"the database {name_of(url)} exists and holds what is not this project's: invoices"
+    assert said in result.err
+    assert "--database-url" in result.err
+    tables = execute(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert sorted(row["tablename"] for row in tables) == ["invoices", "users"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_failure_leaves_in_a_database_that_existed_is_named(
+    tmp_path: Path, url: str
+) -> None:
+    """The last step fails: git does not take this date."""
+    execute(require_postgres(), f"CREATE DATABASE {name_of(url)}")
+
+    result = new(tmp_path, url, GIT_AUTHOR_DATE="no date")
+
+    assert result.code == 1
+    assert f"the database {name_of(url)} exists already, empty" in result.err
+    stays = f"what was made in the database {name_of(url)}, which existed before, stays there"
+    assert stays in result.err
+    assert "nothing was left behind" not in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_made_for_a_failure_is_gone(tmp_path: Path, url: str) -> None:
+    result = new(tmp_path, url, GIT_AUTHOR_DATE="no date")
+
+    assert result.code == 1
+    assert "git commit failed" in result.err
+    assert not exists(url)
+
+
+def test_a_server_that_can_t_be_used_is_no_command_of_the_project(tmp_path: Path) -> None:
+    parts = require_postgres().replace("postgres@", "nobody:wrong@").rpartition("/")[0]
+
+    result = new(tmp_path, f"{parts}/x?sslmode=verify-full&sslrootcert=/none")
+
+    assert result.code == 1
+    assert "CREATE DATABASE" not in result.err
+    assert ".venv" not in result.err
