@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     hsts_include_subdomains: bool = True
     docs_enabled: Annotated[bool | None, formats.EmptyIsUnset] = None
     """The interactive documentation; unset, it is on everywhere but in production."""
+    api_contact: str = ""
+    """An e-mail address, a URL or a name."""
+    api_license: str = "LicenseRef-Proprietary"
+    """An identifier of SPDX."""
 
     rate_limit_enabled: bool = True
     rate_limit_auth: formats.Rate = "5/15 minutes"

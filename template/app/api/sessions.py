@@ -10,7 +10,7 @@ from app.api.dependencies import CurrentUser, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.sessions import SessionInfo, SessionList
 from app.errors import AppError, ErrorCode
-from app.foundation.http.openapi import errors
+from app.foundation.http.openapi import errors, says
 
 router = APIRouter(tags=["sessions"])
 
@@ -22,7 +22,10 @@ async def list_sessions(user: CurrentUser, services: ServicesDep) -> SessionList
     return SessionList(sessions=[SessionInfo.model_validate(row) for row in rows])
 
 
-@router.delete("/api/users/me/sessions/{session_id}", responses=errors(400, 401, 404, 429, 503))
+@router.delete(
+    "/api/users/me/sessions/{session_id}",
+    responses=errors(400, 401, 404, 429, 503) | says("Session revoked"),
+)
 async def revoke_session(session_id: UUID, user: CurrentUser, services: ServicesDep) -> Message:
     """Sign one device out."""
     reason = RevokedReason.REVOKED_BY_USER
@@ -31,7 +34,9 @@ async def revoke_session(session_id: UUID, user: CurrentUser, services: Services
     return Message(message="Session revoked")
 
 
-@router.post("/api/auth/logout-all", responses=errors(401, 429, 503))
+@router.post(
+    "/api/auth/logout-all", responses=errors(401, 429, 503) | says("Logged out everywhere")
+)
 async def logout_all(user: CurrentUser, services: ServicesDep) -> Message:
     """End every session of the signed-in user."""
     await sessions.revoke_all_sessions(services, user.id, RevokedReason.REVOKED_BY_USER)
