@@ -68,8 +68,8 @@ class Settings(BaseSettings):
     """The interactive documentation; unset, it is on everywhere but in production."""
     api_contact: str = ""
     """An e-mail address, a URL or a name."""
-    api_license: str = "LicenseRef-Proprietary"
-    """An identifier of SPDX."""
+    api_license: str = ""
+    """An identifier of SPDX, or a name and a URL."""
 
     rate_limit_enabled: bool = True
     rate_limit_auth: formats.Rate = "5/15 minutes"

@@ -41,52 +41,28 @@ request may also be answered 400 (a wrong `Host`, a rejected CORS preflight), 40
 """
 """The description of the whole API: what the layers around the endpoints answer."""
 
-_DESCRIPTIONS: Final = {
-    "400": "The input is wrong: `code` says how, and `details` where.",
-    "401": "Not signed in, or the credentials are wrong.",
-    "403": "Signed in, but not allowed.",
-    "404": "There is no such thing.",
-    "409": "It conflicts with what exists.",
-    "413": "The body is too large.",
-    "415": "The body is not `application/json`.",
-    "429": "Too many requests; `Retry-After` says when to try again.",
-    "431": "The headers are too large.",
-    "500": "A bug: the `requestId` in `details` finds its lines in the log.",
-    "503": "Too busy, or the database does not answer; `Retry-After` says when to try again.",
-}
-
-_RETRY_AFTER: Final = {
-    "Retry-After": {
-        "description": "Seconds to wait.",
-        "required": True,
-        "schema": {"type": "integer", "minimum": 1},
-    }
-}
-
-_HEADERS: Final = {
-    "401": {
-        "WWW-Authenticate": {
-            "description": "`Bearer`, with `error` when a token was sent (RFC 6750 §3).",
-            "required": True,
-            "schema": {"type": "string"},
-        }
-    },
-    "429": _RETRY_AFTER,
-    "503": _RETRY_AFTER,
-}
+_ANSWERS: Final = Path(__file__).with_name("error_answers.json")
+"""By status what is said of an error, and its headers; by code an example."""
 
 
 def describe(settings: Settings) -> dict[str, Any]:
     """What the document says of the whole API, as arguments of `FastAPI`."""
-    contact, license_id = settings.api_contact, settings.api_license
+    contact = settings.api_contact
     kind = "url" if "://" in contact else "email" if "@" in contact else "name"
     return {
         "title": settings.app_name,
         "description": ANYWHERE,
         "contact": {"name": settings.app_name} | ({kind: contact} if contact else {}),
-        "license_info": {"name": license_id.removeprefix("LicenseRef-"), "identifier": license_id},
+        "license_info": _license(settings.api_license),
         "servers": [{"url": "/", "description": "Where this document is."}],
     }
+
+
+def _license(written: str) -> dict[str, Any] | None:
+    name, _, url = written.rpartition(" ")
+    if "://" in url:
+        return {"name": name or url, "url": url}
+    return {"name": written, "identifier": written} if written else None
 
 
 def tags_of(modules: Iterable[ModuleType]) -> list[dict[str, Any]]:
@@ -132,6 +108,7 @@ def document_exactly(app: FastAPI) -> None:
 
 
 def _make_exact(document: dict[str, Any]) -> None:
+    answers = json.loads(_ANSWERS.read_bytes())
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     shown = set[str]()
@@ -140,8 +117,9 @@ def _make_exact(document: dict[str, Any]) -> None:
         operation["responses"] = _real_responses(operation["responses"])
         for status, response in operation["responses"].items():
             if MARK in response:
-                shown |= _describe(status, response)
-    components.setdefault("examples", {}).update(_examples(shown))
+                shown |= _describe(status, response, answers)
+    examples = {code: _example(code, answers["examples"]) for code in sorted(shown)}
+    components.setdefault("examples", {}).update(examples)
     for name in ("HTTPValidationError", "ValidationError"):
         if not _refers_to(name, document):
             schemas.pop(name, None)
@@ -169,12 +147,12 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from path.values()
 
 
-def _describe(status: str, response: dict[str, Any]) -> set[str]:
+def _describe(status: str, response: dict[str, Any], answers: dict[str, Any]) -> set[str]:
     """An error with its headers, its body, and an example of each code; returns the codes."""
     codes = response.pop(MARK)
-    response["description"] = _DESCRIPTIONS.get(status, "It is refused: `code` says why.")
-    if status in _HEADERS:
-        response["headers"] = _HEADERS[status]
+    response["description"] = answers["descriptions"].get(status, "Refused: `code` says why.")
+    if status in answers["headers"]:
+        response["headers"] = answers["headers"][status]
     content: dict[str, Any] = {"schema": {"$ref": _reference(ApiError.__name__)}}
     if codes:
         content["examples"] = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
@@ -182,12 +160,8 @@ def _describe(status: str, response: dict[str, Any]) -> set[str]:
     return set(codes)
 
 
-def _examples(codes: Iterable[str]) -> dict[str, Any]:
-    known = json.loads(Path(__file__).with_name("error_examples.json").read_bytes())
-    return {
-        code: {"value": {"error": {"code": code, **known.get(code, {"message": "…"})}}}
-        for code in sorted(codes)
-    }
+def _example(code: str, known: dict[str, Any]) -> dict[str, Any]:
+    return {"value": {"error": {"code": code, **known.get(code, {"message": "…"})}}}
 
 
 def _add_error_format(schemas: dict[str, Any]) -> None:
