@@ -28,7 +28,7 @@ COMMANDS = {
     "Make": ("new", "update", "add", "remove"),
     "Run": ("serve", "migrate", "seed", "test"),
     "Operate": ("user", "token", "keys"),
-    "Look": ("info", "doctor"),
+    "Look": ("info", "doctor", "openapi"),
 }
 
 

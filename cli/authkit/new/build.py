@@ -15,7 +15,7 @@ from authkit.new.first_steps import prepare_database
 from authkit.new.made import Made
 from authkit.new.placement import check_target, make_stage, put_in_place
 from authkit.new.plan import Plan
-from authkit.project import environment
+from authkit.project import contract_file, environment
 from authkit.project.project import Project
 from authkit.project.repository import Repository
 from authkit.template.render import render
@@ -33,7 +33,8 @@ def list_files(plan: Plan) -> list[str]:
         stage = make_stage(plan.target, undo)
         render(stage, plan.answers)
         files = [p.relative_to(stage).as_posix() for p in stage.rglob("*") if not p.is_dir()]
-        return sorted([*files, ".env"])
+        made = [".env", contract_file.NAME] if plan.install else [".env"]
+        return sorted([*files, *made])
 
 
 def make(plan: Plan, screen: Screen) -> Made:

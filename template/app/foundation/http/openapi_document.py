@@ -41,14 +41,14 @@ request may also be answered 400 (a wrong `Host`, a rejected CORS preflight), 40
 """
 """The description of the whole API: what the layers around the endpoints answer."""
 
-_ANSWERS: Final = Path(__file__).with_name("error_answers.json")
+ANSWERS: Final = Path(__file__).with_name("error_answers.json")
 """By status what is said of an error, and its headers; by code an example."""
 
 
 def describe(settings: Settings) -> dict[str, Any]:
     """What the document says of the whole API, as arguments of `FastAPI`."""
     contact = settings.api_contact
-    kind = "url" if "://" in contact else "email" if "@" in contact else "name"
+    kind = "url" if "://" in contact else "email"
     return {
         "title": settings.app_name,
         "description": ANYWHERE,
@@ -108,7 +108,7 @@ def document_exactly(app: FastAPI) -> None:
 
 
 def _make_exact(document: dict[str, Any]) -> None:
-    answers = json.loads(_ANSWERS.read_bytes())
+    answers = json.loads(ANSWERS.read_bytes())
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     shown = set[str]()
