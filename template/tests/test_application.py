@@ -149,14 +149,12 @@ async def test_the_address_alone_says_what_this_is(app: FastAPI, client: httpx.A
 async def test_an_owner_may_answer_the_address_alone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    router = APIRouter()
+    router = APIRouter(routes=[*health.router.routes])
     router.add_api_route("/", lambda: "mine")
     monkeypatch.setattr(health, "router", router)
 
-    mine = [
-        route for route in iter_route_contexts(create_app(settings).routes) if route.path == "/"
-    ]
-    assert len(mine) == 1
+    paths = [route.path for route in iter_route_contexts(create_app(settings).routes)]
+    assert paths.count("/") == 1
 
 
 async def test_the_documentation_can_be_switched_off(start: Callable[..., Any]) -> None:
