@@ -1,10 +1,10 @@
 """Make a client of the API with each generator, compile it, and use it against a running project.
 
-`python scripts/clients.py` (`--only hey-api,python`, `--document FILE`) needs npm and PyPI alone, and for
-Java a JDK: what Java needs of Jackson is in the generator's own jar. Each client registers, signs in, meets
-400, 401, 409 and 429, refreshes, patches, reads sessions and signs out; it gets a server of its own, since
-limits are counted by address. With `--document` clients are made and compiled only. Exit 1 when one fails.
-The last results are in docs/clients.md.
+`python -m scripts.clients` (`--only NAME,…`, `--document FILE`) needs npm and PyPI alone, and a
+JDK for Java: what that needs of Jackson is in the generator's own jar. Each client registers, signs
+in, meets 400, 401, 409 and 429, refreshes, patches, reads sessions and signs out. Each has a server
+of its own, since limits are counted by address. With `--document` clients are made and compiled,
+not used. Exit 1 when one fails. The last results are in docs/clients.md.
 """
 
 import argparse
@@ -88,7 +88,8 @@ CLIENTS: Final = {
         pip=("openapi-generator-cli",),
     ),
     "python": Client(
-        "$BIN/openapi-python-client generate --path openapi.json --meta none --output-path generated",
+        "$BIN/openapi-python-client generate --path openapi.json --meta none"
+        " --output-path generated",
         "$BIN/mypy --strict --follow-imports=silent use.py",
         "$BIN/python use.py",
         ("use.py",),
@@ -105,14 +106,14 @@ CLIENTS: Final = {
         needs=("javac",),
     ),
 }
-"""By name. Kotlin's HTTP layer needs OkHttp, which only Maven Central has: its models are compiled."""
+"""By name. Of the steps, each is a command for bash."""
 
 FAST: Final = ("openapi-fetch", "hey-api", "hey-api-zod", "python")
 """What a test of the gate runs: a minute, half of which is installing."""
 
 
-def main() -> int:
-    arguments = read_arguments()
+def main(arguments_given: list[str] | None = None) -> int:
+    arguments = read_arguments(arguments_given)
     chosen = {name: CLIENTS[name] for name in arguments.only or CLIENTS}
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
@@ -130,15 +131,15 @@ def main() -> int:
     return 0 if all(results) else 1
 
 
-def read_arguments() -> argparse.Namespace:
+def read_arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", type=lambda text: text.split(","), metavar="NAME,…")
     parser.add_argument("--document", type=Path, metavar="FILE")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def install(work: Path, chosen: dict[str, Client]) -> dict[str, str]:
-    """The packages of the chosen clients, beside their directories; the variables that find them."""
+    """The packages of the chosen clients; returns the variables that find them."""
     npm = [f"{name}@{NPM[name]}" for name in sorted({n for c in chosen.values() for n in c.npm})]
     if npm:
         (work / "package.json").write_text('{"private": true}')
@@ -209,5 +210,4 @@ def shell(command: str, place: Path, environ: dict[str, str] | None = None) -> N
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     sys.exit(main())

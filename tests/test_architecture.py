@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "tokens": set[str](),
     "project": set[str](),
     "contract": set[str](),
+    "clients": {"project"},
     "template": {"project"},
     "new": {"project", "template"},
     "update": {"project", "template", "contract"},
@@ -31,6 +32,7 @@ MAY_IMPORT = {
     "terminal": {"tokens"},
     "commands": {
         *("new", "update", "parts", "template", "project", "contract", "tokens", "terminal"),
+        "clients",
     },
 }
 """A room and those below it. Whoever stands above is not in the list, so nothing points back."""

@@ -4,24 +4,41 @@ import { type Answer, run } from "./scenario";
 
 const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
 
-type Got<T> =
-  | { status: 200 | 201; data: T; headers: Headers }
-  | { status: 400 | 401 | 409 | 413 | 415 | 429 | 500 | 503; data: api.ApiError; headers: Headers };
+type Failed = { status: number; data: api.ApiError; headers: Headers };
 
-function read<T, U>(got: Got<T>, pick: (data: T) => U): Answer<U> {
-  if (got.status === 200 || got.status === 201) return { value: pick(got.data) };
-  const { code, details } = got.data.error;
+function refused({ status, data, headers }: Failed): Answer<never> {
+  const { code, details } = data.error;
   const fields = (details ?? []).map((problem) => problem.field);
-  return { refused: { status: got.status, code, fields, retryAfter: got.headers.get("retry-after") } };
+  return { refused: { status, code, fields, retryAfter: headers.get("retry-after") } };
 }
 
 run({
-  register: async (body) => read(await api.register(zod.RegisterBody.parse(body)), (data) => data.user),
-  login: async (body) => read(await api.login(zod.LoginBody.parse(body)), (data) => zod.LoginResponse.parse(data)),
-  me: async (token) => read(await api.readProfile(bearer(token)), (data) => zod.ReadProfileResponse.parse(data)),
-  rename: async (token, name) => read(await api.updateProfile({ name }, bearer(token)), (data) => data),
-  sessions: async (token) =>
-    read(await api.listSessions(bearer(token)), (data) => zod.ListSessionsResponse.parse(data).sessions),
-  refresh: async (body) => read(await api.refresh(body), (data) => data),
-  logout: async (token, body) => read(await api.logout(body, bearer(token)), (data) => data.message),
+  register: async (body) => {
+    const got = await api.register(zod.RegisterBody.parse(body));
+    return got.status === 201 ? { value: got.data.user } : refused(got);
+  },
+  login: async (body) => {
+    const got = await api.login(zod.LoginBody.parse(body));
+    return got.status === 200 ? { value: zod.LoginResponse.parse(got.data) } : refused(got);
+  },
+  me: async (token) => {
+    const got = await api.readProfile(bearer(token));
+    return got.status === 200 ? { value: zod.ReadProfileResponse.parse(got.data) } : refused(got);
+  },
+  rename: async (token, name) => {
+    const got = await api.updateProfile({ name }, bearer(token));
+    return got.status === 200 ? { value: got.data } : refused(got);
+  },
+  sessions: async (token) => {
+    const got = await api.listSessions(bearer(token));
+    return got.status === 200 ? { value: got.data.sessions } : refused(got);
+  },
+  refresh: async (body) => {
+    const got = await api.refresh(body);
+    return got.status === 200 ? { value: got.data } : refused(got);
+  },
+  logout: async (token, body) => {
+    const got = await api.logout(body, bearer(token));
+    return got.status === 200 ? { value: got.data.message } : refused(got);
+  },
 });

@@ -1,4 +1,4 @@
-"""The same scenario as scenario.ts, with what openapi-python-client makes; `mypy --strict` reads it."""
+"""The same scenario as scenario.ts, of openapi-python-client; read by `mypy --strict`."""
 
 import os
 from typing import TypeVar
@@ -13,6 +13,7 @@ from generated.models import (
     LoginInput,
     RefreshInput,
     RegisterInput,
+    SignedIn,
     UpdateProfileInput,
 )
 from generated.types import Response, Unset
@@ -41,11 +42,11 @@ def as_user(token: str) -> AuthenticatedClient:
     return AuthenticatedClient(base_url=API, token=token)
 
 
-def signed_in() -> Response[ApiError | "login.SignedIn"]:
+def signed_in() -> Response[ApiError | SignedIn]:
     return login.sync_detailed(client=anybody, body=LoginInput(email=EMAIL, password=PASSWORD))
 
 
-def registered(email: str) -> Response[ApiError | "register.SignedIn"]:
+def registered(email: str) -> Response[ApiError | SignedIn]:
     body = RegisterInput(email=email, password=PASSWORD)
     return register.sync_detailed(client=anybody, body=body)
 
