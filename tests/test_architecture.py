@@ -23,12 +23,17 @@ PLAIN = {f"authkit.terminal.{name}" for name in ("errors", "safe_text", "screen"
 MAY_IMPORT = {
     "tokens": set[str](),
     "project": set[str](),
+    "contract": set[str](),
+    "clients": {"project"},
     "template": {"project"},
     "new": {"project", "template"},
-    "update": {"project", "template"},
+    "update": {"project", "template", "contract"},
     "parts": {"project", "template", "update"},
     "terminal": {"tokens"},
-    "commands": {"new", "update", "parts", "template", "project", "tokens", "terminal"},
+    "commands": {
+        *("new", "update", "parts", "template", "project", "contract", "tokens", "terminal"),
+        "clients",
+    },
 }
 """A room and those below it. Whoever stands above is not in the list, so nothing points back."""
 

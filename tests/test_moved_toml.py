@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from authkit import __version__
 from authkit.template.bundle import version_key
 from authkit.update.moves import Moves, between, dotted
 
@@ -66,6 +67,8 @@ def final(module: str, name: str, entries: list[Moves]) -> tuple[str, str]:
 @pytest.mark.parametrize("number", range(len(ENTRIES)), ids=lambda number: ENTRIES[number].version)
 def test_every_public_name_is_found_again(number: int) -> None:
     later = ENTRIES[number:]
+    if version_key(later[0].version) > version_key(__version__) and __version__ not in RELEASES:
+        pytest.skip(f"what {__version__} contained is frozen when the next one is cut")
     gone = {name for moves in later for name in moves.renames.gone}
 
     lost = {

@@ -269,7 +269,7 @@ class Stamped:
         """Add or remove; the database is brought along, and its schema is that of the models."""
         result = self.authkit(*args, "--json")
         assert result.code == 0, result.err
-        assert result.json["done"] == ["environment", "migrations", "tests"]
+        assert result.json["done"] == ["environment", "migrations", "contract", "tests"]
         assert "No new upgrade operations" in run(self.root, "alembic", "check")
         commit(self.root)
         return result

@@ -37,6 +37,8 @@ EARLIER = sorted(ARCHIVES, key=bundle.version_key)
 OLDEST, LATEST = [*EARLIER, __version__][0], [__version__, *EARLIER][-1]
 COMBINATIONS = [(d, limits) for d in ("sqlite", "postgres") for limits in ("memory", "redis")]
 
+LATER = ("authkit openapi --write", "authkit test")
+
 BACKUP = "/srv/app.db.backup-20261127T204600Z"
 ENTRY = f"- A line about {NEXT}, for whoever updates."
 MOVED = f"""
@@ -606,10 +608,14 @@ class TestFollowUp:
             "current": "*alembic?current*",
             "upgrade": "*upgrade?head*",
             "backup": "*app.manage?backup*",
+            "contract": "*app.manage?openapi*",
             "tests": "*pytest*",
         }
+        written = json.dumps({"written": "openapi.json", "changed": True})
+        contract = f"echo '{{}}' > openapi.json; echo '{written}'"
         backup = f"echo '{json.dumps({'backup': BACKUP})}'"
-        known = {"check": "exit 1", "current": "echo '0001 (head)'", "backup": backup} | answers
+        known = {"check": "exit 1", "current": "echo '0001 (head)'", "backup": backup}
+        known |= {"contract": contract} | answers
         cases = "".join(f"{commands[name]}) {answer};;\n" for name, answer in known.items())
         python = project / ".venv/bin/python"
         python.write_text(f'#!/bin/sh\necho "$*" >> .venv/calls\ncase "$*" in\n{cases}esac\n')
@@ -674,8 +680,9 @@ class TestFollowUp:
     @pytest.mark.parametrize(
         ("answers", "said", "left"),
         [
-            ({"current": "exit 1"}, "alembic current", ["authkit migrate", "authkit test"]),
-            ({"upgrade": "exit 1"}, "alembic upgrade", ["authkit migrate", "authkit test"]),
+            ({"current": "exit 1"}, "alembic current", ["authkit migrate", *LATER]),
+            ({"upgrade": "exit 1"}, "alembic upgrade", ["authkit migrate", *LATER]),
+            ({"contract": "exit 1"}, "app.manage openapi", [*LATER]),
             ({"tests": "exit 1"}, "tests fail", ["authkit test"]),
         ],
     )
@@ -703,7 +710,7 @@ class TestFollowUp:
 
         assert result.code == 130
         assert result.json["done"] == ["environment"]
-        assert result.json["leftToDo"][:-1] == ["authkit migrate", "authkit test"]
+        assert result.json["leftToDo"][:-1] == ["authkit migrate", *LATER]
 
     def test_an_owner_without_our_lock(self, scripted: Path, next_authkit: NextAuthkit) -> None:
         (scripted / "requirements-dev.txt").unlink()
@@ -712,7 +719,7 @@ class TestFollowUp:
         result = next_authkit("update", "--json", cwd=scripted)
 
         assert result.code == 0, result.err
-        assert result.json["done"] == ["migrations", "tests"]
+        assert result.json["done"] == ["migrations", "contract", "tests"]
         assert "pyproject.toml" in result.json["leftToDo"][0]
 
     def test_a_directory_that_is_no_environment(
@@ -779,7 +786,7 @@ class TestLivingProject:
         result = next_authkit("update", "--json", cwd=living, env=part)
 
         assert result.code == 0, result.err
-        assert result.json["done"] == ["environment", "migrations", "tests"]
+        assert result.json["done"] == ["environment", "migrations", "contract", "tests"]
         assert (living / "app/notes/models.py").is_file()
         assert "An edited endpoint." in (living / "app/api/health.py").read_text()
         assert not (living / "compose.yaml").exists()

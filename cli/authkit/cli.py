@@ -25,10 +25,10 @@ from authkit.terminal.options import ProjectOption
 from authkit.terminal.safe_text import safe
 
 COMMANDS = {
-    "Make": ("new", "update", "add", "remove"),
+    "Make": ("new", "update", "add", "remove", "client"),
     "Run": ("serve", "migrate", "seed", "test"),
     "Operate": ("user", "token", "keys", "purge"),
-    "Look": ("info", "doctor"),
+    "Look": ("info", "doctor", "openapi"),
 }
 
 

@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     hsts_include_subdomains: bool = True
     docs_enabled: Annotated[bool | None, formats.EmptyIsUnset] = None
     """The interactive documentation; unset, it is on everywhere but in production."""
+    api_contact: formats.Contact = ""
+    api_license: formats.License = ""
 
     rate_limit_enabled: bool = True
     rate_limit_auth: formats.Rate = "5/15 minutes"

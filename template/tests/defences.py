@@ -632,6 +632,14 @@ DEFENCES: Final = (
     ),
     Defence(
         26,
+        "scripts of our own alone",
+        "app/foundation/http/security_headers.py",
+        "script-src 'self';",
+        "script-src 'self' https://cdn.example.com;",
+        "tests/test_application.py",
+    ),
+    Defence(
+        26,
         "no promise for localhost",
         APPLICATION,
         "if settings.environment is Environment.DEVELOPMENT:",

@@ -4,6 +4,7 @@ import gc
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,18 +14,21 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import compile_path
 
 from app.accounts.common_passwords import common_passwords
+from app.api import health
+from app.application import create_app
+from app.config import Settings
 from app.foundation.http.security_headers import SECURITY_HEADERS
 from tests.helpers import ROOT, Account, Tables, connect, error_code, register, services_of
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/api", "/api/auth", "/api/users/me/x", "/é"])
+@pytest.mark.parametrize("path", ["/nowhere", "/api", "/api/auth", "/api/users/me/x", "/é"])
 async def test_an_unknown_address_is_a_404(client: httpx.AsyncClient, path: str) -> None:
     for method in ("GET", "POST", "DELETE"):
         response = await client.request(method, path)
@@ -118,10 +122,45 @@ async def test_the_documentation_is_there_while_developing(client: httpx.AsyncCl
     assert "/api/auth/register" in schema["paths"]
 
 
+async def test_the_documentation_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    """Behind a firewall a page that does would stay white."""
+    for path in ("/docs", "/redoc"):
+        page = await client.get(path)
+        names = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert len(names) >= 4
+        for name in names:
+            assert re.match(r"docs/|openapi\.json$|data:,$", name), name
+            if name.startswith("docs/"):
+                answer = await client.get(f"/{name}")
+                assert answer.status_code == 200, name
+                kind = "text/css" if name.endswith(".css") else "text/javascript"
+                assert answer.headers["content-type"].startswith(kind)
+        assert not re.search(r"https?://", page.headers["content-security-policy"])
+    assert (await client.get("/docs/docs.html")).status_code == 404
+
+
+async def test_the_address_alone_says_what_this_is(app: FastAPI, client: httpx.AsyncClient) -> None:
+    answer = (await client.get("/")).json()
+
+    assert answer["name"] == app.title
+    assert answer["documentation"] == ["/docs", "/redoc", "/openapi.json"]
+
+
+async def test_an_owner_may_answer_the_address_alone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = APIRouter(routes=[*health.router.routes])
+    router.add_api_route("/", lambda: "mine")
+    monkeypatch.setattr(health, "router", router)
+
+    paths = [route.path for route in iter_route_contexts(create_app(settings).routes)]
+    assert paths.count("/") == 1
+
+
 async def test_the_documentation_can_be_switched_off(start: Callable[..., Any]) -> None:
     client = connect(await start(docs_enabled=False))
 
-    for path in ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect"):
+    for path in ("/", "/docs", "/redoc", "/openapi.json", "/docs/swagger-ui.css"):
         assert (await client.get(path)).status_code == 404
 
 

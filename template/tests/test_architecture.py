@@ -33,7 +33,8 @@ LAYERS: list[set[str]] = [
     {"app.accounts"},
     FEATURES,
     {"app.api"},
-    {"app.application", "app.manage"},
+    {"app.application"},
+    {"app.manage"},
     {"app.main"},
 ]
 """From the bottom to the top: a part imports itself and what lies below it, nothing beside it."""

@@ -105,6 +105,7 @@ def show(report: "Report", *, as_json: bool, tense: str) -> None:
     for name, default in report.new_settings.items():
         console.message(f"new setting, in .env.example: {name}={default}")
     show_before_you_deploy(report)
+    show_contract(report)
     if report.left_to_do:
         console.message("\nLeft to do:", style="bold")
         for step in [*report.left_to_do, f"or take it all back: {report.undo}"]:
@@ -120,6 +121,15 @@ def show_before_you_deploy(report: "Report") -> None:
         console.message(f"  {name}: {what}")
     for sentence in report.behaviour:
         console.message(f"  {sentence}")
+
+
+def show_contract(report: "Report") -> None:
+    """Which clients break; what else changed in openapi.json, its diff shows."""
+    broken = [change for change in report.contract if change.is_breaking]
+    if broken:
+        console.message("\nClients that were made from openapi.json break:", style="bold")
+    for change in broken:
+        console.message(f"  {change.where}: {change.what}")
 
 
 def end(report: "Report") -> None:

@@ -17,7 +17,7 @@ from authkit.new.first_steps import prepare_database
 from authkit.new.made import Made
 from authkit.new.placement import check_target, make_stage, put_in_place
 from authkit.new.plan import Plan
-from authkit.project import environment
+from authkit.project import contract_file, environment
 from authkit.project.project import Project
 from authkit.project.repository import Repository, around
 from authkit.project.system import remove_tree
@@ -32,7 +32,8 @@ def list_files(plan: Plan) -> list[str]:
     check_target(plan)
     with tempfile.TemporaryDirectory(prefix="authkit-new-") as scratch:
         render(Path(scratch), plan.answers)
-        return sorted([*files_in(Path(scratch)), ".env"])
+        made = [".env", contract_file.NAME] if plan.install else [".env"]
+        return sorted([*files_in(Path(scratch)), *made])
 
 
 def files_in(directory: Path) -> list[str]:
@@ -80,7 +81,8 @@ def build(plan: Plan, stage: Path, made: Made, undo: ExitStack) -> None:
     if plan.git and made.inside is None:
         with made.step("git"):
             message = f"Generate {plan.answers.project_name} with authkit {__version__}"
-            made.commit = Repository(stage).commit_first(rendered, message)
+            contract = [contract_file.NAME] if plan.install else []
+            made.commit = Repository(stage).commit_first([*rendered, *contract], message)
 
 
 @contextmanager

@@ -1,12 +1,13 @@
-"""`python -m alembic upgrade head`, then `python -m app.manage seed --json`, in one process.
+"""`alembic upgrade head`, `app.manage openapi --write` and `app.manage seed`, in one process.
 
 A script, not a module of authkit's: `new` hands it to the project's Python, in the project's root.
-Prints `migrated` between the two. Of either command the start takes longer than the work, and the
+Prints `migrated` after the first. Of each command the start takes longer than the work, and the
 very first one compiles what it imports.
 """
 
 import runpy
 import sys
+from importlib import import_module
 from pathlib import Path
 
 
@@ -20,4 +21,5 @@ if __name__ == "__main__":
     sys.path[0] = str(Path.cwd())  # not authkit's own directory
     run("alembic", "upgrade", "head")
     print("migrated", flush=True)
+    import_module("app.manage.openapi").write()
     run("app.manage", "seed", "--json")

@@ -1,4 +1,4 @@
-"""After the merge: environment, migrations, tests, in this order."""
+"""After the merge: environment, migrations, contract, tests, in this order."""
 
 import re
 import subprocess
@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from authkit.project import database_copy, environment, lockfile, surroundings
+from authkit.contract.compare import compare
+from authkit.project import contract_file, database_copy, environment, lockfile, surroundings
 from authkit.project.outcome import failure_of
 from authkit.project.project import Project
 from authkit.project.repository import Repository
@@ -18,14 +19,17 @@ from authkit.update.report import STEPS, Report
 MIGRATE: Final = "authkit migrate"
 TEST: Final = "authkit test"
 
+CONTRACT_COMMAND: Final = "app/manage/openapi.py"
+"""What writes the contract; before 0.7.0 there was none."""
+
 
 def follow_up(project: Project, report: Report, screen: Screen) -> None:
-    """Environment, migrations, tests, in this order; what fails is left to do, with the rest."""
+    """Each of STEPS, in this order; what fails is left to do, with the rest."""
     if not (project.root / ".venv" / "pyvenv.cfg").is_file():  # its owner runs it otherwise
-        report.left_to_do = [install_command(project), MIGRATE, TEST]
+        report.left_to_do = [install_command(project), *after_install(project)]
         return
-    functions = (bring_environment_up_to_date, migrate, run_tests)
-    commands = (install_command(project), MIGRATE, TEST)
+    functions = (bring_environment_up_to_date, migrate, write_contract, run_tests)
+    commands = (install_command(project), MIGRATE, contract_file.WRITE, TEST)
     for name, step, command in zip(STEPS, functions, commands, strict=True):
         if report.problem is not None:
             report.left_to_do.append(command)
@@ -45,6 +49,12 @@ def follow_up(project: Project, report: Report, screen: Screen) -> None:
             report.done.append(name)
         else:
             report.left_to_do.append(command)
+
+
+def after_install(project: Project) -> list[str]:
+    """The commands of the steps after the first."""
+    contract = [contract_file.WRITE] if (project.root / CONTRACT_COMMAND).is_file() else []
+    return [MIGRATE, *contract, TEST]
 
 
 def install_command(project: Project) -> str:
@@ -109,6 +119,25 @@ def revisions(project: Project) -> str:
     if result.returncode != 0:
         raise failure_of(result, "alembic current")
     return " ".join(re.findall(r"^(\S+)(?: \(.*\))*$", result.stdout, re.MULTILINE)) or "base"
+
+
+def write_contract(project: Project, report: Report, screen: Screen) -> bool:
+    """Write openapi.json anew, and find out whether that breaks clients.
+
+    A project of before there was one gets it; an owner who deleted it has none.
+    """
+    if not (project.root / CONTRACT_COMMAND).is_file():
+        return True
+    before = contract_file.committed(project, "HEAD")
+    was_there = Repository(project.root).line("ls-tree", "HEAD", f"./{CONTRACT_COMMAND}")
+    if before is None and was_there:
+        return True
+    with screen.step("contract"):
+        contract_file.write(project)
+        Repository(project.root).git("add", "--", contract_file.NAME)
+    if before is not None:
+        report.contract = compare(before, contract_file.current(project))
+    return True
 
 
 def run_tests(project: Project, report: Report, screen: Screen) -> bool:

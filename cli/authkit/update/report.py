@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from authkit.contract.change import Change as ContractChange
 from authkit.terminal.errors import AuthkitError
 from authkit.update.compare import Change
 from authkit.update.versions import Versions
 
-STEPS: Final = ("environment", "migrations", "tests")
+STEPS: Final = ("environment", "migrations", "contract", "tests")
 UNDO: Final = "git reset --hard"
 
 
@@ -32,8 +33,10 @@ class Report:
     """Removed or renamed, and what to do about it."""
     behaviour: list[str] = field(default_factory=list)
     """What the deployed application does differently."""
+    contract: list[ContractChange] = field(default_factory=list)
+    """What the new openapi.json says, and the one in the last commit did not."""
     done: list[str] = field(default_factory=list)
-    """Of environment, migrations and tests: what was brought up to date."""
+    """Of STEPS: what was brought up to date."""
     left_to_do: list[str] = field(default_factory=list)
     undo: str = UNDO
     backup: str | None = None
@@ -69,6 +72,7 @@ class Report:
             "lookAt": self.look_at,
             "newSettings": self.new_settings,
             "beforeYouDeploy": {"settings": self.gone_settings, "behaviour": self.behaviour},
+            "contract": [change.as_json() for change in self.contract],
             "done": self.done,
             "leftToDo": self.left_to_do,
             "undo": self.undo,

@@ -18,7 +18,7 @@ from authkit.terminal.signals import stop_signals_put_off, stop_signals_raised
 from authkit.update import changelog, moves, released
 from authkit.update.apply import apply, require_room
 from authkit.update.clean import require_clean, undo_of
-from authkit.update.follow_up import MIGRATE, TEST, follow_up, install_command
+from authkit.update.follow_up import after_install, follow_up, install_command
 from authkit.update.merge import Merge, merge
 from authkit.update.moves import Moves
 from authkit.update.report import Report
@@ -52,7 +52,10 @@ def carry_out(
         apply(result, Repository(project.root))
         report.undo = undo
     if report.conflicts:
-        report.left_to_do = ["resolve the conflicts, then `git add` each file", MIGRATE, TEST]
+        report.left_to_do = [
+            "resolve the conflicts, then `git add` each file",
+            *after_install(project),
+        ]
         if any(change.path == environment.REQUIREMENTS for change in report.changes):
             report.left_to_do.insert(1, install_command(project))
     else:

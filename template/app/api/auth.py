@@ -16,13 +16,17 @@ from app.api.schemas.auth import (
     Tokens,
 )
 from app.api.schemas.users import UserSummary
-from app.foundation.http.openapi import BODY_ERRORS, errors
+from app.foundation.http.openapi import BODY_ERRORS, errors, says
 from app.foundation.limits import general_limit, hashes_password, rate_limit
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 
 
-@router.post("/register", status_code=201, responses=errors(*BODY_ERRORS, 409, 429, 503))
+@router.post(
+    "/register",
+    status_code=201,
+    responses=errors(*BODY_ERRORS, 429, 503, email_taken=409),
+)
 @rate_limit("RATE_LIMIT_AUTH", by="address")
 @hashes_password
 async def register(body: RegisterInput, services: ServicesDep, device: DeviceDep) -> SignedIn:
@@ -32,7 +36,7 @@ async def register(body: RegisterInput, services: ServicesDep, device: DeviceDep
     )
 
 
-@router.post("/login", responses=errors(*BODY_ERRORS, 401, 429, 503))
+@router.post("/login", responses=errors(*BODY_ERRORS, 429, 503, invalid_credentials=401))
 @rate_limit("RATE_LIMIT_AUTH", by="address")
 @hashes_password
 async def login(body: LoginInput, services: ServicesDep, device: DeviceDep) -> SignedIn:
@@ -48,7 +52,10 @@ def _signed_in(user: User, tokens: sessions.TokenPair) -> SignedIn:
     )
 
 
-@router.post("/refresh", responses=errors(*BODY_ERRORS, 401, 429, 503))
+@router.post(
+    "/refresh",
+    responses=errors(*BODY_ERRORS, 429, 503, invalid_token=401, refresh_superseded=401),
+)
 @general_limit(by="refresh_token")
 async def refresh(body: RefreshInput, services: ServicesDep, device: DeviceDep) -> Tokens:
     """Exchange a refresh token for a new pair. It works once; a replay ends the session.
@@ -62,7 +69,7 @@ async def refresh(body: RefreshInput, services: ServicesDep, device: DeviceDep) 
 
 @router.post(
     "/logout",
-    responses=errors(*BODY_ERRORS, 401, 429, 503),
+    responses=errors(*BODY_ERRORS, 401, 429, 503) | says("Logged out"),
     openapi_extra={"security": [{}]},  # or none
 )
 @general_limit(by="refresh_token")
@@ -80,7 +87,9 @@ async def logout(
     return Message(message="Logged out")
 
 
-@router.post("/forgot-password", responses=errors(*BODY_ERRORS, 429, 503))
+@router.post(
+    "/forgot-password", responses=errors(*BODY_ERRORS, 429, 503) | says("Reset email sent")
+)
 @rate_limit("RATE_LIMIT_PASSWORD_RESET", by="address")
 async def forgot_password(body: ForgotPasswordInput, services: ServicesDep) -> Message:
     """Mail a reset link, if the address has an account. The answer is always the same."""
@@ -88,7 +97,11 @@ async def forgot_password(body: ForgotPasswordInput, services: ServicesDep) -> M
     return Message(message="Reset email sent")
 
 
-@router.post("/reset-password", responses=errors(*BODY_ERRORS, 429, 503))
+@router.post(
+    "/reset-password",
+    responses=errors(*BODY_ERRORS, 429, 503, invalid_reset_token=400)
+    | says("Password reset successful"),
+)
 @rate_limit("RATE_LIMIT_PASSWORD_RESET", by="address")
 @hashes_password
 async def reset_password(body: ResetPasswordInput, services: ServicesDep) -> Message:

@@ -13,14 +13,14 @@ from app.foundation.limits import unlimited
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("")
+@router.get("", responses=errors(431))
 @unlimited
 async def health() -> Health:
     """The process answers. Depends on nothing else, so that a restart is never in vain."""
     return Health(status="ok", timestamp=utc_now(), version=__version__)
 
 
-@router.get("/ready", responses=errors(503))
+@router.get("/ready", responses=errors(431, 503))
 @unlimited
 async def ready(services: ServicesDep) -> Readiness:
     """The database answers, and the limit store counts; looked at once a second at most."""

@@ -10,7 +10,7 @@ from app.api.dependencies import CurrentSessionUser, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.sessions import SessionInfo, SessionList
 from app.errors import AppError, ErrorCode
-from app.foundation.http.openapi import errors
+from app.foundation.http.openapi import errors, says
 
 router = APIRouter(tags=["sessions"])
 
@@ -23,7 +23,8 @@ async def list_sessions(user: CurrentSessionUser, services: ServicesDep) -> Sess
 
 
 @router.delete(
-    "/api/users/me/sessions/{session_id}", responses=errors(400, 401, 403, 404, 429, 503)
+    "/api/users/me/sessions/{session_id}",
+    responses=errors(400, 401, 404, 429, 503, fresh_login_required=403) | says("Session revoked"),
 )
 async def revoke_session(
     session_id: UUID, user: CurrentSessionUser, services: ServicesDep
@@ -35,7 +36,10 @@ async def revoke_session(
     return Message(message="Session revoked")
 
 
-@router.post("/api/auth/logout-all", responses=errors(401, 403, 429, 503))
+@router.post(
+    "/api/auth/logout-all",
+    responses=errors(401, 429, 503, fresh_login_required=403) | says("Logged out everywhere"),
+)
 async def logout_all(user: CurrentSessionUser, services: ServicesDep) -> Message:
     """End every session of the signed-in user."""
     await sessions.revoke_all_sessions(services, user.id, RevokedReason.REVOKED_BY_USER)

@@ -26,7 +26,7 @@ from app.api.schemas.users import (
     UserQuery,
 )
 from app.errors import AppError, ErrorCode
-from app.foundation.http.openapi import BODY_ERRORS, errors
+from app.foundation.http.openapi import BODY_ERRORS, errors, says
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 
@@ -37,7 +37,10 @@ async def read_profile(user: CurrentUser) -> Profile:
     return Profile.model_validate(user)
 
 
-@router.patch("/me", responses=errors(*BODY_ERRORS, 401, 403, 409, 429, 503))
+@router.patch(
+    "/me",
+    responses=errors(*BODY_ERRORS, 401, 403, 429, 503, email_taken=409, fresh_login_required=403),
+)
 async def update_profile(
     body: UpdateProfileInput, user: CurrentUser, services: ServicesDep, device: DeviceDep
 ) -> UpdatedProfile:
@@ -47,7 +50,11 @@ async def update_profile(
     return UpdatedProfile.model_validate(updated)
 
 
-@router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 403, 429, 503))
+@router.post(
+    "/me/change-password",
+    responses=errors(*BODY_ERRORS, 401, 429, 503, wrong_password=400, fresh_login_required=403)
+    | says("Password changed"),
+)
 async def change_password(
     body: ChangePasswordInput, user: CurrentSessionUser, services: ServicesDep
 ) -> Message:
@@ -75,14 +82,16 @@ async def read_user(user_id: UUID, admin: AdminUser, services: ServicesDep) -> U
     return UserInfo.model_validate(await administration.find_user(services, user_id))
 
 
-@router.patch("/{user_id}", responses=errors(*BODY_ERRORS, 401, 403, 404, 409, 429, 503))
+@router.patch(
+    "/{user_id}",
+    responses=errors(*BODY_ERRORS, 401, 403, 404, 429, 503, own_account=409),
+)
 async def update_user(
     user_id: UUID, body: UpdateUserInput, admin: AdminUser, services: ServicesDep
 ) -> UserInfo:
     """Change somebody's role, or let them in or out. Deactivating ends their sessions."""
     if user_id == admin.id:
         raise AppError(409, ErrorCode.OWN_ACCOUNT, "Ask another admin to change your account.")
-    user = await administration.update_user(
-        services, user_id, by=admin, role=body.role, is_active=body.is_active
-    )
+    changes = body.model_dump(exclude_unset=True)
+    user = await administration.update_user(services, user_id, by=admin, **changes)
     return UserInfo.model_validate(user)

@@ -21,7 +21,7 @@ from app.security_events import SecurityEvent
 SYSLOG: Path = Path("/dev/log")
 
 UNLOGGED: Final = {
-    *("check", "info", "keys list", "token list", "token status", "mail preview"),
+    *("check", "info", "openapi", "keys list", "token list", "token status", "mail preview"),
     *("user list", "user show", "user sessions", "user events"),
     "seed",  # production refuses it
 }

@@ -458,7 +458,7 @@ async def test_deactivating_ends_every_session_at_once(
 async def test_no_change_is_no_change(
     client: httpx.AsyncClient, admin: Account, ada: Account
 ) -> None:
-    for changes in ({}, {"role": "user"}, {"isActive": True}, {"role": None, "isActive": None}):
+    for changes in ({}, {"role": "user"}, {"isActive": True}):
         response = await patch_user(client, admin, ada, **changes)
         assert (response.status_code, response.json()["role"]) == (200, "user")
     assert await is_signed_in(client, ada)
@@ -470,6 +470,8 @@ async def test_no_change_is_no_change(
         ({"role": "root"}, "role"),
         ({"role": "ADMIN"}, "role"),
         ({"role": 1}, "role"),
+        ({"role": None}, "role"),
+        ({"isActive": None}, "isActive"),
         ({"isActive": "false"}, "isActive"),
         ({"isActive": 0}, "isActive"),
         ({"email": "eve@example.com"}, "body"),

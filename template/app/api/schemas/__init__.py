@@ -2,7 +2,6 @@
 
 from app.api.schemas.base import Input, Message, Output
 from app.api.schemas.fields import (
-    CERTAINLY_ACCEPTED,
     Email,
     Name,
     NewPassword,

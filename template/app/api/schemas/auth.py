@@ -30,11 +30,11 @@ class ResetPasswordInput(Input):
 
 
 class Tokens(Output):
-    access_token: str
-    refresh_token: str
+    access_token: Token
+    refresh_token: Token
 
 
 class SignedIn(Output):
     user: UserSummary
-    access_token: str
-    refresh_token: str
+    access_token: Token
+    refresh_token: Token

@@ -6,12 +6,20 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 
+def _title(name: str, _: object) -> str:
+    return name.replace("_", " ").capitalize()
+
+
 class Input(BaseModel):
     """A request body. Fields that are not declared are refused (ASVS 5.0 15.3.3), and so are
     numbers where a text is meant."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", strict=True, validate_by_name=False
+        alias_generator=to_camel,
+        field_title_generator=_title,
+        extra="forbid",
+        strict=True,
+        validate_by_name=False,
     )
 
     @model_validator(mode="before")
@@ -33,7 +41,12 @@ class Input(BaseModel):
 class Output(BaseModel):
     """A response body."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, from_attributes=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        field_title_generator=_title,
+        validate_by_name=True,
+        from_attributes=True,
+    )
 
 
 class Message(Output):

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from pydantic import Field
+
 from app.api.schemas.base import Output
 from app.api.schemas.fields import Timestamp
 
@@ -11,8 +13,8 @@ class SessionInfo(Output):
     created_at: Timestamp
     last_used_at: Timestamp
     expires_at: Timestamp
-    user_agent: str | None
-    ip_address: str | None
+    user_agent: str | None = Field(examples=["Mozilla/5.0"])
+    ip_address: str | None = Field(examples=["203.0.113.7"])
     current: bool
 
 

@@ -27,9 +27,9 @@ class LeaveInput(Input):
 
 
 class UpdateUserInput(Input):
-    # Strictness would ask JSON for a member of the enum.
-    role: Annotated[Role, Field(strict=False)] | None = None
-    is_active: bool | None = None
+    # Left out, each stays as it is; never null. Strictness would ask JSON for a member of the enum.
+    role: Annotated[Role, Field(strict=False)] = Field(default_factory=lambda: Role.USER)
+    is_active: bool = Field(default_factory=bool)
 
 
 class PageQuery(BaseModel):
@@ -47,8 +47,8 @@ class UserQuery(PageQuery):
 
 class UserSummary(Output):
     id: UUID
-    email: str
-    name: str | None
+    email: str = Field(examples=["ada@example.com"])
+    name: str | None = Field(examples=["Ada Lovelace"])
     role: Role
 
 

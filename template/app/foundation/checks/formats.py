@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import limits
+from email_validator import EmailNotValidError, validate_email
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -175,6 +176,22 @@ def _check_link(url: str) -> str:
     return url
 
 
+def _check_contact(contact: str) -> str:
+    if contact and not _is_web_address(contact):
+        try:
+            validate_email(contact, check_deliverability=False)
+        except EmailNotValidError:
+            raise ValueError("write an e-mail address or a URL") from None
+    return contact
+
+
+def _check_license(text: str) -> str:
+    url = text.rpartition(" ")[2]
+    if not (_is_web_address(url) if ":" in text else re.fullmatch(r"[A-Za-z0-9.+() -]*", text)):
+        raise ValueError("write an SPDX identifier, or a name and a URL")
+    return text
+
+
 def _is_web_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -218,4 +235,6 @@ SmtpHost = Annotated[str, AfterValidator(_check_smtp_host)]
 HeloName = Annotated[str, AfterValidator(_check_helo_name)]
 Sender = Annotated[str, AfterValidator(_check_sender)]
 Link = Annotated[str, AfterValidator(_check_link)]
+Contact = Annotated[str, AfterValidator(_check_contact)]
+License = Annotated[str, AfterValidator(_check_license)]
 PrintableName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -341,8 +341,8 @@ async def test_an_endpoint_may_decide_about_caching(client: httpx.AsyncClient) -
 
 
 async def test_only_the_documentation_may_load_scripts(client: httpx.AsyncClient) -> None:
-    assert "https://cdn." in (await client.get("/docs")).headers["content-security-policy"]
-    assert "https://cdn." not in (await client.get("/docs/")).headers["content-security-policy"]
+    assert "script-src 'self'" in (await client.get("/docs")).headers["content-security-policy"]
+    assert "script-src" not in (await client.get("/docs/")).headers["content-security-policy"]
 
 
 # CORS
@@ -659,7 +659,7 @@ async def test_everything_works_under_a_prefix(prefix: str) -> None:
     async with connect_to(mounted) as client:
         for page in ("/docs", "/redoc"):
             policy = (await client.get(prefix + page)).headers["content-security-policy"]
-            assert "https://cdn.jsdelivr.net" in policy
+            assert "script-src 'self'" in policy
         other = await client.get(f"{prefix}/echo")
         assert (other.status_code, other.headers["content-security-policy"]) == (
             200,
