@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.live import free_port
-from tests.services import program
+from tests.services import REDIS_SERVER, program
 
 START_SECONDS: Final = 20.0
 
@@ -117,6 +117,6 @@ def redis_server(directory: Path, *options: str, port: int = 0) -> Iterator[int]
     port = port or free_port()
     here = directory / f"redis-{port}"
     here.mkdir()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    command = [REDIS_SERVER, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with running([*command, "--dir", str(here), *options], directory, port):
         yield port

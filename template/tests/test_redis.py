@@ -21,7 +21,7 @@ from app.manage.check import _check_redis
 from tests.helpers import connect, error_code, services_of
 from tests.live import free_port
 from tests.programs import redis_server, running, short_directory
-from tests.services import needs_redis_server
+from tests.services import REDIS_SERVER, needs_redis_server
 
 pytestmark = needs_redis_server
 
@@ -235,7 +235,7 @@ async def test_hosts_share_their_limits_over_a_failover(start: Start, here: Path
         first.enter_context(redis_server(here, port=main))
         follows = ("--replicaof", "127.0.0.1", str(main), "--repl-diskless-sync-delay", "0")
         stack.enter_context(redis_server(here, *follows, port=replica))
-        command = ["redis-server", str(here / "sentinel.conf"), "--sentinel"]
+        command = [REDIS_SERVER, str(here / "sentinel.conf"), "--sentinel"]
         stack.enter_context(running(command, here, sentinel))
         await until_sentinel_knows_the_replica(sentinel)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx
 import pytest
 from alembic import command
 from fastapi import FastAPI
-from sqlalchemy import select, text, update
+from sqlalchemy import TextClause, select, text, update
 
 from app.accounts.models import User
 from app.errors import Unavailable
@@ -24,6 +25,7 @@ from app.foundation.database import (
     WrongDatabase,
     driver_url,
 )
+from app.foundation.database.pooled import DESCRIBED_SECONDS
 from tests.helpers import (
     PASSWORD,
     RUN,
@@ -42,7 +44,7 @@ from tests.helpers import (
 from tests.live import Serve
 from tests.manage.conftest import *  # noqa: F403 - its fixtures
 from tests.manage.conftest import Manage
-from tests.pooler import needs_pgbouncer, pooler_to
+from tests.pooler import needs_pgbouncer, pooler_to, settings_to_try
 from tests.services import TEST_DATABASE_URL, directly, needs_postgresql
 from tests.test_migrations import start_migrating
 
@@ -51,9 +53,9 @@ pytestmark = needs_postgresql
 Start = Callable[..., Awaitable[FastAPI]]
 
 
-@pytest.fixture
-def pooled_url(database_url: str, tmp_path: Path) -> Iterator[str]:
-    with pooler_to(database_url, tmp_path) as url:
+@pytest.fixture(params=settings_to_try())
+def pooled_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[str]:
+    with pooler_to(database_url, tmp_path, request.param) as url:
         yield url
 
 
@@ -114,12 +116,25 @@ async def test_a_pooler_can_be_told_of(pooled_url: str) -> None:
 CHANGES = ("varchar(120)", "text", "varchar(130)", "varchar(100)")
 
 
-@pytest.mark.parametrize("pooled", [False, pytest.param(True, marks=needs_pgbouncer)])
 async def test_a_column_may_change_its_type_while_requests_come(
-    request: pytest.FixtureRequest, start: Start, database_url: str, pooled: bool
+    start: Start, database_url: str
 ) -> None:
-    url = request.getfixturevalue("pooled_url") if pooled else database_url
-    app = await start(database_url=url)
+    await change_a_column_while_requests_come(await start(), database_url)
+
+
+@needs_pgbouncer
+async def test_a_column_may_change_its_type_behind_a_pooler(
+    start: Start, database_url: str, pooled_url: str
+) -> None:
+    app = await start(database_url=pooled_url)
+    await change_a_column_while_requests_come(app, database_url)
+
+    # A restart comes to the connections that the pooler kept.
+    again = connect(await start(database_url=pooled_url))
+    assert await is_signed_in(again, await sign_in(again))
+
+
+async def change_a_column_while_requests_come(app: FastAPI, database_url: str) -> None:
     client = connect(app)
     account = await register(client)
     stop = asyncio.Event()
@@ -183,24 +198,58 @@ async def test_a_plan_that_a_migration_outdated_is_made_anew(
     await other.close()
 
 
-async def test_a_column_may_change_to_what_is_written_otherwise(
-    database_url: str, request: pytest.FixtureRequest
-) -> None:
-    """A number of 4 bytes becomes one of 8: what was prepared would misread it."""
-    database = Database(database_url, 2)
-    await database.execute(text("CREATE TABLE test_counts (id int, count int)"))
-    request.addfinalizer(lambda: asyncio.run(run_on(database_url, "DROP TABLE test_counts")))
-    await database.execute(text("INSERT INTO test_counts VALUES (1, 7)"))
-    for type_ in ("bigint", "varchar(10)", "int"):
-        read = text("SELECT id, count FROM test_counts")
-        before = await database.fetch_all(read)
-        using = f"ALTER TABLE test_counts ALTER count TYPE {type_} USING count::{type_}"
-        await database.execute(text(using))
+@pytest.fixture
+def counts(database_url: str) -> Iterator[TextClause]:
+    """What reads a table of one number."""
+    make = "CREATE TABLE test_counts (id int, count int); INSERT INTO test_counts VALUES (1, 7)"
+    asyncio.run(run_on(database_url, make))
+    yield text("SELECT id, count FROM test_counts")
+    asyncio.run(run_on(database_url, "DROP TABLE test_counts"))
 
-        assert str((await database.fetch_all(read))[0].count) == str(before[0].count)
-        async with database.transaction() as db:
-            row = (await db.execute(text("SELECT id, count FROM test_counts FOR UPDATE"))).one()
-            assert str(row.count) == "7"
+
+async def change_counts(database_url: str, type_: str) -> None:
+    using = f"ALTER TABLE test_counts ALTER count TYPE {type_} USING count::{type_}"
+    await run_on(database_url, using)
+
+
+async def count_of(database: Database, read: TextClause) -> str:
+    """The same by a read and in a transaction."""
+    [(_, alone)] = await database.fetch_all(read)
+    async with database.transaction() as db:
+        _, locked = (await db.execute(text(f"{read} FOR UPDATE"))).one()
+    assert str(alone) == str(locked)
+    return str(alone)
+
+
+@directly
+async def test_a_column_may_change_to_what_is_written_otherwise(
+    database_url: str, counts: TextClause
+) -> None:
+    """A number of 4 bytes becomes one of 8, and a text: what was prepared would misread it."""
+    database = Database(database_url, 2)
+    assert await count_of(database, counts) == "7"
+    for type_ in ("bigint", "varchar(10)", "int"):
+        await change_counts(database_url, type_)
+        assert await count_of(database, counts) == "7"
+    await database.close()
+
+
+@needs_pgbouncer
+async def test_behind_a_pooler_no_type_is_taken_as_known_for_long(
+    database_url: str, pooled_url: str, counts: TextClause
+) -> None:
+    database = Database(pooled_url, 2)
+    assert await count_of(database, counts) == "7"
+    for type_ in ("bigint", "int"):
+        await change_counts(database_url, type_)
+        assert await count_of(database, counts) == "7"
+    await change_counts(database_url, "varchar(10)")
+    await change_counts(database_url, "int")
+    await change_counts(database_url, "varchar(10)")
+    give_up_at = time.monotonic() + 2 * DESCRIBED_SECONDS
+    while await count_of(database, counts) != "7":
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.05)
     await database.close()
 
 

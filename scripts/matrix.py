@@ -1,0 +1,167 @@
+"""Run a generated project's whole suite on the Pythons and servers of Debian's newer suites.
+
+    .venv/bin/python scripts/matrix.py [ROW…] [--directory DIR] [--pytest "ARGS"]
+
+As root, on Debian with debootstrap, outside CI. Each suite is unpacked into DIR (1 GB each, kept
+for the next time); its own PostgreSQL, Redis or Valkey, PgBouncer, nginx and HAProxy are what the
+tests talk to, and none of them may be missing. Rows that end in `-pooled` go through that suite's
+PgBouncer in transaction mode, with its defaults and with `max_prepared_statements = 0`. Prints a
+table, and exits 1 when a suite was red.
+"""
+
+import argparse
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.suites import Suite, unpack
+from scripts.wild_parts import live
+
+HERE: Final = Path(__file__).parents[1]
+PROJECT: Final = "/srv/project"
+THROUGH: Final = "through_pgbouncer.py"
+
+UNPREPARED: Final = "max_prepared_statements = 0"
+
+
+@dataclass(frozen=True)
+class Row:
+    suite: str
+    python: str
+    postgresql: str
+    redis: str
+    poolers: tuple[str | None, ...] = (None,)
+    """Settings of PgBouncer, one run each; None is a run without it."""
+
+
+ROWS: Final = {
+    "trixie": Row("trixie", "3.13", "17", "valkey-server"),
+    "trixie-pooled": Row("trixie", "3.13", "17", "redis-server", ("", UNPREPARED)),
+    "forky": Row("forky", "3.14", "18", "redis-server"),
+    "forky-pooled": Row("forky", "3.14", "18", "valkey-server", ("", UNPREPARED)),
+    "forky-next": Row("forky", "3.15", "18", "valkey-server"),
+}
+
+PROGRAMS: Final = ("ca-certificates", "git", "haproxy", "nginx-light", "pgbouncer", "procps")
+
+
+def packages(rows: list[Row]) -> list[str]:
+    wanted = set(PROGRAMS)
+    for row in rows:
+        wanted |= {f"python{row.python}", f"python{row.python}-venv", row.redis}
+        wanted.add(f"postgresql-{row.postgresql}")
+    return sorted(wanted)
+
+
+def install(suite: Suite, row: Row) -> str:
+    """Generate a project in there, with an environment of its own; returns its Python."""
+    shutil.rmtree(suite.root / PROJECT[1:], ignore_errors=True)
+    new = [sys.executable, "-m", "authkit", "new", str(suite.root / PROJECT[1:])]
+    options = ["--defaults", "--no-git", "--no-install"]
+    quiet = subprocess.DEVNULL
+    subprocess.run([*new, *options], check=True, stdout=quiet, stderr=quiet)
+    shutil.copy(HERE / "scripts" / THROUGH, suite.root / "srv")
+    own = f"/srv/python{row.python}"
+    suite.run(f"python{row.python}", "-m", "venv", own)
+    requirements = f"{PROJECT}/requirements-dev.txt"
+    suite.run(
+        f"{own}/bin/python", "-m", "pip", "install", "-q", "--require-hashes", "-r", requirements
+    )
+    return f"{own}/bin/python"
+
+
+@contextmanager
+def servers(suite: Suite, row: Row) -> Iterator[dict[str, str]]:
+    """What the suite is told of its PostgreSQL and its Redis."""
+    database, counts = live.free_port(), live.free_port()
+    home = f"/var/lib/postgresql/matrix-{row.postgresql}"
+    programs = f"/usr/lib/postgresql/{row.postgresql}/bin"
+    shutil.rmtree(suite.root / home[1:], ignore_errors=True)
+    make = (f"{programs}/initdb", "-D", home, "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust")
+    suite.run(*make, user="postgres")
+    postgres = (f"{programs}/postgres", "-D", home, "-p", str(database), "-k", "", "-F")
+    redis = (row.redis, "--port", str(counts), "--bind", "127.0.0.1", "--save", "")
+    with suite.server(database, *postgres, user="postgres"), suite.server(counts, *redis):
+        yield {
+            "TEST_DATABASE_URL": f"postgresql://postgres@127.0.0.1:{database}/postgres",
+            "TEST_REDIS_URL": f"redis://127.0.0.1:{counts}/0",
+            "TEST_REDIS_SERVER": row.redis,
+        }
+
+
+def versions(suite: Suite, row: Row, python: str) -> list[str]:
+    commands = (
+        (python, "--version"),
+        (f"/usr/lib/postgresql/{row.postgresql}/bin/postgres", "--version"),
+        (row.redis, "--version"),
+        ("pgbouncer", "--version"),
+        ("sh", "-c", "nginx -v 2>&1"),
+        ("haproxy", "-v"),
+    )
+    found = [re.search(r"\d+\.\d+(\.\d+)?\w*", suite.run(*command)) for command in commands]
+    name = "Valkey" if row.redis.startswith("valkey") else "Redis"
+    numbers = [match[0] if match else "?" for match in found]
+    return [*numbers[:2], f"{name} {numbers[2]}", *numbers[3:]]
+
+
+def test(suite: Suite, row: Row, python: str, options: list[str]) -> Iterator[tuple[str, bool]]:
+    """Run the suite once for each setting of the pooler; yields its last line."""
+    environ = {"AUTHKIT_REQUIRE_SERVICES": "1"}
+    with servers(suite, row) as urls:
+        for pooler in row.poolers:
+            command = [python, "-m", "pytest", *options]
+            if pooler is not None:
+                environ["AUTHKIT_TEST_DATABASE_URL"] = urls["TEST_DATABASE_URL"]
+                environ["AUTHKIT_TEST_REDIS_URL"] = urls["TEST_REDIS_URL"]
+                command = [python, f"/srv/{THROUGH}", "--project", PROJECT]
+                command += ["--settings", pooler, *options]
+            inside = suite.command(*command, directory=PROJECT, **urls, **environ)
+            log = suite.root / "srv/suite.log"
+            with log.open("wb") as file:
+                done = subprocess.run(
+                    ["nice", "-n15", *inside], stdout=file, stderr=file, check=False
+                )
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            if done.returncode:
+                print(*lines[-200:], sep="\n", file=sys.stderr)
+            through = "" if pooler is None else f"through the pooler, {pooler or 'its defaults'}: "
+            yield through + (lines or [""])[-1], done.returncode == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}")
+    parser.add_argument("--directory", type=Path, default=Path("/var/tmp/authkit-matrix"))  # noqa: S108
+    parser.add_argument("--pytest", default="-n2 -q", help="its options")
+    chosen = parser.parse_args()
+    names = chosen.rows or list(ROWS)
+    if unknown := set(names) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    chosen.directory.mkdir(parents=True, exist_ok=True)
+    print("| run | Python | PostgreSQL | Redis | PgBouncer | nginx | HAProxy | result |")
+    print("| --- " * 8 + "|")
+    all_green = True
+    for name in names:
+        row = ROWS[name]
+        same = [other for other in ROWS.values() if other.suite == row.suite]
+        suite = unpack(row.suite, chosen.directory / row.suite, packages(same))
+        python = install(suite, row)
+        cells = [f"{name}, {datetime.now(UTC):%F}", *versions(suite, row, python)]
+        for said, green in test(suite, row, python, shlex.split(chosen.pytest)):
+            print("| " + " | ".join([*cells, said]) + " |", flush=True)
+            all_green = all_green and green
+    return 0 if all_green else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
