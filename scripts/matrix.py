@@ -133,7 +133,7 @@ def test(suite: Suite, row: Row, python: str, options: list[str]) -> Iterator[tu
                 )
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             if done.returncode:
-                print(*lines[-200:], sep="\n", file=sys.stderr)
+                print(*lines[-40:], sep="\n", file=sys.stderr)
             through = "" if pooler is None else f"through the pooler, {pooler or 'its defaults'}: "
             yield through + (lines or [""])[-1], done.returncode == 0
 
