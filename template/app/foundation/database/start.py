@@ -61,6 +61,7 @@ async def connection_shortage(database: Database) -> str | None:
         await database.fetch_one(_USER_VERSION)
         return None
     row = await database.fetch_one(_ALLOWED_CONNECTIONS)
+    await database.begin_and_end()
     if row is None or await database.is_behind_pooler():  # the pooler's connections are counted
         return None
     workers = _workers()

@@ -113,6 +113,43 @@ async def test_a_pooler_can_be_told_of(pooled_url: str) -> None:
     await database.close()
 
 
+@directly
+async def test_a_pooler_that_can_not_be_noticed_costs_nobody_a_read(database_url: str) -> None:
+    """It hands on the process id of its first connection; later what was prepared is missing."""
+    database = Database(database_url, 1)
+    reads = [text("SELECT 1"), text("SELECT 2")]
+    for _ in range(2):
+        for number, read in enumerate(reads, 1):
+            assert await database.fetch_one(read) == (number,)
+        await database.fetch_all(text("DEALLOCATE ALL"))
+    await database.execute(text("PREPARE nobodys AS SELECT 1"))
+    assert await database.fetch_one(text("SELECT count(*) FROM pg_prepared_statements")) == (1,)
+    await database.close()
+
+
+@needs_pgbouncer
+@directly
+async def test_a_pooler_without_transactions_is_refused(
+    database_url: str,
+    tmp_path: Path,
+    start: Start,
+    manage: Manage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pooler_to(database_url, tmp_path, "pool_mode = statement\n") as url:
+        with pytest.raises(UnusableDatabase, match=r"allows no transactions; set its pool_mode = "):
+            await start(database_url=url)
+
+        database = Database(url)
+        assert await database.fetch_one(select(1)) == (1,)
+        assert not await database.is_up()
+        await database.close()
+
+        monkeypatch.setenv("DATABASE_URL", url)
+        [finding] = await asyncio.to_thread(findings, manage)
+        assert (finding["id"], finding["fix"]) == ("database", "set its pool_mode = transaction")
+
+
 CHANGES = ("varchar(120)", "text", "varchar(130)", "varchar(100)")
 
 
