@@ -355,10 +355,15 @@ async def test_what_takes_longer_than_the_role_may_is_a_503(
 
 
 @directly
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "transaction_timeout"])
 async def test_who_idles_in_a_transaction_for_longer_than_the_role_may_wrote_nothing(
-    database_url: str, ada: Account, database: Tables
+    database_url: str, ada: Account, database: Tables, limit: str
 ) -> None:
-    async with role_with(database_url, "SET idle_in_transaction_session_timeout = 50") as url:
+    if not await database.fetch_all(
+        text("SELECT 1 FROM pg_settings WHERE name = :name"), name=limit
+    ):
+        pytest.skip(f"needs {limit}: PostgreSQL 17 or newer")
+    async with role_with(database_url, f"SET {limit} = 50") as url:
         limited = Database(url)
 
         async def idle() -> None:
@@ -422,6 +427,15 @@ async def test_fewer_connections_than_the_workers_take_are_warned_of(
         assert [finding["id"] for finding in found] == ["database_pool_size"]
         monkeypatch.setenv("WEB_CONCURRENCY", "3")
         assert await asyncio.to_thread(findings, manage) == []
+
+
+@directly
+async def test_the_workers_of_a_server_are_counted(serve: Serve, database_url: str) -> None:
+    async with (
+        role_with(database_url, "CONNECTION LIMIT 9") as url,
+        serve(workers=2, database_url=url) as server,
+    ):
+        assert "is 5 each of 2 workers, and the role may have 9 connections" in server.log
 
 
 def findings(manage: Manage) -> Any:
