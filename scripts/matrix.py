@@ -129,7 +129,7 @@ def test(suite: Suite, row: Row, python: str, options: list[str]) -> Iterator[tu
             log = suite.root / "srv/suite.log"
             with log.open("wb") as file:
                 done = subprocess.run(
-                    ["nice", "-n15", *inside], stdout=file, stderr=file, check=False
+                    ["nice", "-n10", *inside], stdout=file, stderr=file, check=False
                 )
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             if done.returncode:
