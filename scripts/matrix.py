@@ -1,11 +1,12 @@
 """Run a generated project's whole suite on the Pythons and servers of Debian's newer suites.
 
-    .venv/bin/python scripts/matrix.py [ROW…] [--directory DIR] [--pytest "ARGS"]
+    .venv/bin/python scripts/matrix.py [ROW…] [--pooler defaults|unprepared]
+        [--directory DIR] [--pytest "ARGS"]
 
 As root, on Debian with debootstrap, outside CI. Each suite is unpacked into DIR (1 GB each, kept
 for the next time); its own PostgreSQL, Redis or Valkey, PgBouncer, nginx and HAProxy are what the
-tests talk to, and none of them may be missing. Rows that end in `-pooled` go through that suite's
-PgBouncer in transaction mode, with its defaults and with `max_prepared_statements = 0`. Prints a
+tests talk to, and none of them may be missing. With `--pooler` all goes through that suite's
+PgBouncer in transaction mode, with its defaults or with `max_prepared_statements = 0`. Prints a
 table, and exits 1 when a suite was red.
 """
 
@@ -31,7 +32,8 @@ HERE: Final = Path(__file__).parents[1]
 PROJECT: Final = "/srv/project"
 THROUGH: Final = "through_pgbouncer.py"
 
-UNPREPARED: Final = "max_prepared_statements = 0"
+POOLERS: Final = {"defaults": "", "unprepared": "max_prepared_statements = 0"}
+"""Settings of PgBouncer."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,13 @@ class Row:
     python: str
     postgresql: str
     redis: str
-    poolers: tuple[str | None, ...] = (None,)
-    """Settings of PgBouncer, one run each; None is a run without it."""
 
 
 ROWS: Final = {
     "trixie": Row("trixie", "3.13", "17", "valkey-server"),
-    "trixie-pooled": Row("trixie", "3.13", "17", "redis-server", ("", UNPREPARED)),
+    "trixie-redis": Row("trixie", "3.13", "17", "redis-server"),
     "forky": Row("forky", "3.14", "18", "redis-server"),
-    "forky-pooled": Row("forky", "3.14", "18", "valkey-server", ("", UNPREPARED)),
+    "forky-valkey": Row("forky", "3.14", "18", "valkey-server"),
     "forky-next": Row("forky", "3.15", "18", "valkey-server"),
 }
 
@@ -114,34 +114,32 @@ def versions(suite: Suite, row: Row, python: str) -> list[str]:
     return [*numbers[:2], f"{name} {numbers[2]}", *numbers[3:]]
 
 
-def test(suite: Suite, row: Row, python: str, options: list[str]) -> Iterator[tuple[str, bool]]:
-    """Run the suite once for each setting of the pooler; yields its last line."""
-    environ = {"AUTHKIT_REQUIRE_SERVICES": "1"}
-    with servers(suite, row) as urls:
-        for pooler in row.poolers:
-            command = [python, "-m", "pytest", *options]
-            if pooler is not None:
-                environ["AUTHKIT_TEST_DATABASE_URL"] = urls["TEST_DATABASE_URL"]
-                environ["AUTHKIT_TEST_REDIS_URL"] = urls["TEST_REDIS_URL"]
-                command = [python, f"/srv/{THROUGH}", "--project", PROJECT]
-                command += ["--settings", pooler, *options]
-            inside = suite.command(*command, directory=PROJECT, **urls, **environ)
-            log = suite.root / "srv/suite.log"
-            with log.open("wb") as file:
-                done = subprocess.run(
-                    ["nice", "-n10", *inside], stdout=file, stderr=file, check=False
-                )
-            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-            if done.returncode:
-                print(*lines[-40:], sep="\n", file=sys.stderr)
-            through = "" if pooler is None else f"through the pooler, {pooler or 'its defaults'}: "
-            yield through + (lines or [""])[-1], done.returncode == 0
+def test(suite: Suite, row: Row, python: str, pooler: str, options: list[str]) -> tuple[str, bool]:
+    """Run the suite; returns its last line, and whether it was green."""
+    with servers(suite, row) as environ:
+        command = [python, "-m", "pytest", *options]
+        if pooler:
+            environ["AUTHKIT_TEST_DATABASE_URL"] = environ["TEST_DATABASE_URL"]
+            environ["AUTHKIT_TEST_REDIS_URL"] = environ["TEST_REDIS_URL"]
+            command = [python, f"/srv/{THROUGH}", "--project", PROJECT]
+            command += ["--settings", POOLERS[pooler], *options]
+        environ["AUTHKIT_REQUIRE_SERVICES"] = "1"
+        inside = suite.command(*command, directory=PROJECT, **environ)
+        log = suite.root / "srv/suite.log"
+        with log.open("wb") as file:
+            nicely = ["nice", "-n10", *inside]
+            done = subprocess.run(nicely, stdout=file, stderr=file, check=False)
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+    if done.returncode:
+        print(*lines[-40:], sep="\n", file=sys.stderr)
+    return lines[-1], done.returncode == 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}")
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp/authkit-matrix"))  # noqa: S108
+    parser.add_argument("--pooler", choices=POOLERS, default="", help="go through PgBouncer")
     parser.add_argument("--pytest", default="-n2 -q", help="its options")
     chosen = parser.parse_args()
     names = chosen.rows or list(ROWS)
@@ -156,10 +154,12 @@ def main() -> int:
         same = [other for other in ROWS.values() if other.suite == row.suite]
         suite = unpack(row.suite, chosen.directory / row.suite, packages(same))
         python = install(suite, row)
-        cells = [f"{name}, {datetime.now(UTC):%F}", *versions(suite, row, python)]
-        for said, green in test(suite, row, python, shlex.split(chosen.pytest)):
-            print("| " + " | ".join([*cells, said]) + " |", flush=True)
-            all_green = all_green and green
+        way = f" through PgBouncer, {chosen.pooler}" if chosen.pooler else ""
+        cells = [f"{name}{way}, {datetime.now(UTC):%F}", *versions(suite, row, python)]
+        options = shlex.split(chosen.pytest)
+        said, green = test(suite, row, python, chosen.pooler, options)
+        print("| " + " | ".join([*cells, said]) + " |", flush=True)
+        all_green = all_green and green
     return 0 if all_green else 1
 
 
