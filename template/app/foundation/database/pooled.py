@@ -10,11 +10,8 @@ DESCRIBED_SECONDS: Final = 1.0
 MAX_KNOWN: Final = 200
 
 _MISREAD: Final = (
-    AssertionError,
-    BufferError,
-    ValueError,
-    asyncpg.InternalClientError,
-    asyncpg.InvalidBinaryRepresentationError,
+    *(AssertionError, BufferError, ValueError),
+    *(asyncpg.InternalClientError, asyncpg.InvalidBinaryRepresentationError),
 )
 """What comes when values are not of the types that were described."""
 
@@ -55,7 +52,6 @@ class _Statement:
         self._attributes = statement.get_attributes()
         self._statement = statement
         self.get_statusmsg = statement.get_statusmsg
-        self.cursor = statement.cursor
 
     def get_attributes(self) -> Any:
         return self._attributes
