@@ -7,7 +7,7 @@ As root, on Debian with debootstrap, outside CI. Each suite is unpacked into DIR
 for the next time); its own PostgreSQL, Redis or Valkey, PgBouncer, nginx and HAProxy are what the
 tests talk to, and none of them may be missing. With `--pooler` all goes through that suite's
 PgBouncer in transaction mode, with its defaults or with `max_prepared_statements = 0`. Prints a
-table, and exits 1 when a suite was red.
+table, and exits 1 when a suite was red, also when what failed was run again by itself.
 """
 
 import argparse
@@ -115,20 +115,33 @@ def versions(suite: Suite, row: Row, python: str) -> list[str]:
 
 
 def test(suite: Suite, row: Row, python: str, pooler: str, options: list[str]) -> tuple[str, bool]:
-    """Run the suite; returns its last line, and whether it was green."""
+    """Run the suite; returns its last line, and whether it was green.
+
+    On a busy machine a test may wait in vain for its turn. What failed is run once more, alone, and
+    both is said.
+    """
     with servers(suite, row) as environ:
-        command = [python, "-m", "pytest", *options]
+        command = [python, "-m", "pytest"]
         if pooler:
             environ["AUTHKIT_TEST_DATABASE_URL"] = environ["TEST_DATABASE_URL"]
             environ["AUTHKIT_TEST_REDIS_URL"] = environ["TEST_REDIS_URL"]
             command = [python, f"/srv/{THROUGH}", "--project", PROJECT]
-            command += ["--settings", POOLERS[pooler], *options]
+            command += ["--settings", POOLERS[pooler]]
         environ["AUTHKIT_REQUIRE_SERVICES"] = "1"
-        inside = suite.command(*command, directory=PROJECT, **environ)
-        log = suite.root / "srv/suite.log"
-        with log.open("wb") as file:
-            nicely = ["nice", "-n10", *inside]
-            done = subprocess.run(nicely, stdout=file, stderr=file, check=False)
+        said, green = run(suite, [*command, *options], environ)
+        if not green:
+            alone = ["--last-failed", "-n0", "-q", "--no-cov"]
+            again, green = run(suite, [*command, *alone], environ)
+            said += f"; what failed, alone: {again}"
+    return said, green
+
+
+def run(suite: Suite, command: list[str], environ: dict[str, str]) -> tuple[str, bool]:
+    inside = suite.command(*command, directory=PROJECT, **environ)
+    log = suite.root / "srv/suite.log"
+    with log.open("wb") as file:
+        nicely = ["nice", "-n10", *inside]
+        done = subprocess.run(nicely, stdout=file, stderr=file, check=False)
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
     if done.returncode:
         print(*lines[-40:], sep="\n", file=sys.stderr)
