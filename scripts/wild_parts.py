@@ -39,6 +39,7 @@ class Part:
     directory: Path
     environ: dict[str, str] = field(default_factory=dict)
     log: Path = Path(os.devnull)
+    end: signal.Signals = signal.SIGTERM
 
     async def start(self) -> None:
         with self.log.open("ab") as log:
@@ -52,7 +53,7 @@ class Part:
         await until(lambda: answers(self.port), f"{self.command[0]} does not start: {self.log}")
 
     async def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(self.end)
         await asyncio.to_thread(self.process.wait, START_SECONDS)
 
     async def restart(self) -> None:
@@ -104,7 +105,9 @@ def pgbouncer(here: Path, database_url: str) -> Part:
     target += f" password={unquote(server.password)}" if server.password else ""
     file.write_text(pooler.CONFIGURATION.format(server=target, port=port))
     as_user = ["-u", "nobody"] if os.getuid() == 0 else []
-    return Part([pooler.PGBOUNCER, *as_user, str(file)], port, here, log=here / "pgbouncer.log")
+    command, log = [pooler.PGBOUNCER, *as_user, str(file)], here / "pgbouncer.log"
+    # At SIGTERM newer ones wait until all clients have left.
+    return Part(command, port, here, log=log, end=signal.SIGQUIT)
 
 
 def nginx(here: Path, api: int) -> Part:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.live import free_port
-from tests.services import program
+from tests.services import REDIS_SERVER, program
 
 START_SECONDS: Final = 20.0
 
@@ -115,8 +115,15 @@ def haproxy(directory: Path, api: int) -> Iterator[int]:
 def redis_server(directory: Path, *options: str, port: int = 0) -> Iterator[int]:
     """A Redis that keeps nothing on the disk; its port."""
     port = port or free_port()
-    here = directory / f"redis-{port}"
-    here.mkdir()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with running([*command, "--dir", str(here), *options], directory, port):
+    with redis_process(directory, *options, port=port):
         yield port
+
+
+@contextmanager
+def redis_process(directory: Path, *options: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The same, to be stopped and started again: a node of a cluster finds the others."""
+    here = directory / f"redis-{port}"
+    here.mkdir(exist_ok=True)
+    command = [REDIS_SERVER, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with running([*command, "--dir", str(here), *options], directory, port) as process:
+        yield process

@@ -32,7 +32,9 @@ def _needs_program(name: str, package: str) -> pytest.MarkDecorator:
 
 needs_nginx = _needs_program("nginx", "nginx-light")
 needs_haproxy = _needs_program("haproxy", "haproxy")
-needs_redis_server = _needs_program("redis-server", "redis-server")
+REDIS_SERVER = os.environ.get("TEST_REDIS_SERVER", "redis-server")
+"""Or `valkey-server`."""
+needs_redis_server = _needs_program(REDIS_SERVER, "redis-server")
 
 directly = pytest.mark.skipif(
     THROUGH_POOLER, reason="asks the server itself: TEST_DATABASE_URL is that of a pooler"

@@ -21,7 +21,7 @@ from app.manage.check import _check_redis
 from tests.helpers import connect, error_code, services_of
 from tests.live import free_port
 from tests.programs import redis_server, running, short_directory
-from tests.services import needs_redis_server
+from tests.services import REDIS_SERVER, needs_redis_server
 
 pytestmark = needs_redis_server
 
@@ -178,14 +178,18 @@ def cluster(here: Path) -> Iterator[list[int]]:
         ports = [
             stack.enter_context(redis_server(here, *options, port=cluster_port())) for _ in range(3)
         ]
-        for index, port in enumerate(ports):
-            with redis.Redis(port=port) as node:
-                first, last = index * 16384 // 3, (index + 1) * 16384 // 3 - 1
-                node.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
-                node.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0])
-        for port in ports:
-            wait_until_whole(port)
+        join_cluster(ports)
         yield ports
+
+
+def join_cluster(ports: list[int]) -> None:
+    for index, port in enumerate(ports):
+        with redis.Redis(port=port) as node:
+            first, last = index * 16384 // 3, (index + 1) * 16384 // 3 - 1
+            node.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+            node.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0])
+    for port in ports:
+        wait_until_whole(port)
 
 
 def cluster_port() -> int:
@@ -235,9 +239,9 @@ async def test_hosts_share_their_limits_over_a_failover(start: Start, here: Path
         first.enter_context(redis_server(here, port=main))
         follows = ("--replicaof", "127.0.0.1", str(main), "--repl-diskless-sync-delay", "0")
         stack.enter_context(redis_server(here, *follows, port=replica))
-        command = ["redis-server", str(here / "sentinel.conf"), "--sentinel"]
+        command = [REDIS_SERVER, str(here / "sentinel.conf"), "--sentinel"]
         stack.enter_context(running(command, here, sentinel))
-        await until_sentinel_knows_the_replica(sentinel)
+        until_sentinel_knows_the_replica(sentinel)
 
         url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{sentinel}/limits"
         one, other = [
@@ -254,9 +258,9 @@ async def test_hosts_share_their_limits_over_a_failover(start: Start, here: Path
         assert redis.Redis(port=replica).info("replication")["role"] == "master"
 
 
-async def until_sentinel_knows_the_replica(port: int) -> None:
+def until_sentinel_knows_the_replica(port: int) -> None:
     give_up_at = time.monotonic() + RECOVERY_SECONDS
     with redis.Redis(port=port, decode_responses=True) as sentinel:
         while not any(found["flags"] == "slave" for found in sentinel.sentinel_slaves("limits")):
             assert time.monotonic() < give_up_at, "the sentinel finds no replica"
-            await asyncio.sleep(0.05)
+            time.sleep(0.05)

@@ -3,13 +3,15 @@
 import asyncio
 import secrets
 import signal
+import time
+from collections.abc import Sequence
 
 import httpx
 
 from app.foundation.mail.queue import LEASE
 from tests.helpers import OTHER_PASSWORD, Account, Tables, register, tokens_in
 from tests.inbox import Inbox, smtp_server
-from tests.live import Serve, Server
+from tests.live import START_SECONDS, Serve, Server
 from tests.proxy import proxy_to
 from tests.services import TEST_REDIS_URL, needs_postgresql, needs_redis
 
@@ -146,3 +148,48 @@ async def test_a_request_that_was_on_its_way_at_the_stop_is_answered(serve: Serv
             assert b"connection: close" in answer
             writer.close()
         assert await stop(server) in ENDED_BY_SIGTERM
+
+
+async def test_replacing_the_workers_under_load_loses_nothing(
+    serve: Serve, database: Tables
+) -> None:
+    """SIGHUP to the parent of several, as for a new release: nobody notices."""
+    async with serve(workers=2) as server, server.client() as client:
+        account = await register(client)
+        replaced = asyncio.Event()
+        work = [asyncio.create_task(keep_using(server, account, replaced)) for _ in range(8)]
+        for times in (1, 2):
+            server.process.send_signal(signal.SIGHUP)
+            await wait_for_lines(server, "Finished server process", 2 * times, work)
+        replaced.set()
+        done = await asyncio.gather(*work)
+
+        assert all(done)
+        names = {name for names in done for name in names}
+        assert (await database.user()).name in names
+        assert "Traceback" not in server.log
+
+
+async def keep_using(server: Server, account: Account, replaced: asyncio.Event) -> list[str]:
+    """Read and write, on a connection that is kept and on new ones; returns the names written."""
+    names = []
+    async with server.client(headers=account.headers) as kept:
+        while not replaced.is_set():
+            async with server.client(headers=account.headers) as new:
+                for client in (kept, new):
+                    names.append(secrets.token_hex(4))
+                    written = await client.patch("/api/users/me", json={"name": names[-1]})
+                    assert (written.status_code, written.json()["name"]) == (200, names[-1])
+                    assert (await client.get("/api/users/me")).status_code == 200
+    return names
+
+
+async def wait_for_lines(
+    server: Server, text: str, count: int, work: Sequence[asyncio.Task[list[str]]]
+) -> None:
+    give_up_at = time.monotonic() + START_SECONDS
+    while server.log.count(text) < count:
+        assert time.monotonic() < give_up_at, server.log
+        failed = [task for task in work if task.done()]
+        await asyncio.gather(*failed)  # raises what ended them
+        await asyncio.sleep(0.05)

@@ -47,6 +47,9 @@ _OUTAGE_SQLSTATES: Final = (
     "25006",  # read-only: a standby before its promotion
 )
 
+_NO_TRANSACTIONS: Final = "statement pooling mode"
+"""PgBouncer's words, before it closes the connection."""
+
 _SQLITE_OUTAGES: Final = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -106,6 +109,12 @@ def unavailable(error: Exception) -> Unavailable:
     if is_stale_plan(error):
         logger.info("database.plan_outdated")
         return StalePlan(NO_ANSWER)
+    if _NO_TRANSACTIONS in str(error):
+        wrong = WrongDatabase(
+            "is behind a pooler that allows no transactions", "set its pool_mode = transaction"
+        )
+        logger.error("database.unavailable", reason=wrong.problem, fix=wrong.fix)
+        return wrong
     logger.error("database.unavailable", reason=reason(error))
     stale = isinstance(error, DBAPIError) and error.connection_invalidated
     return (StaleConnection if stale else Unavailable)(NO_ANSWER)

@@ -4,11 +4,12 @@ import re
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.foundation.database.outages import DEADLINE_SECONDS, WrongDatabase
+from app.foundation.database.pooled import PooledConnection
 
 _NOT_FOR_THE_SERVER: Final = re.compile(
     r"(?<=[?&])(channel_binding|connect_timeout|gssencmode|keepalives\w*|pgbouncer|sslsni"
@@ -16,6 +17,9 @@ _NOT_FOR_THE_SERVER: Final = re.compile(
 )
 
 _SAYS_POOLER: Final = re.compile(r"[?&]pgbouncer=(true|1|yes|on)(&|$)", re.IGNORECASE)
+
+_POOLERS_SQLSTATES: Final = ("26000", "42P05")
+"""What was prepared is not there, or somebody else has prepared it."""
 
 PREPARED_STATEMENTS: Final = 100
 """Kept prepared on each connection; behind a pooler none is."""
@@ -35,6 +39,7 @@ def create_postgresql_engine(url: str, options: dict[str, Any]) -> AsyncEngine:
     engine = create_async_engine("postgresql+asyncpg://", creator=connector.connect, **options)
     connector.engine = engine
     event.listen(engine.sync_engine, "checkout", _replace_closed)
+    event.listen(engine.sync_engine, "handle_error", connector.notice_pooler)
     return engine
 
 
@@ -44,8 +49,7 @@ class _Connector:
     A pooler in transaction mode gives each transaction another connection of the server, where
     what was prepared on an earlier one is missing (26000) or is somebody else's (42P05). Newer
     poolers keep track, and go on using a plan that a migration has outdated (0A000). So nothing is
-    prepared behind a pooler, at the cost of a round trip a statement; without one a read
-    costs 15 % less with its statement prepared.
+    prepared behind a pooler.
     """
 
     engine: AsyncEngine
@@ -70,6 +74,7 @@ class _Connector:
             self._url,
             timeout=DEADLINE_SECONDS,
             statement_cache_size=0 if self._behind_pooler else PREPARED_STATEMENTS,
+            connection_class=PooledConnection if self._behind_pooler else asyncpg.Connection,
         )
         try:
             await self._examine(connection)
@@ -77,6 +82,12 @@ class _Connector:
             connection.terminate()
             raise
         return connection
+
+    def notice_pooler(self, context: ExceptionContext) -> None:
+        """One that hides behind a real process id shows by what happens to statements: all
+        connections are then opened anew."""
+        if getattr(context.original_exception, "sqlstate", None) in _POOLERS_SQLSTATES:
+            self._behind_pooler = context.is_disconnect = True
 
     async def _examine(self, connection: Any) -> None:
         encoding = connection.get_settings().server_encoding

@@ -200,10 +200,17 @@ class Database:
         if self.file is not None and not os.access(self.file, os.R_OK | os.W_OK):
             return False
         revision = _REVISION_OF_PRIMARY if self.is_postgresql else _REVISION
-        try:
-            return await self.fetch_one(revision) is not None
-        except (Unavailable, DBAPIError):
-            return False
+        with suppress(Unavailable, DBAPIError):
+            if await self.fetch_one(revision) is not None:
+                await self.begin_and_end()
+                return True
+        return False
+
+    async def begin_and_end(self) -> None:
+        """Ask for a transaction: a pooler may allow single statements alone."""
+        if self.is_postgresql:
+            async with self.transaction() as db:
+                await db.execute(select(1))
 
     async def close(self) -> None:
         """Take leave of the server; of a frozen one, without its answer."""

@@ -1,6 +1,8 @@
 """What a database is asked before it is worked with: at the start, and by `check`."""
 
 import os
+import re
+import sys
 from typing import Final
 
 import structlog
@@ -27,6 +29,8 @@ _ALLOWED_CONNECTIONS: Final = text(
     """
 )
 """NULL is no limit: `least` passes over it."""
+
+_WORKERS_OPTION: Final = re.compile(r"(?<!\S)--workers[= ](\d{1,5})(?!\S)")
 
 _USER_VERSION: Final = text("PRAGMA user_version")
 
@@ -61,6 +65,7 @@ async def connection_shortage(database: Database) -> str | None:
         await database.fetch_one(_USER_VERSION)
         return None
     row = await database.fetch_one(_ALLOWED_CONNECTIONS)
+    await database.begin_and_end()
     if row is None or await database.is_behind_pooler():  # the pooler's connections are counted
         return None
     workers = _workers()
@@ -87,6 +92,7 @@ async def write_nothing(database: Database) -> None:
 
 
 def _workers() -> int:
-    """As uvicorn counts them, unless its `--workers` says otherwise; that it tells nobody."""
-    count = os.environ.get("WEB_CONCURRENCY", "")
+    """How many this server has, as it was started: `--workers` comes before WEB_CONCURRENCY."""
+    named = _WORKERS_OPTION.search(" ".join(sys.argv[1:]))
+    count = named[1] if named else os.environ.get("WEB_CONCURRENCY", "")
     return int(count) if count.isdecimal() else 1

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx
 import pytest
 from alembic import command
 from fastapi import FastAPI
-from sqlalchemy import select, text, update
+from sqlalchemy import TextClause, select, text, update
 
 from app.accounts.models import User
 from app.errors import Unavailable
@@ -24,6 +25,7 @@ from app.foundation.database import (
     WrongDatabase,
     driver_url,
 )
+from app.foundation.database.pooled import DESCRIBED_SECONDS
 from tests.helpers import (
     PASSWORD,
     RUN,
@@ -42,7 +44,7 @@ from tests.helpers import (
 from tests.live import Serve
 from tests.manage.conftest import *  # noqa: F403 - its fixtures
 from tests.manage.conftest import Manage
-from tests.pooler import needs_pgbouncer, pooler_to
+from tests.pooler import needs_pgbouncer, pooler_to, settings_to_try
 from tests.services import TEST_DATABASE_URL, directly, needs_postgresql
 from tests.test_migrations import start_migrating
 
@@ -51,9 +53,9 @@ pytestmark = needs_postgresql
 Start = Callable[..., Awaitable[FastAPI]]
 
 
-@pytest.fixture
-def pooled_url(database_url: str, tmp_path: Path) -> Iterator[str]:
-    with pooler_to(database_url, tmp_path) as url:
+@pytest.fixture(params=settings_to_try())
+def pooled_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[str]:
+    with pooler_to(database_url, tmp_path, request.param) as url:
         yield url
 
 
@@ -111,15 +113,65 @@ async def test_a_pooler_can_be_told_of(pooled_url: str) -> None:
     await database.close()
 
 
+@directly
+async def test_a_pooler_that_can_not_be_noticed_costs_nobody_a_read(database_url: str) -> None:
+    """It hands on the process id of its first connection; later what was prepared is missing."""
+    database = Database(database_url, 1)
+    reads = [text("SELECT 1"), text("SELECT 2")]
+    for _ in range(2):
+        for number, read in enumerate(reads, 1):
+            assert await database.fetch_one(read) == (number,)
+        await database.fetch_all(text("DEALLOCATE ALL"))
+    await database.execute(text("PREPARE nobodys AS SELECT 1"))
+    assert await database.fetch_one(text("SELECT count(*) FROM pg_prepared_statements")) == (1,)
+    await database.close()
+
+
+@needs_pgbouncer
+@directly
+async def test_a_pooler_without_transactions_is_refused(
+    database_url: str,
+    tmp_path: Path,
+    start: Start,
+    manage: Manage,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pooler_to(database_url, tmp_path, "pool_mode = statement\n") as url:
+        with pytest.raises(UnusableDatabase, match=r"allows no transactions; set its pool_mode = "):
+            await start(database_url=url)
+
+        database = Database(url)
+        assert await database.fetch_one(select(1)) == (1,)
+        assert not await database.is_up()
+        await database.close()
+
+        monkeypatch.setenv("DATABASE_URL", url)
+        [finding] = await asyncio.to_thread(findings, manage)
+        assert (finding["id"], finding["fix"]) == ("database", "set its pool_mode = transaction")
+
+
 CHANGES = ("varchar(120)", "text", "varchar(130)", "varchar(100)")
 
 
-@pytest.mark.parametrize("pooled", [False, pytest.param(True, marks=needs_pgbouncer)])
 async def test_a_column_may_change_its_type_while_requests_come(
-    request: pytest.FixtureRequest, start: Start, database_url: str, pooled: bool
+    start: Start, database_url: str
 ) -> None:
-    url = request.getfixturevalue("pooled_url") if pooled else database_url
-    app = await start(database_url=url)
+    await change_a_column_while_requests_come(await start(), database_url)
+
+
+@needs_pgbouncer
+async def test_a_column_may_change_its_type_behind_a_pooler(
+    start: Start, database_url: str, pooled_url: str
+) -> None:
+    app = await start(database_url=pooled_url)
+    await change_a_column_while_requests_come(app, database_url)
+
+    # A restart comes to the connections that the pooler kept.
+    again = connect(await start(database_url=pooled_url))
+    assert await is_signed_in(again, await sign_in(again))
+
+
+async def change_a_column_while_requests_come(app: FastAPI, database_url: str) -> None:
     client = connect(app)
     account = await register(client)
     stop = asyncio.Event()
@@ -183,24 +235,58 @@ async def test_a_plan_that_a_migration_outdated_is_made_anew(
     await other.close()
 
 
-async def test_a_column_may_change_to_what_is_written_otherwise(
-    database_url: str, request: pytest.FixtureRequest
-) -> None:
-    """A number of 4 bytes becomes one of 8: what was prepared would misread it."""
-    database = Database(database_url, 2)
-    await database.execute(text("CREATE TABLE test_counts (id int, count int)"))
-    request.addfinalizer(lambda: asyncio.run(run_on(database_url, "DROP TABLE test_counts")))
-    await database.execute(text("INSERT INTO test_counts VALUES (1, 7)"))
-    for type_ in ("bigint", "varchar(10)", "int"):
-        read = text("SELECT id, count FROM test_counts")
-        before = await database.fetch_all(read)
-        using = f"ALTER TABLE test_counts ALTER count TYPE {type_} USING count::{type_}"
-        await database.execute(text(using))
+@pytest.fixture
+def counts(database_url: str) -> Iterator[TextClause]:
+    """What reads a table of one number."""
+    make = "CREATE TABLE test_counts (id int, count int); INSERT INTO test_counts VALUES (1, 7)"
+    asyncio.run(run_on(database_url, make))
+    yield text("SELECT id, count FROM test_counts")
+    asyncio.run(run_on(database_url, "DROP TABLE test_counts"))
 
-        assert str((await database.fetch_all(read))[0].count) == str(before[0].count)
-        async with database.transaction() as db:
-            row = (await db.execute(text("SELECT id, count FROM test_counts FOR UPDATE"))).one()
-            assert str(row.count) == "7"
+
+async def change_counts(database_url: str, type_: str) -> None:
+    using = f"ALTER TABLE test_counts ALTER count TYPE {type_} USING count::{type_}"
+    await run_on(database_url, using)
+
+
+async def count_of(database: Database, read: TextClause) -> str:
+    """The same by a read and in a transaction."""
+    [(_, alone)] = await database.fetch_all(read)
+    async with database.transaction() as db:
+        _, locked = (await db.execute(text(f"{read} FOR UPDATE"))).one()
+    assert str(alone) == str(locked)
+    return str(alone)
+
+
+@directly
+async def test_a_column_may_change_to_what_is_written_otherwise(
+    database_url: str, counts: TextClause
+) -> None:
+    """A number of 4 bytes becomes one of 8, and a text: what was prepared would misread it."""
+    database = Database(database_url, 2)
+    assert await count_of(database, counts) == "7"
+    for type_ in ("bigint", "varchar(10)", "int"):
+        await change_counts(database_url, type_)
+        assert await count_of(database, counts) == "7"
+    await database.close()
+
+
+@needs_pgbouncer
+async def test_behind_a_pooler_no_type_is_taken_as_known_for_long(
+    database_url: str, pooled_url: str, counts: TextClause
+) -> None:
+    database = Database(pooled_url, 2)
+    assert await count_of(database, counts) == "7"
+    for type_ in ("bigint", "int"):
+        await change_counts(database_url, type_)
+        assert await count_of(database, counts) == "7"
+    await change_counts(database_url, "varchar(10)")
+    await change_counts(database_url, "int")
+    await change_counts(database_url, "varchar(10)")
+    give_up_at = time.monotonic() + 2 * DESCRIBED_SECONDS
+    while await count_of(database, counts) != "7":
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.05)
     await database.close()
 
 
@@ -269,10 +355,15 @@ async def test_what_takes_longer_than_the_role_may_is_a_503(
 
 
 @directly
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "transaction_timeout"])
 async def test_who_idles_in_a_transaction_for_longer_than_the_role_may_wrote_nothing(
-    database_url: str, ada: Account, database: Tables
+    database_url: str, ada: Account, database: Tables, limit: str
 ) -> None:
-    async with role_with(database_url, "SET idle_in_transaction_session_timeout = 50") as url:
+    if not await database.fetch_all(
+        text("SELECT 1 FROM pg_settings WHERE name = :name"), name=limit
+    ):
+        pytest.skip(f"needs {limit}: PostgreSQL 17 or newer")
+    async with role_with(database_url, f"SET {limit} = 50") as url:
         limited = Database(url)
 
         async def idle() -> None:
@@ -336,6 +427,15 @@ async def test_fewer_connections_than_the_workers_take_are_warned_of(
         assert [finding["id"] for finding in found] == ["database_pool_size"]
         monkeypatch.setenv("WEB_CONCURRENCY", "3")
         assert await asyncio.to_thread(findings, manage) == []
+
+
+@directly
+async def test_the_workers_of_a_server_are_counted(serve: Serve, database_url: str) -> None:
+    async with (
+        role_with(database_url, "CONNECTION LIMIT 9") as url,
+        serve(workers=2, database_url=url) as server,
+    ):
+        assert "is 5 each of 2 workers, and the role may have 9 connections" in server.log
 
 
 def findings(manage: Manage) -> Any:
