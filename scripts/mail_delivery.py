@@ -127,7 +127,7 @@ async def kills(world: World, sink: Sink, arguments: argparse.Namespace) -> dict
             async with world.server() as server, server.client() as client:
                 due, people = people[:10], people[10:]
                 asked = asyncio.gather(*(forgot(client, email) for email in due))
-                await asyncio.sleep(random.uniform(0, 2.5))  # noqa: S311
+                await asyncio.sleep(random.uniform(0, arguments.uptime))  # noqa: S311
                 server.process.kill()
                 answered = zip(due, await asked, strict=True)
                 promised += [email for email, ok in answered if ok]
@@ -220,6 +220,7 @@ def main() -> None:
     parser.add_argument("what", choices=["kills", "outage", "latency"])
     parser.add_argument("--postgresql", action="store_true")
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--uptime", type=float, default=2.5, help="of kills: seconds at most")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--n", type=int, default=500, help="of latency: requests a side")
     parser.add_argument("--pause", type=float, default=0.2, help="of latency: before each")

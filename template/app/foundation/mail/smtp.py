@@ -1,5 +1,6 @@
 """Mail by SMTP. Imported where SMTP_HOST is set: the client is not needed elsewhere."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -90,11 +91,12 @@ class SmtpMailer:
             await client.connect()
             await client.noop()  # greets the server, where nothing before it had to
             yield client
-            # The mail is delivered, whatever comes of the goodbye.
-            with suppress(SMTPException, OSError, TimeoutError):
-                await client.quit(timeout=1)
-        finally:
+        except BaseException:
             client.close()
+            raise
+        goodbye = asyncio.create_task(_quit(client))
+        _goodbyes.add(goodbye)
+        goodbye.add_done_callback(_goodbyes.discard)
 
     def _packed(self, client: SMTP, mail: Mail) -> Parcel:
         takes_8bit = client.supports_extension("8bitmime")
@@ -102,6 +104,19 @@ class SmtpMailer:
         if parcel.needs_utf8 and not client.supports_extension("smtputf8"):
             raise MailRefused("the mail server does not offer SMTPUTF8, which this address needs")
         return parcel
+
+
+_goodbyes: Final[set[asyncio.Task[None]]] = set()
+
+
+async def _quit(client: SMTP) -> None:
+    """Nobody waits for it: the mail is delivered, and the sooner that is written down, the less
+    likely is a kill in between, which would send it twice."""
+    try:
+        with suppress(SMTPException, OSError, TimeoutError):
+            await client.quit(timeout=1)
+    finally:
+        client.close()
 
 
 def _is_about_the_mail(error: SMTPException) -> bool:
