@@ -31,14 +31,14 @@ MIGRATION = '''\
 """Create stamps
 
 Revision ID: 9001_stamps
-Revises: 0001_accounts
+Revises: 0003_account_events
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9001_stamps"
-down_revision = "0001_accounts"
+down_revision = "0003_account_events"
 branch_labels = None
 depends_on = None
 
