@@ -31,14 +31,14 @@ MIGRATION = '''\
 """Create stamps
 
 Revision ID: 9001_stamps
-Revises: 0003_account_events
+Revises: 0001_accounts
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9001_stamps"
-down_revision = "0003_account_events"
+down_revision = "0001_accounts"
 branch_labels = None
 depends_on = None
 
