@@ -46,6 +46,13 @@ class Inhabited:
         command = [str(self.root / ".venv/bin/python"), "-m", "alembic", *args]
         subprocess.run(command, check=True, cwd=self.root, env=environ({"DATABASE_URL": self.url}))
 
+    @property
+    def before_the_last(self) -> str:
+        (longer,) = self.root.glob("migrations/versions/*_longer_names.py")
+        before = re.search(r'^down_revision\b.* = "(\w+)"', longer.read_text(), re.MULTILINE)
+        assert before is not None
+        return before[1]
+
     def add(self, statement: str) -> Path:
         """Put a migration behind the others that changes something, and then runs a statement."""
         (longer,) = self.root.glob("migrations/versions/*_longer_names.py")
@@ -79,7 +86,7 @@ def inhabited(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> 
         url = services.database_named(f"authkit_{secrets.token_hex(6)}")
         asyncio.run(on_server(f'CREATE DATABASE "{url.rpartition("/")[2]}"'))
     database = Inhabited(project, url)
-    database.alembic("upgrade", "+2")
+    database.alembic("upgrade", database.before_the_last)
     fill(url)
     assert count_rows(url) == {"users": 2, "refresh_tokens": 2, "notes": 100}
     yield database
