@@ -596,6 +596,7 @@ class TestFollowUp:
     def scripted(self, project: Path) -> Path:
         """A project with an environment that answers by a script and notes how it was called."""
         (project / "requirements-dev.txt").write_text("# nothing\n")
+        (project / "openapi.json").write_text("{}\n")
         commit(project)
         (project / ".venv/bin").mkdir(parents=True)
         (project / ".venv/pyvenv.cfg").write_text("version = 3.11.0\n")
