@@ -1,7 +1,7 @@
 """Windows, as far as it can be proven without one.
 
-The CLI runs in a real process from which what it could use and Windows lacks was taken: `os.execve`,
-signals and their masks; with an environment that has `Scripts` instead of `bin`. What is left
+The CLI runs in a real process from which what it could use and Windows lacks was taken:
+`os.execve`, signals and their masks; with an environment that has `Scripts` instead of `bin`. What is left
 unproven, the README says; `.github/workflows/ci.yml` asks a real one.
 """
 
@@ -156,7 +156,7 @@ def test_no_file_is_written_with_the_line_ends_of_the_system() -> None:
 
 def test_what_only_posix_has_is_said_in_one_place() -> None:
     only = re.compile(
-        r"os\.exec|os\.fork|os\.get\w*[ug]id|os\.chown|signal\.SIG(?!INT\b|TERM\b)\w*|os\.name =="
+        r"os\.exec|os\.fork|os\.get\w*[ug]id|os\.chown|signal\.SIG(?!INT\b|TERM\b)\w*|\bos\.name\b"
         r"|pthread_sigmask|import (?:fcntl|pwd|grp|resource|termios|tty|pty)\b"
     )
     allowed = {"authkit.project.system", "authkit.terminal.signals"}
