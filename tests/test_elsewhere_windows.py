@@ -1,8 +1,8 @@
 """Windows, as far as it can be proven without one.
 
 The CLI runs in a real process from which what it could use and Windows lacks was taken:
-`os.execve`, signals and their masks; with an environment that has `Scripts` instead of `bin`. What is left
-unproven, the README says; `.github/workflows/ci.yml` asks a real one.
+`os.execve`, signals and their masks; with an environment that has `Scripts` instead of `bin`. What
+is left unproven, the README says; `.github/workflows/ci.yml` asks a real one.
 """
 
 import ast
