@@ -1,13 +1,13 @@
 """`authkit serve`: the project's API, in its own environment."""
 
 import errno
-import os
 import socket
 from typing import Annotated
 
 import typer
 
 from authkit.project.project import Project
+from authkit.project.system import WINDOWS
 from authkit.terminal import console
 from authkit.terminal.errors import AuthkitError, UsageError
 from authkit.terminal.options import ProjectOption
@@ -106,7 +106,7 @@ def ensure_free(host: str, port: int) -> None:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as probe:
-            if os.name != "nt":
+            if not WINDOWS:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except (socket.gaierror, UnicodeError):  # not known, or no name at all: "a..b"

@@ -33,7 +33,7 @@ SMTP_TIMEOUT_SECONDS: Final = 5.0
 
 LATE_MAIL: Final = timedelta(minutes=5)
 
-ROOT: Final = Path(__file__).parents[2]
+ALEMBIC_INI: Final = Path(__file__).parents[2] / "alembic.ini"
 
 Finding = dict[str, str]
 
@@ -152,7 +152,7 @@ async def _check_seeds(services: Services) -> list[Finding]:
 
 def _alembic_config() -> Config:
     """As the command reads it: an alembic.ini, of before 0.7.0 or its owner's, comes first."""
-    return Config(ROOT / "alembic.ini", toml_file=ROOT / "pyproject.toml")
+    return Config(ALEMBIC_INI, toml_file=ALEMBIC_INI.with_name("pyproject.toml"))
 
 
 def _is_missing(file: Path | None) -> bool:
