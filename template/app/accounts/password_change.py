@@ -1,13 +1,13 @@
 """Changing the password while signed in."""
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from app.accounts import messages
-from app.accounts.models import PasswordReset, RevokedReason, Session, User
+from app.accounts.guessing import check_own_password, one_at_a_time, wrong_password
+from app.accounts.models import PasswordReset, RevokedReason, Session
+from app.accounts.own_names import refuse_own_names
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
-from app.accounts.sign_in import count_wrong_password
-from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -20,16 +20,19 @@ async def change_password(
     """Set a new password; every other session ends (ASVS 5.0 7.4.3), open reset links too.
 
     Raises:
-        AppError: 400 wrong_password, the current password is wrong, or was changed meanwhile.
+        AppError: 400 wrong_password, the current password is wrong, or was changed meanwhile;
+            400 validation_failed, the new one is the user's own address.
         InvalidToken: the session has ended meanwhile.
-        TooManyRequests: too many wrong passwords for this account.
+        TooManyRequests: too many wrong passwords for this account, or another try is under way.
     """
-    old_hash = await _check_current(services, user, current_password)
-    new_hash = await services.passwords.hash(new_password)
+    refuse_own_names(new_password, user.email, services.settings.app_name, "newPassword")
+    async with one_at_a_time(services, user.id, waiting=0):
+        old_hash = await check_own_password(services, user, current_password)
+        new_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
         locked = await lock_signed_in_user(db, user)
         if locked.password_hash != old_hash:  # changed while we hashed
-            raise _wrong_password()
+            raise wrong_password()
         locked.password_hash = new_hash
         await db.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
         await db.execute(
@@ -39,26 +42,3 @@ async def change_password(
         )
     logger.info(SecurityEvent.PASSWORD_CHANGED, user_id=str(user.id))
     services.outbox.submit(messages.password_changed(user.email, services.settings.app_name))
-
-
-async def _check_current(services: Services, user: SignedInUser, password: str) -> str | None:
-    """Return the stored hash if this is its password.
-
-    Who is signed in has tries of their own, besides those of everybody: a stolen access token
-    must not find the password, and no stranger keeps the owner from changing it.
-    """
-    own_tries = f"signed-in:{user.id}"
-    await services.limiter.refuse_if_used_up(services.account_limit, own_tries)
-    row = await services.database.fetch_one(select(User.password_hash).where(User.id == user.id))
-    stored = row.password_hash if row else None
-    if await services.passwords.verify(password, stored):
-        return stored
-    logger.warning(SecurityEvent.PASSWORD_CHANGE_FAILED, user_id=str(user.id))
-    await services.limiter.count(services.account_limit, own_tries)
-    await count_wrong_password(services, user.email)
-    raise _wrong_password()
-
-
-def _wrong_password() -> AppError:
-    """Not a 401: the access token is good, and on 401 clients refresh it or sign their user out."""
-    return AppError(400, ErrorCode.WRONG_PASSWORD, "The current password is wrong.")

@@ -20,6 +20,7 @@ from app.api.schemas.users import (
 )
 from app.errors import AppError, ErrorCode
 from app.foundation.http.openapi import BODY_ERRORS, errors
+from app.foundation.limits import hashes_password
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 
@@ -40,6 +41,7 @@ async def update_profile(
 
 
 @router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 429, 503))
+@hashes_password
 async def change_password(
     body: ChangePasswordInput, user: CurrentUser, services: ServicesDep
 ) -> Message:

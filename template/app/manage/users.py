@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts import administration, sessions
 from app.accounts.emails import canonical_email
 from app.accounts.models import RevokedReason, Role, User
+from app.accounts.own_names import own_name_problem
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
 from app.foundation.database import AnyRow
@@ -27,7 +28,7 @@ ROLES: Final = [role.value for role in Role]
 
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
     name = _checked_name(args.name)
-    password, generated = _read_password(args)
+    password, generated = _read_password(services, args, _canonical(args.email))
     user = await store(services, _canonical(args.email), password, name, Role(args.role))
     return shown(user) | generated
 
@@ -60,7 +61,7 @@ async def set_role(services: Services, args: Namespace) -> dict[str, Any]:
 
 async def set_password(services: Services, args: Namespace) -> dict[str, Any]:
     user = await find(services, args.email)
-    password, generated = _read_password(args)
+    password, generated = _read_password(services, args, user.email)
     await administration.set_password(services, user.id, password)
     return shown(user) | generated
 
@@ -92,7 +93,7 @@ def generate_password() -> str:
     return password
 
 
-def _read_password(args: Namespace) -> tuple[str, dict[str, str]]:
+def _read_password(services: Services, args: Namespace, email: str) -> tuple[str, dict[str, str]]:
     """The password from stdin, or a generated one, which is also returned to be shown."""
     if not args.password_stdin:
         password = generate_password()
@@ -102,7 +103,8 @@ def _read_password(args: Namespace) -> tuple[str, dict[str, str]]:
         password.encode()  # some locales smuggle in what is not UTF-8 as lone surrogates
     except UnicodeError:
         raise CommandError("the password is not valid UTF-8", exit_code=2) from None
-    if problem := password_problem(password):
+    own = own_name_problem(password, email, services.settings.app_name)
+    if problem := password_problem(password) or own:
         raise CommandError(f"the password {problem}", exit_code=2)
     return password, {}
 

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import threading
 import unicodedata
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 
 import bcrypt
 import httpx
@@ -28,6 +28,7 @@ from tests.helpers import (
     Account,
     Mailbox,
     Tables,
+    connect,
     error_code,
     register,
     request_reset,
@@ -218,12 +219,15 @@ async def test_no_connection_is_held_while_hashing(
 
 
 async def test_a_storm_of_logins_ends_in_503_and_not_in_a_queue(
-    client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch, "checkpw")
+    crowd = range(MAX_QUEUED + 3)  # of as many people, and addresses
+    for number in crowd:
+        await register(connect(app, f"203.0.113.{number}"), f"user{number}@example.com")
     logins = [
-        asyncio.create_task(client.post("/api/auth/login", json=ada.credentials))
-        for _ in range(MAX_QUEUED + 3)
+        asyncio.create_task(sign_in_from(connect(app, f"203.0.113.{number}"), number))
+        for number in crowd
     ]
     refused, _ = await asyncio.wait(logins, return_when=asyncio.FIRST_COMPLETED)
     while len(refused) < 3:
@@ -237,6 +241,11 @@ async def test_a_storm_of_logins_ends_in_503_and_not_in_a_queue(
     statuses = [(await login).status_code for login in logins]
     assert sorted(statuses) == [200] * MAX_QUEUED + [503] * 3
     assert await sign_in(client)  # the queue is empty again
+
+
+def sign_in_from(client: httpx.AsyncClient, number: int) -> Awaitable[httpx.Response]:
+    body = {"email": f"user{number}@example.com", "password": PASSWORD}
+    return client.post("/api/auth/login", json=body)
 
 
 @pytest.fixture
@@ -266,6 +275,7 @@ HASHING = {
     "/api/auth/register": {"email": "eve@example.com", "password": PASSWORD},
     "/api/auth/login": {"email": "eve@example.com", "password": PASSWORD},
     "/api/auth/reset-password": {"token": "x", "newPassword": PASSWORD},
+    "/api/users/me/change-password": {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD},
 }
 
 

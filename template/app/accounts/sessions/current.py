@@ -52,9 +52,13 @@ async def find_signed_in_user(services: Services, claims: Claims) -> SignedInUse
 
 
 async def list_sessions(
-    services: Services, user_id: UUID, current: UUID | None = None
+    services: Services,
+    user_id: UUID,
+    current: UUID | None = None,
+    limit: int | None = None,
+    offset: int = 0,
 ) -> Sequence[AnyRow]:
-    """The live sessions of a user, the latest used first; `current` is marked."""
+    """A page of a user's live sessions, the latest used first; `current` is marked."""
     return await services.database.fetch_all(
         select(
             Session.id,
@@ -67,6 +71,8 @@ async def list_sessions(
         )
         .where(Session.user_id == user_id, is_live(utc_now()))
         .order_by(Session.rotated_at.desc(), Session.id)
+        .limit(limit)
+        .offset(offset)
     )
 
 

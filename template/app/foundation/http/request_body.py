@@ -92,6 +92,13 @@ def _refusal(scope: Scope) -> AppError | None:
     return None
 
 
+def is_refused_unread(scope: Scope) -> bool:
+    """Tell whether a body will be refused for its kind, whatever it says. A chunked one may turn
+    out to be none."""
+    length = declared_length(request_header(scope, b"content-length"))
+    return length > 0 and _refusal(scope) is not None
+
+
 def _unsupported(message: str, header: str, value: str) -> AppError:
     return AppError(
         415,

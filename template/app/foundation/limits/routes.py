@@ -20,6 +20,10 @@ GENERAL: Final = "general"
 
 _GENERAL_RATE: Final = (GENERAL, "RATE_LIMIT_GENERAL")
 
+SITE_FACTOR: Final = 20
+"""How many times its limit the /48 around an IPv6 client has: a customer may own all of it, and a
+network of phones shares one."""
+
 KeyOf = Callable[[Scope], str]
 
 
@@ -28,6 +32,7 @@ class Rule:
     """A policy with its rate read: what is done before a request is served."""
 
     limit: Limit | None
+    limit_of_site: Limit | None = None
     hashes_password: bool = False
     reads_body: bool = False
     """Whom it counts against is said in the body."""
@@ -48,7 +53,7 @@ class RouteRules:
     ) -> None:
         self._settings = settings
         self._key_of = key_of
-        self._general = Rule(new_limit(GENERAL, settings.rate_limit_general, key_of["user"]))
+        self._general = self._rule(Policy(), GENERAL)
         self._by_path: dict[tuple[str, str], Rule] = {}
         self._by_pattern: list[tuple[set[str], re.Pattern[str], Rule]] = []
         for route in iter_route_contexts(list(routes)):
@@ -81,13 +86,17 @@ class RouteRules:
         if policy is None:
             return self._general
         if policy.unlimited:
-            return Rule(None, policy.hashes_password)
+            return Rule(None, hashes_password=policy.hashes_password)
         scope, rate = (name, policy.rate) if policy.rate is not None else _GENERAL_RATE
         try:
-            limit = new_limit(scope, self._rate(rate), self._key_of[policy.by])
+            rate, key_of = self._rate(rate), self._key_of[policy.by]
+            limit, of_site = (
+                new_limit(scope, rate, key_of),
+                new_limit(scope, rate, times=SITE_FACTOR),
+            )
         except (ValueError, KeyError) as error:
             raise ValueError(f"The limit of {name}: {error}") from None
-        return Rule(limit, policy.hashes_password, reads_body=policy.by == "refresh_token")
+        return Rule(limit, of_site, policy.hashes_password, policy.by == "refresh_token")
 
     def _rate(self, rate: str) -> str:
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", rate):
