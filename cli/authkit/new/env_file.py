@@ -15,7 +15,7 @@ SETTING: Final = re.compile(r"^#?\s?([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 PLAIN_VALUE: Final = re.compile(r"[\w.,:/@%+?&=~*\[\]-]*")
 
 
-def write(path: Path, name: str, database_url: str, redis_url: str) -> None:
+def write(path: Path, name: str, database_url: str, redis_url: str, email_change: str) -> None:
     """Create `.env`, readable by its owner alone from its first byte on."""
     values = {
         "APP_NAME": name,
@@ -25,6 +25,7 @@ def write(path: Path, name: str, database_url: str, redis_url: str) -> None:
         "JWT_SECRET": secrets.token_urlsafe(SECRET_BYTES),
         "JWT_ISSUER": name,
         "JWT_AUDIENCE": name,
+        "EMAIL_CHANGE": email_change,
     }
     lines = [
         "# The settings of this machine, never committed. Each is explained in .env.example.",

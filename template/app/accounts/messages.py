@@ -32,6 +32,22 @@ def password_changed(to: str, app_name: str) -> Mail:
     )
 
 
+def confirm_email(to: str, app_name: str, link: str) -> Mail:
+    return Mail(
+        to=to,
+        subject=f"Confirm your e-mail address for {app_name}",
+        text=(
+            f"Somebody, hopefully you, wants to use this address for their {app_name} account.\n"
+            f"\n"
+            f"Open this link within an hour to confirm it; it works once:\n"
+            f"\n"
+            f"{link}\n"
+            f"\n"
+            f"If it was not you, ignore this mail: nothing changes.\n"
+        ),
+    )
+
+
 def email_changed(to: str, app_name: str, new_email: str) -> Mail:
     return Mail(
         to=to,

@@ -32,10 +32,11 @@ REQUIRED_CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 
 
 class TokenType(StrEnum):
-    """The `typ` header (RFC 8725 §3.11): neither kind works in the other's place."""
+    """The `typ` header (RFC 8725 §3.11): no kind works in another's place."""
 
     ACCESS = "at+jwt"
     REFRESH = "rt+jwt"
+    EMAIL_CHANGE = "ec+jwt"
 
 
 class InvalidToken(AppError):
@@ -57,6 +58,9 @@ class Claims:
     user_id: UUID
     session_id: UUID
     expires_at: datetime
+    email: str | None = None
+    state: str | None = None
+    """Of a change of address: the new one, and the account that is to have it."""
 
 
 class _HS256(HMACAlgorithm):
@@ -126,8 +130,9 @@ class TokenSigner:
         token_id: UUID,
         issued_at: datetime,
         expires_at: datetime,
+        **more: str,
     ) -> str:
-        """Make a token. The same arguments give the same token."""
+        """Make a token. The same arguments give the same token; `more` are claims."""
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
@@ -136,6 +141,7 @@ class TokenSigner:
             "jti": str(token_id),
             "iat": int(issued_at.timestamp()),
             "exp": int(expires_at.timestamp()),
+            **more,
         }
         headers = {"typ": typ.value, "kid": self._kid}
         return _jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers=headers)
@@ -198,4 +204,6 @@ def _checked(claims: dict[str, Any]) -> Claims:
         user_id=UUID(claims["sub"]),
         session_id=UUID(claims["sid"]),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        email=claims.get("email"),
+        state=claims.get("state"),
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.accounts import administration, password_change, profile
-from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
+from app.api.dependencies import AdminUser, CurrentUser, DeviceDep, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.users import (
     ChangePasswordInput,
@@ -31,13 +31,15 @@ async def read_profile(user: CurrentUser) -> Profile:
     return Profile.model_validate(user)
 
 
-@router.patch("/me", responses=errors(*BODY_ERRORS, 401, 409, 429, 503))
+@router.patch("/me", responses=errors(*BODY_ERRORS, 401, 403, 409, 429, 503))
 async def update_profile(
-    body: UpdateProfileInput, user: CurrentUser, services: ServicesDep
+    body: UpdateProfileInput, user: CurrentUser, services: ServicesDep, device: DeviceDep
 ) -> UpdatedProfile:
-    """Change name or e-mail; what is left out stays."""
-    changes = body.model_dump(exclude_unset=True)
-    return UpdatedProfile.model_validate(await profile.update_profile(services, user, changes))
+    """Change name or e-mail; what is left out stays. Another address may want `currentPassword`."""
+    changes = body.model_dump(exclude_unset=True, exclude={"current_password"})
+    return UpdatedProfile.model_validate(
+        await profile.update_profile(services, user, changes, body.current_password, device)
+    )
 
 
 @router.post("/me/change-password", responses=errors(*BODY_ERRORS, 401, 429, 503))

@@ -4,7 +4,8 @@ import asyncio
 import secrets
 import threading
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import bcrypt
 import httpx
@@ -120,6 +121,43 @@ async def test_what_is_no_hash_is_opened_by_no_password(
 def test_the_rules_hold_for_what_is_hashed() -> None:
     assert password_problem("\uff30assw\uff10rd") == "is one of the most common passwords"
     assert password_problem("\uff23orrect-Horse-7") is None
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("Password1!", "P@ssw0rd1!", "1Password!", "Pa55word!2024", "P.a.s.s.w.o.r.d.1"),
+        *("We1come2024!", "Dragon1!!", "Qwerty123$", "Adm1n2024!", "Test1234!"),
+    ],
+)
+def test_a_common_password_stays_one_however_it_is_decorated(password: str) -> None:
+    assert password_problem(password) == "is one of the most common passwords"
+
+
+OWN = ["Ada.Lovelace1", "Ada-L0velace-1815", "Ada.Lovelace@example.com1", "My-Api-2027"]
+
+
+@pytest.mark.parametrize("password", OWN)
+async def test_a_password_is_not_what_everybody_knows_of_its_user(
+    start: Callable[..., Any], capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    app = await start(app_name="My API")
+    client, email = connect(app), "ada.lovelace@example.com"
+    problem = "must not be your address or the name of this service"
+
+    def assert_refused(response: httpx.Response, field: str) -> None:
+        assert (response.status_code, error_code(response)) == (400, "validation_failed")
+        assert response.json()["error"]["details"] == [{"field": field, "message": problem}]
+
+    body = {"email": email, "password": password}
+    assert_refused(await client.post("/api/auth/register", json=body), "password")
+    ada = await register(client, email)
+    change = {"currentPassword": PASSWORD, "newPassword": password}
+    path = "/api/users/me/change-password"
+    assert_refused(await client.post(path, json=change, headers=ada.headers), "newPassword")
+    token = await request_reset(client, Mailbox(app, capsys), email)
+    assert_refused(await reset_password(client, token, password), "newPassword")
+    assert (await reset_password(client, token)).status_code == 200  # the link is still good
 
 
 @given(st.text())
@@ -243,9 +281,9 @@ async def test_a_storm_of_logins_ends_in_503_and_not_in_a_queue(
     assert await sign_in(client)  # the queue is empty again
 
 
-def sign_in_from(client: httpx.AsyncClient, number: int) -> Awaitable[httpx.Response]:
+async def sign_in_from(client: httpx.AsyncClient, number: int) -> httpx.Response:
     body = {"email": f"user{number}@example.com", "password": PASSWORD}
-    return client.post("/api/auth/login", json=body)
+    return await client.post("/api/auth/login", json=body)
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,6 +15,7 @@ from app.accounts.sessions.current import is_live
 from app.accounts.sessions.ending import revoke
 from app.accounts.tokens import Claims, TokenType, token_hash
 from app.foundation.database import utc_now
+from app.security_events import SecurityEvent
 from app.services import Services
 
 MAX_LIVE: Final = 100
@@ -23,6 +25,8 @@ MAX_ENDED: Final = 200
 """Sessions of a user that have ended and are kept: what a login reads grows no further."""
 
 AT_ONCE: Final = 1000
+
+logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,11 @@ async def make_room(db: AsyncSession, user_id: UUID) -> None:
         return
     live, latest_first = is_live(utc_now()), Session.rotated_at.desc()
     surplus = own.where(live).order_by(latest_first).offset(MAX_LIVE - 1).limit(AT_ONCE)
-    await db.execute(revoke(RevokedReason.TOO_MANY).where(Session.id.in_(surplus)))
-    ended = own.where(~live).order_by(latest_first).offset(MAX_ENDED).limit(AT_ONCE)
-    await db.execute(delete(Session).where(Session.id.in_(ended)))
+    ended = revoke(RevokedReason.TOO_MANY).where(Session.id.in_(surplus)).returning(Session.id)
+    if count := len((await db.scalars(ended)).all()):
+        logger.info(SecurityEvent.SESSIONS_REVOKED, user_id=str(user_id), sessions=count)
+    old = own.where(~live).order_by(latest_first).offset(MAX_ENDED).limit(AT_ONCE)
+    await db.execute(delete(Session).where(Session.id.in_(old)))
 
 
 def open_session(db: AsyncSession, services: Services, user_id: UUID, device: Device) -> TokenPair:
@@ -83,7 +89,7 @@ def token_pair(
     services: Services, claims: Claims, refresh_token_id: UUID, refreshed_at: datetime
 ) -> TokenPair:
     now = utc_now()
-    who = {"user_id": claims.user_id, "session_id": claims.session_id}
+    who: dict[str, Any] = {"user_id": claims.user_id, "session_id": claims.session_id}
     return TokenPair(
         access_token=services.tokens.sign(
             TokenType.ACCESS,

@@ -101,10 +101,11 @@ async def _answer_replay(
     who = {"user_id": str(claims.user_id), "session_id": str(claims.session_id)}
     if presented == session.parent_hash and _is_where_it_went(session, device):
         age = utc_now() - session.rotated_at
-        if age <= timedelta(seconds=services.settings.refresh_reuse_grace_seconds):
-            return _same_successor(services, claims, session)
-        if age <= timedelta(seconds=LOST_RACE_SECONDS):
-            logger.info(SecurityEvent.REFRESH_SUPERSEDED, **who)
+        grace = timedelta(seconds=services.settings.refresh_reuse_grace_seconds)
+        if age <= max(grace, timedelta(seconds=LOST_RACE_SECONDS)):
+            logger.warning(SecurityEvent.REFRESH_SUPERSEDED, **who)  # a thief may have been faster
+            if age <= grace:
+                return _same_successor(services, claims, session)
             raise RefreshSuperseded
     await services.database.execute(
         revoke(RevokedReason.REFRESH_REUSED).where(Session.id == claims.session_id)

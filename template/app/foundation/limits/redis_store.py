@@ -20,11 +20,11 @@ NODE_RETRIES: Final = 2
 
 COUNT: Final = """
 local amount, window, known, left, lower = unpack(ARGV)
-local count = tonumber(redis.call('get', KEYS[1]) or -1)
-if count < tonumber(known) and (count < 0 or lower == '1') then
+local kept = redis.call('get', KEYS[1])
+if tonumber(kept or 0) < tonumber(known) and (not kept or lower == '1') then
     redis.call('set', KEYS[1], known, 'px', left)
 end
-count = redis.call('incrby', KEYS[1], amount)
+local count = redis.call('incrby', KEYS[1], amount)
 left = redis.call('pttl', KEYS[1])
 if left < 0 then
     redis.call('pexpire', KEYS[1], window)
