@@ -36,7 +36,8 @@ return {count, left}
 server since a failover. Returns the count, and the milliseconds that its window still lasts."""
 
 TAKE_BACK: Final = """
-if tonumber(redis.call('get', KEYS[1]) or 0) > 0 then redis.call('decr', KEYS[1]) end
+local kept = tonumber(redis.call('get', KEYS[1]) or 0)
+if kept > 0 then redis.call('decrby', KEYS[1], math.min(kept, tonumber(ARGV[1]))) end
 """
 
 
@@ -75,11 +76,11 @@ class OurStorage(RedisStorage):
 
     async def take_back(self, key: str) -> None:
         """Count one less, if any is counted."""
-        await self._take_back([self.bridge.prefixed_key(key)])
+        await self._take_back([self.bridge.prefixed_key(key)], [1])
 
     async def clear(self, key: str) -> None:
         """Count from 0 in the same window: one that is gone would be thought lost."""
-        await self._connection().set(self.bridge.prefixed_key(key), 0, xx=True, keepttl=True)
+        await self._take_back([self.bridge.prefixed_key(key)], [2**31])
 
     async def get_expiry(self, key: str) -> float:
         left: int = await self._connection().pttl(self.bridge.prefixed_key(key))
