@@ -23,6 +23,7 @@ from app.foundation.http.request_body import RequestBodyMiddleware
 from app.foundation.http.request_context import RequestContextMiddleware
 from app.foundation.http.request_head import RequestHeadMiddleware
 from app.foundation.http.security_headers import SecurityHeadersMiddleware, hsts
+from app.foundation.limits import USER
 from app.foundation.limits.middleware import RateLimitMiddleware
 from app.foundation.limits.routes import RouteRules, check_declarations
 from app.foundation.modules import modules_in
@@ -72,11 +73,11 @@ def _rules(app: FastAPI, services: Services) -> RouteRules:
 
     def user(scope: Scope) -> str:
         claims = access_claims(scope, services.tokens)
-        return f"user:{claims.user_id}" if claims else address(scope)
+        return f"{USER}{claims.user_id}" if claims else address(scope)
 
     def refresh_token(scope: Scope) -> str:
         claims = refresh_claims(scope, services.tokens)
-        return f"user:{claims.user_id}" if claims else user(scope)
+        return f"{USER}{claims.user_id}" if claims else user(scope)
 
     key_of = {"user": user, "address": address, "refresh_token": refresh_token}
     return RouteRules(app.routes, services.settings, key_of)

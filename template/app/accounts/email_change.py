@@ -53,9 +53,11 @@ async def require_proof(
         message = "Send your currentPassword as well, or sign in anew first."
         raise AppError(403, ErrorCode.FRESH_LOGIN_REQUIRED, message)
     address = rate_limit_key(device.ip_address)
-    with services.limiter.line(HASHES_OF_AN_ADDRESS, address):
-        async with one_at_a_time(services, user.id, waiting=0):
-            await check_own_password(services, user, password)
+    async with (
+        services.limiter.line(HASHES_OF_AN_ADDRESS, address),
+        one_at_a_time(services, user.id, waiting=0),
+    ):
+        await check_own_password(services, user, password)
 
 
 async def move(db: AsyncSession, user: User, email: str) -> None:

@@ -12,7 +12,7 @@ from app.accounts.sessions import Device, SignedInUser
 from app.accounts.tokens import token_hash
 from app.errors import AppError, ErrorCode
 from app.foundation.http.client_address import UNKNOWN, rate_limit_key
-from app.foundation.limits import HASHES_OF_A_USER, IN_LINE, Reservation, TooManyRequests
+from app.foundation.limits import HASHES_OF_A_USER, IN_LINE, USER, Reservation, TooManyRequests
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -29,10 +29,9 @@ async def one_at_a_time(
     Raises:
         TooManyRequests: so many wait already. Try again in a second.
     """
-    key = str(user) if isinstance(user, UUID) else _account_key(user)
-    with services.limiter.line(HASHES_OF_A_USER, key, waiting) as gate:
-        async with gate:
-            yield
+    key = f"{USER}{user}" if isinstance(user, UUID) else _account_key(user)
+    async with services.limiter.line(HASHES_OF_A_USER, key, waiting) as gate, gate:
+        yield
 
 
 async def reserve_try(

@@ -4,7 +4,7 @@ import structlog
 from sqlalchemy import delete
 
 from app.accounts import messages
-from app.accounts.guessing import check_own_password, one_at_a_time, wrong_password
+from app.accounts.guessing import check_own_password, wrong_password
 from app.accounts.models import PasswordReset, RevokedReason, Session
 from app.accounts.own_names import refuse_own_names
 from app.accounts.sessions import SignedInUser, lock_signed_in_user, revoke
@@ -23,12 +23,11 @@ async def change_password(
         AppError: 400 wrong_password, the current password is wrong, or was changed meanwhile;
             400 validation_failed, the new one is the user's own address.
         InvalidToken: the session has ended meanwhile.
-        TooManyRequests: too many wrong passwords for this account, or another try is under way.
+        TooManyRequests: too many wrong passwords for this account.
     """
     refuse_own_names(new_password, user.email, services.settings.app_name, "newPassword")
-    async with one_at_a_time(services, user.id, waiting=0):
-        old_hash = await check_own_password(services, user, current_password)
-        new_hash = await services.passwords.hash(new_password)
+    old_hash = await check_own_password(services, user, current_password)
+    new_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
         locked = await lock_signed_in_user(db, user)
         if locked.password_hash != old_hash:  # changed while we hashed

@@ -3,8 +3,8 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy import delete, update
 
 from app.accounts.models import User
-from app.foundation.limits import IN_LINE, RateLimiter
+from app.foundation.limits import IN_LINE, RateLimiter, limiter
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
@@ -152,12 +152,17 @@ async def test_without_limits_nobody_stands_in_line(start: Callable[..., Any]) -
     assert {response.status_code for response in await asyncio.gather(*logins)} == {200}
 
 
+@pytest.fixture(autouse=True)
+def _refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiter, "REFUSED_AFTER_SECONDS", 0)
+
+
 @pytest.fixture
 def several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each worker has a line of its own: tries of one account meet on several."""
 
-    @contextmanager
-    def no_line(*_: object) -> Iterator[asyncio.Semaphore]:
+    @asynccontextmanager
+    async def no_line(*_: object) -> AsyncIterator[asyncio.Semaphore]:
         yield asyncio.Semaphore()
 
     monkeypatch.setattr(RateLimiter, "line", no_line)
@@ -184,10 +189,10 @@ async def test_parallel_tries_are_no_more_than_the_limit(start: Callable[..., An
 
 async def test_a_limit_hands_out_no_more_reservations_than_it_has(app: FastAPI) -> None:
     services = app.state.services
-    limiter, limit = services.limiter, services.account_limit
+    counting, limit = services.limiter, services.account_limit
 
     async def reserve() -> object:
-        return await limiter.reserve(limit, "key")
+        return await counting.reserve(limit, "key")
 
     tries = await asyncio.gather(*[reserve() for _ in range(60)], return_exceptions=True)
     kept = [one for one in tries if not isinstance(one, Exception)]
@@ -196,7 +201,7 @@ async def test_a_limit_hands_out_no_more_reservations_than_it_has(app: FastAPI) 
     for one in kept:
         async with one:  # type: ignore[attr-defined]
             pass
-    assert (await limiter.reserve(limit, "key")).number == 1
+    assert (await counting.reserve(limit, "key")).number == 1
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from app.foundation.limits.limiter import (
     HASHES_OF_A_USER,
     HASHES_OF_AN_ADDRESS,
     IN_LINE,
+    USER,
     RateLimiter,
     Reservation,
     TooManyRequests,

@@ -3,8 +3,8 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -65,8 +65,16 @@ HASHES_OF_AN_ADDRESS: Final = new_limit("hashes of an address", "2/second")
 HASHES_OF_A_USER: Final = new_limit("hashes of a user", "1/second")
 """How many passwords are hashed at once, for `line`: the threads for it are everybody's."""
 
+USER: Final = "user:"
+"""What keys of users begin with; those of addresses don't."""
+
 IN_LINE: Final = 18
 """How many more may wait: whom a limit lets pass is served, also when all of an office sign in."""
+
+
+REFUSED_AFTER_SECONDS: Final = 0.5
+"""Who finds the line full waits so long for the refusal: forty connections that only ask again
+would keep the machine busy with refusing them."""
 
 
 @dataclass(slots=True)
@@ -115,8 +123,10 @@ class RateLimiter:
             limit = reservation.limit
             await self._storage.take_back(limit.limit.key_for(limit.scope, reservation.key))
 
-    @contextmanager
-    def line(self, limit: Limit, key: str, waiting: int = 0) -> Iterator[asyncio.Semaphore]:
+    @asynccontextmanager
+    async def line(
+        self, limit: Limit, key: str, waiting: int = 0
+    ) -> AsyncIterator[asyncio.Semaphore]:
         """Stand in line where a limit lets so many through at once, in this process; gives the gate
         to pass.
 
@@ -129,6 +139,7 @@ class RateLimiter:
         place, at_once = (limit.scope, key), limit.limit.amount
         line = self._lines.setdefault(place, _Line(asyncio.Semaphore(at_once)))
         if line.length >= at_once + waiting:
+            await asyncio.sleep(REFUSED_AFTER_SECONDS)
             raise self._refusal(limit, 1)
         line.length += 1
         try:

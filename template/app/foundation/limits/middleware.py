@@ -2,14 +2,20 @@
 
 from asyncio import Semaphore
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import AppError, error_response
 from app.foundation.http.client_address import rate_limit_key, site_key
 from app.foundation.http.request_body import is_refused_unread
-from app.foundation.limits.limiter import HASHES_OF_AN_ADDRESS, IN_LINE, RateLimiter
+from app.foundation.limits.limiter import (
+    HASHES_OF_A_USER,
+    HASHES_OF_AN_ADDRESS,
+    IN_LINE,
+    USER,
+    RateLimiter,
+)
 from app.foundation.limits.read_ahead import read_ahead
 from app.foundation.limits.routes import RouteRules, Rule
 
@@ -42,7 +48,7 @@ class RateLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        with ExitStack() as held:
+        async with AsyncExitStack() as held:
             try:
                 receive, gate = await self._admit(scope, receive, held)
             except AppError as refusal:
@@ -55,7 +61,7 @@ class RateLimitMiddleware:
                 await self.app(scope, receive, send)
 
     async def _admit(
-        self, scope: Scope, receive: Receive, held: ExitStack
+        self, scope: Scope, receive: Receive, held: AsyncExitStack
     ) -> tuple[Receive, Semaphore | None]:
         rule, gate = self._rules.find(scope), None
         # Any page on the web can let its visitor's browser send these: they cost no try.
@@ -66,8 +72,12 @@ class RateLimitMiddleware:
         if rule.reads_body or rule.hashes_password:
             receive = await read_ahead(scope, receive, self._max_body_bytes)
         if rule.hashes_password:
+            user = rule.limit.key_func(scope) if rule.limit else ""
+            if user.startswith(USER):
+                await held.enter_async_context(self._limiter.line(HASHES_OF_A_USER, user))
             address = rate_limit_key(scope["state"]["client_address"])
-            gate = held.enter_context(self._limiter.line(HASHES_OF_AN_ADDRESS, address, IN_LINE))
+            line = self._limiter.line(HASHES_OF_AN_ADDRESS, address, IN_LINE)
+            gate = await held.enter_async_context(line)
         await self._count(rule, scope)
         return receive, gate
 
