@@ -44,8 +44,9 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
-def test_what_was_shown_in_the_wild_has_its_tests() -> None:
-    text = (ROOT / "docs/in-the-wild.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["in-the-wild.md", "attacked.md"])
+def test_what_was_shown_has_its_tests(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text)
 
     assert named
