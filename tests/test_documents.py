@@ -44,7 +44,7 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert [target for target in targets if not (document.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("page", ["in-the-wild.md", "mail-delivery.md"])
+@pytest.mark.parametrize("page", ["in-the-wild.md", "mail-delivery.md", "attacked.md"])
 def test_what_was_shown_has_its_tests(page: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text)

@@ -77,7 +77,7 @@ def test_every_public_name_is_found_again(number: int) -> None:
 
     lost = {
         f"{module}.{name}": ".".join(final(module, name, later))
-        for module, name in released(release)
+        for module, name in released(ENTRIES[number].version)
         if f"{module}.{name}" not in gone and not is_there(*final(module, name, later))
     }
 

@@ -226,12 +226,14 @@ class TestChoices:
             ("URL?", url),
             ("limits counted?", ""),
             ("Which parts, of sessions", "none"),
+            ("who changes their e-mail address", "password"),
         ]
 
         result = terminal("new", "myapi", *FILES_ALONE, cwd=tmp_path, dialogue=dialogue)
 
         assert result.code == 0, result.out
         assert env_of(tmp_path / "myapi")["DATABASE_URL"] == url
+        assert env_of(tmp_path / "myapi")["EMAIL_CHANGE"] == "password"
         assert not (tmp_path / "myapi/app/api/sessions.py").exists()
         assert "authkit serve" in plain(result.out)
 

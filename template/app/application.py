@@ -30,6 +30,7 @@ from app.foundation.http.request_body import RequestBodyMiddleware
 from app.foundation.http.request_context import RequestContextMiddleware
 from app.foundation.http.request_head import RequestHeadMiddleware
 from app.foundation.http.security_headers import SecurityHeadersMiddleware, hsts
+from app.foundation.limits import USER
 from app.foundation.limits.middleware import RateLimitMiddleware
 from app.foundation.limits.routes import RouteRules, check_declarations
 from app.foundation.modules import modules_in
@@ -85,13 +86,13 @@ def _rules(app: FastAPI, services: Services) -> RouteRules:
 
     async def user(scope: Scope) -> str:
         if claims := access_claims(scope, services.tokens):
-            return f"user:{claims.user_id}"
+            return f"{USER}{claims.user_id}"
         other = await user_of_other_bearer(scope, services)
-        return f"user:{other.id}" if other else await address(scope)
+        return f"{USER}{other.id}" if other else await address(scope)
 
     async def refresh_token(scope: Scope) -> str:
         claims = refresh_claims(scope, services.tokens)
-        return f"user:{claims.user_id}" if claims else await user(scope)
+        return f"{USER}{claims.user_id}" if claims else await user(scope)
 
     key_of = {"user": user, "address": address, "refresh_token": refresh_token}
     return RouteRules(app.routes, services.settings, key_of)
@@ -129,6 +130,7 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
             rules=_rules(app, services),
             refuse_if_full=services.passwords.refuse_if_full,
             max_body_bytes=settings.max_body_bytes,
+            routes=app.routes,
         ),
         Middleware(RequestBodyMiddleware, max_bytes=settings.max_body_bytes, routes=app.routes),
     ]

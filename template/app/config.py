@@ -98,6 +98,11 @@ class Settings(BaseSettings):
     """Refuse addresses that only a mail server with SMTPUTF8 can send to: jösé@example.com."""
     password_reset_url: formats.Link = "http://localhost:3000/reset-password"  # noqa: S105
 
+    email_change: Annotated[Literal["session", "password", "confirm"], formats.AnyCase] = "session"
+    """What changing one's address wants: no more than the session; a fresh one, or the password;
+    that, and a link that was mailed to the new address."""
+    email_change_url: formats.Link = "http://localhost:3000/confirm-email"
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], formats.AnyCase] = "info"
     log_format: Annotated[
         Literal["console", "json"] | None, formats.EmptyIsUnset, formats.AnyCase
@@ -149,10 +154,10 @@ class Settings(BaseSettings):
         return part
 
     def password_reset_link(self, token: str) -> str:
-        """The page of the frontend with the token: in the fragment, which no server logs."""
-        if self.password_reset_url.endswith("="):
-            return self.password_reset_url + token
-        return f"{self.password_reset_url}#token={token}"
+        return _link(self.password_reset_url, token)
+
+    def email_change_link(self, token: str) -> str:
+        return _link(self.email_change_url, token)
 
     def redacted(self) -> dict[str, Any]:
         """Every setting by the name of its variable, without secrets and passwords of URLs."""
@@ -163,6 +168,11 @@ class Settings(BaseSettings):
             shown[name] = re.sub(r"(//[^:/@]*:).*@", r"\1**********@", shown[name])
             shown[name] = re.sub(r"([?&]\w*passw\w*=)[^&]*", r"\1**********", shown[name])
         return {name.upper(): value for name, value in shown.items()}
+
+
+def _link(url: str, token: str) -> str:
+    """A page of the frontend with a token: in the fragment, which no server logs."""
+    return url + token if url.endswith("=") else f"{url}#token={token}"
 
 
 def load_settings(**values: Any) -> Settings:

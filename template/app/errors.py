@@ -23,12 +23,14 @@ class ErrorCode(StrEnum):
     UPGRADE_UNSUPPORTED = "upgrade_unsupported"
     CORS_REJECTED = "cors_rejected"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105  # nosec B105
+    INVALID_CONFIRMATION = "invalid_confirmation"
     INVALID_RESET_TOKEN = "invalid_reset_token"  # noqa: S105  # nosec B105
     UNAUTHENTICATED = "unauthenticated"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  # nosec B105
     REFRESH_SUPERSEDED = "refresh_superseded"
     INVALID_CREDENTIALS = "invalid_credentials"
     FORBIDDEN = "forbidden"
+    CROSS_SITE_REJECTED = "cross_site_rejected"
     FRESH_LOGIN_REQUIRED = "fresh_login_required"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"

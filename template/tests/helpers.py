@@ -301,13 +301,13 @@ class Mailbox:
     """What the application has mailed: on the console, as in development."""
 
     def __init__(self, app: FastAPI, capsys: pytest.CaptureFixture[str]) -> None:
-        self._services = services_of(app)
+        self.services = services_of(app)
         self._capsys = capsys
         self._mails: list[ReceivedMail] = []
 
     async def mails(self) -> list[ReceivedMail]:
         """All mails so far, in no order that means anything; waits for those under way."""
-        await all_mailed(self._services)
+        await all_mailed(self.services)
         self._mails += [
             ReceivedMail(*mail) for mail in _MAIL.findall(self._capsys.readouterr().out)
         ]

@@ -100,6 +100,8 @@ def test_the_defaults_are_those_of_the_contract(load: Load) -> None:
         "email_from": "no-reply@localhost",
         "email_ascii_only": False,
         "password_reset_url": "http://localhost:3000/reset-password",
+        "email_change": "session",
+        "email_change_url": "http://localhost:3000/confirm-email",
         "log_level": "info",
         "log_format": None,
         "log_health": True,
@@ -280,6 +282,8 @@ REFUSED = [
     ("EMAIL_FROM", "My API a@example.com"),
     ("EMAIL_FROM", "My API <a@example.com"),
     ("EMAIL_FROM", "a@example.com, b@example.com"),
+    ("EMAIL_CHANGE", "nothing"),
+    ("EMAIL_CHANGE_URL", "javascript:alert(1)"),
     ("PASSWORD_RESET_URL", ""),
     ("PASSWORD_RESET_URL", "app.example.com/reset"),
     ("PASSWORD_RESET_URL", "javascript:alert(1)"),
@@ -487,6 +491,7 @@ def production() -> dict[str, str]:
         "ALLOWED_HOSTS": "api.example.com",
         "DATABASE_URL": "postgresql://user@host/name?sslmode=verify-full",
         "REDIS_URL": "rediss://host:6379/0",
+        "EMAIL_CHANGE": "password",
     }
 
 
@@ -629,10 +634,11 @@ def test_production_warns_of_what_it_allows(load: Load, production: dict[str, st
         "DATABASE_URL": "sqlite:///./app.db",
         "REDIS_URL": "",
         "ALLOWED_HOSTS": "*",
+        "EMAIL_CHANGE": "session",
     }
 
     warnings = production_warnings(load(**{**production, **allowed}))
-    assert [name for name, _ in warnings] == ["DATABASE_URL", "REDIS_URL", "ALLOWED_HOSTS"]
+    assert {name for name, _ in warnings} == allowed.keys()
     warnings = production_warnings(load(RATE_LIMIT_ENABLED="false"))
     assert "RATE_LIMIT_ENABLED" in [name for name, _ in warnings]
 

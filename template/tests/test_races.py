@@ -167,7 +167,9 @@ async def test_of_parallel_changes_of_a_password_one_succeeds(
 
     responses = await together([change_password(racing, user, p) for p in passwords])
 
-    assert statuses(responses) == [200] + [400] * 7
+    # On each of two workers one is tried at a time, and the others are told to come back.
+    assert statuses(responses)[0] == 200
+    assert set(statuses(responses)[1:]) <= {400, 429}
     winner = passwords[responses.index(successes(responses)[0])]
     assert await sign_in(racing, user.email, winner)
 

@@ -59,10 +59,6 @@ REFUSING = {
         ("--user", "default", "on", "nopass", "~*", "+@read", "+@scripting", "+@connection"),
         "does not let this user count",
     ),
-    "no deletes": (
-        ("--user", "default", "on", "nopass", "~*", "+@all", "-del"),
-        "does not let this user count",
-    ),
     "a node without slots": (("--cluster-enabled", "yes"), "is a cluster that is down"),
     "too few replicas": (("--min-replicas-to-write", "1"), "has too few replicas"),
     "a password": (("--requirepass", "another"), "refuses the password"),
@@ -92,6 +88,58 @@ async def test_a_redis_that_answers_and_does_not_count_is_told(
         warnings = [line for line in capsys.readouterr().out.splitlines() if "redis_away" in line]
         assert len(warnings) == 1
         assert reason in warnings[0]
+
+
+@pytest.mark.parametrize("loss", ["emptied", "restarted", "an older copy"])
+async def test_a_redis_that_has_forgotten_is_told(start: Start, here: Path, loss: str) -> None:
+    """It lets through no second window: emptied, restarted, or a replica that lagged behind."""
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    with ExitStack() as servers:
+        servers.enter_context(redis_server(here, port=port))
+        app = await start(redis_url=url, rate_limit_auth="4/hour", rate_limit_account="6/hour")
+        client = connect(app)
+        assert await login_statuses(client, 5) == [401] * 4 + [429]
+        if loss == "restarted":
+            servers.close()
+            (here / f"redis-{port}").rename(here / "before")
+            servers.enter_context(redis_server(here, port=port))
+        with redis.Redis(port=port) as connection:
+            if loss == "emptied":
+                connection.flushall()
+            if loss == "an older copy":
+                [login], [account] = connection.keys("*login*"), connection.keys("*account*")
+                connection.set(login, 1, ex=60)
+                connection.delete(account)
+
+            after = await login_statuses(client, 3)
+            await services_of(app).limiter.is_up()
+
+            assert after == [429] * 3
+            left = [connection.ttl(key) for key in connection.keys("*login*")]
+        assert all(3500 < seconds <= 3600 for seconds in left), left
+        # The account's as well: two more wrong ones from elsewhere, and no six.
+        elsewhere = [connect(app, f"203.0.113.{number}") for number in range(4)]
+        statuses = [(await login_statuses(client, 1))[0] for client in elsewhere]
+        assert statuses == [401, 429, 429, 429]
+
+
+async def test_a_new_password_is_not_taken_for_a_loss(start: Start, here: Path) -> None:
+    """Another worker counts on from nothing then, not from what it knew."""
+    with redis_server(here) as port:
+        options = {"redis_url": f"redis://127.0.0.1:{port}/0", "app_name": "one"}
+        one, two = [services_of(await start(**options)) for _ in range(2)]
+        for services in (one, two):
+            for _ in range(5):
+                await (await services.limiter.reserve(services.account_limit, "key")).spend()
+
+        await one.limiter.forget(one.account_limit, "key")
+
+        assert (await two.limiter.reserve(two.account_limit, "key")).number == 1
+        taken_back = await one.limiter.reserve(one.account_limit, "key")
+        async with taken_back:
+            pass
+        assert (await two.limiter.reserve(two.account_limit, "key")).number == 2
 
 
 async def test_the_warning_comes_again_after_a_minute(

@@ -29,6 +29,12 @@ class Limits(StrEnum):
     redis = "redis"
 
 
+class EmailChange(StrEnum):
+    session = "session"
+    password = "password"  # noqa: S105
+    confirm = "confirm"
+
+
 def new(
     path: Annotated[
         Path, typer.Argument(help="Where to; its last part is the project's name.", metavar="PATH")
@@ -56,6 +62,13 @@ def new(
     without_parts: Annotated[
         str | None,
         typer.Option("--without", metavar="PART,…", help="Parts to leave out.", show_default=False),
+    ] = None,
+    email_change: Annotated[
+        EmailChange | None,
+        typer.Option(
+            help="What changing one's e-mail address wants; the session unless told.",
+            show_default=False,
+        ),
     ] = None,
     defaults: Annotated[
         bool, typer.Option("--defaults", "-y", help="Ask nothing, take the defaults.")
@@ -88,7 +101,7 @@ def new(
       authkit new myapi --dry-run        the files that would be written
     """
     from authkit.new import build
-    from authkit.new.plan import Wanted, WantedParts, plan, take_default
+    from authkit.new.plan import Manner, Wanted, WantedParts, plan, take_default
 
     ask = not (defaults or json or dry_run) and console.is_interactive()
     planned = plan(
@@ -96,10 +109,9 @@ def new(
         Wanted(database, database_url),
         Wanted(limits, redis_url),
         WantedParts(with_parts, without_parts),
+        email_change,
         console.ask if ask else take_default,
-        force=force,
-        git=not no_git,
-        install=not no_install,
+        Manner(force, not no_git, not no_install),
     )
     if dry_run:
         show_files(planned, build.list_files(planned), json=json)
@@ -133,6 +145,7 @@ def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
         "version": __version__,
         "database": plan.answers.database,
         "limits": plan.answers.limits,
+        "emailChange": plan.email_change,
         "parts": plan.answers.parts or (),
         "commit": made.commit or None,
         "inside": str(made.inside) if made.inside else None,

@@ -74,7 +74,7 @@ def build(plan: Plan, stage: Path, made: Made, undo: ExitStack) -> None:
             environment.install(stage)
     with made.step("secrets"):
         url, redis_url = plan.database_url, plan.redis_url
-        env_file.write(stage / ".env", plan.answers.project_name, url, redis_url)
+        env_file.write(stage / ".env", plan.answers.project_name, url, redis_url, plan.email_change)
     if plan.install:
         made.overriding = prepare_database(plan, Project(stage), made, undo)
     made.inside = around(plan.target) if plan.git else None

@@ -55,6 +55,9 @@ LIMITS: Final = Service(
     "redis://127.0.0.1:6379/0",
 )
 
+EMAIL_CHANGE: Final = ("session", "password", "confirm")
+"""What changing one's e-mail address wants; the first is the default."""
+
 Ask = Callable[[str, tuple[str, ...], str], str]
 """Put a question with its possible answers (any, when there are none) and its default."""
 
@@ -74,6 +77,11 @@ def choose(
         url = ask("At which URL?", (), url)
         kind_of(service, kind, url)
     return kind, url
+
+
+def choose_email_change(ask: Ask) -> str:
+    question = "What must who changes their e-mail address have? (confirm: a mailed link as well)"
+    return ask(question, EMAIL_CHANGE, EMAIL_CHANGE[0])
 
 
 def given_url(service: Service, url: str | None) -> str | None:

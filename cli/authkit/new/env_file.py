@@ -16,7 +16,7 @@ SECRET_BYTES: Final = 48
 PLAIN_VALUE: Final = re.compile(r"[\w.,:/@%+?&=~*\[\]-]*")
 
 
-def write(path: Path, name: str, database_url: str, redis_url: str) -> None:
+def write(path: Path, name: str, database_url: str, redis_url: str, email_change: str) -> None:
     """Create `.env`, readable by its owner alone from its first byte on."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
     values = {
@@ -28,6 +28,7 @@ def write(path: Path, name: str, database_url: str, redis_url: str) -> None:
         "JWT_KEY_DATES": f"{_key_id(secret)}@{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "JWT_ISSUER": name,
         "JWT_AUDIENCE": name,
+        "EMAIL_CHANGE": email_change,
     }
     lines = [
         "# The settings of this machine, never committed. Each is explained in .env.example.",

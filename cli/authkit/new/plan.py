@@ -24,6 +24,7 @@ class Plan:
     answers: Answers
     database_url: str
     redis_url: str
+    email_change: str
     force: bool = False
     git: bool = True
     install: bool = True
@@ -45,16 +46,23 @@ class WantedParts:
     less: str | None = None
 
 
+@dataclass(frozen=True)
+class Manner:
+    """What was said of how to make it."""
+
+    force: bool
+    git: bool
+    install: bool
+
+
 def plan(
     path: Path,
     database: Wanted,
     limits: Wanted,
     parts: WantedParts,
+    email_change: str | None,
     ask: Ask,
-    *,
-    force: bool = False,
-    git: bool = True,
-    install: bool = True,
+    manner: Manner,
 ) -> Plan:
     """Complete what was asked for; `ask` answers what was left open."""
     # Not `resolve`: a link's own name is the project's.
@@ -66,7 +74,9 @@ def plan(
     counted, redis_url = choices.choose(choices.LIMITS, limits.kind, limits.url, DEFAULT_REDIS, ask)
     chosen = choose_parts(parts_of(), parts.more, parts.less, ask)
     answers = Answers(name, kind, counted, chosen)
-    return Plan(target, answers, database_url, redis_url, force, git, install)
+    proof = email_change or choices.choose_email_change(ask)
+    how = (manner.force, manner.git, manner.install)
+    return Plan(target, answers, database_url, redis_url, proof, *how)
 
 
 def default_database(name: str) -> dict[str, str]:

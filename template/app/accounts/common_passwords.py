@@ -1,14 +1,36 @@
 """Passwords that leaked most often (ASVS 5.0 6.2.4), from the lists of zxcvbn."""
 
 import runpy
+import string
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
+
+SHORTEST_WORD: Final = 4
+"""Of the letters that are left once digits and signs are taken off. Fewer are by chance."""
+
+_DECORATION: Final = string.digits + string.punctuation + " "
+
+_LOOKALIKES: Final = (
+    str.maketrans("@4301!$57", "aaeoiisst"),
+    str.maketrans("@4301!$57", "aaeolisst"),
+)
 
 
 def is_common(password: str) -> bool:
-    """Tell whether a password is one of them, in whatever case."""
-    return f"\n{password.lower()}\n" in common_passwords()
+    """Tell whether a password is one of them, in whatever case, or one of them made to look
+    otherwise: `P@ssw0rd1!`."""
+    return any(f"\n{form}\n" in common_passwords() for form in plain_forms(password))
+
+
+def plain_forms(password: str) -> set[str]:
+    """A password in lower case, and the words that it may have been made of."""
+    lower = password.lower()
+    ends = {lower.strip(string.punctuation), lower.strip(_DECORATION), lower.rstrip(_DECORATION)}
+    words = ends | {word.translate(table) for word in ends for table in _LOOKALIKES}
+    letters = {"".join(filter(str.isalpha, word)) for word in words}
+    return {lower} | {form for form in words | letters if len(form) >= SHORTEST_WORD}
 
 
 @cache

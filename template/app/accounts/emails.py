@@ -1,5 +1,6 @@
 """E-mail addresses: one spelling a mailbox."""
 
+import re
 from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
@@ -9,6 +10,14 @@ from app.errors import AppError, ErrorCode
 
 MAX_EMAIL: Final = 254
 """The longest address that mail can be sent to (RFC 5321 §4.5.3.1.3)."""
+
+
+_INVISIBLE: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
+)
+"""Letters, marks and signs that show nothing (Unicode's default ignorables, and blanks of scripts):
+two addresses that look alike would be two accounts. Formatting and blanks are no letters anyway."""
 
 
 def canonical_email(address: str) -> str:
@@ -26,6 +35,8 @@ def canonical_email(address: str) -> str:
         checked = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise ValueError("must be an e-mail address") from None
+    if _INVISIBLE.search(checked.normalized):
+        raise ValueError("must be an e-mail address")
     return checked.normalized.lower()
 
 

@@ -6,9 +6,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.events import log_when_committed
+from app.accounts.guessing import check_own_password
 from app.accounts.mails import MailKind
 from app.accounts.models import Role, User
-from app.accounts.password_change import confirm_password
 from app.accounts.sessions import SessionUser, SignedInUser, lock_signed_in_user, lock_user
 from app.accounts.tokens import token_hash
 from app.errors import AppError, ErrorCode
@@ -24,7 +24,7 @@ async def leave(services: Services, user: SessionUser, current_password: str) ->
         InvalidToken: the session has ended meanwhile.
         TooManyRequests: too many wrong passwords for this account.
     """
-    await confirm_password(services, user, current_password)
+    await check_own_password(services, user, current_password)
     async with services.database.transaction() as db:
         await _lock_admins(db, user.id)
         await _delete(services, db, await lock_signed_in_user(db, user))

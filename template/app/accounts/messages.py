@@ -3,7 +3,7 @@
 from functools import partial
 from uuid import UUID, uuid4
 
-from app.accounts import reset_links
+from app.accounts import email_change, reset_links
 from app.accounts.mails import LETTERS, MailKind
 from app.config import Settings
 from app.foundation.mail import Mail, QueuedMail, read_letter
@@ -30,6 +30,8 @@ async def _write(services: Services, queued: QueuedMail) -> Mail | None:
     token, is_due = "", True
     if queued.kind == MailKind.PASSWORD_RESET:
         token, is_due = await reset_links.make(services, queued.id, queued.recipient)
+    if queued.kind == MailKind.EMAIL_CONFIRM:
+        token, is_due = await email_change.make_token(services, queued)
     detail = queued.detail or ""
     mail = _compose(services.settings, queued.kind, queued.recipient, queued.id, detail, token)
     if not is_due:
@@ -40,10 +42,12 @@ async def _write(services: Services, queued: QueuedMail) -> Mail | None:
 def _compose(
     settings: Settings, kind: str, to: str, mail_id: UUID, detail: str, token: str
 ) -> Mail:
+    confirms = kind == MailKind.EMAIL_CONFIRM
+    link = settings.email_change_link if confirms else settings.password_reset_link
     values = {
         "app_name": settings.app_name,
         "detail": detail,
-        "link": settings.password_reset_link(token),
+        "link": link(token),
         "minutes": str(settings.password_reset_minutes),
     }
     return read_letter(LETTERS / f"{kind}.txt", to, mail_id, values)

@@ -31,6 +31,7 @@ class RevokedReason(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # nosec B105
     PASSWORD_RESET = "password_reset"  # noqa: S105  # nosec B105
     DEACTIVATED = "deactivated"
+    TOO_MANY = "too_many_sessions"
 
 
 class User(Base):

@@ -1,19 +1,19 @@
 """The way back in for who forgot the password (OWASP Forgot Password Cheat Sheet)."""
 
 from typing import Final
-from uuid import UUID
 
 from sqlalchemy import select
 
 from app.accounts import reset_links
 from app.accounts.events import note, record
+from app.accounts.guessing import forget_wrong_passwords, one_at_a_time
 from app.accounts.mails import MailKind
 from app.accounts.models import PasswordReset, RevokedReason, Session, User
+from app.accounts.own_names import refuse_own_names
 from app.accounts.sessions import end_credentials, lock_user, revoke
-from app.accounts.sign_in import forget_wrong_passwords
 from app.accounts.tokens import token_hash
 from app.errors import AppError, ErrorCode
-from app.foundation.database import utc_now
+from app.foundation.database import AnyRow, utc_now
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -42,11 +42,16 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
     Whoever was guessing at the old password no longer keeps the owner out.
 
     Raises:
-        AppError: 400 invalid_reset_token, it is unknown, used, ended or too old.
+        AppError: 400 invalid_reset_token, it is unknown, used, ended or too old;
+            400 validation_failed, the password is the user's own address.
+        TooManyRequests: a password of this user is being hashed.
         Unavailable: too many people are signing in; the token is still good.
     """
-    user_id = await _find_owner(services, token)
-    password_hash = await services.passwords.hash(new_password)
+    owner = await _find_owner(services, token)
+    refuse_own_names(new_password, owner.email, services.settings.app_name, "newPassword")
+    user_id = owner.id
+    async with one_at_a_time(services, user_id):
+        password_hash = await services.passwords.hash(new_password)
     async with services.database.transaction() as db:
         user = await lock_user(db, user_id)
         if user is None or not user.is_active:
@@ -62,19 +67,19 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
     await forget_wrong_passwords(services, user.email)
 
 
-async def _find_owner(services: Services, token: str) -> UUID:
+async def _find_owner(services: Services, token: str) -> AnyRow:
     """Whose token it is, before a hash is spent on it."""
     if len(token) > MAX_TOKEN:
         raise _invalid_reset_token()
     owner = await services.database.fetch_one(
-        select(User.id)
+        select(User.id, User.email)
         .join(PasswordReset, PasswordReset.user_id == User.id)
         .where(PasswordReset.token_hash == token_hash(token), PasswordReset.used_at.is_(None))
         .where(PasswordReset.expires_at > utc_now(), User.is_active)
     )
     if owner is None:
         raise _invalid_reset_token()
-    return UUID(str(owner.id))
+    return owner
 
 
 def _invalid_reset_token() -> AppError:

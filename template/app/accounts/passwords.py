@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import secrets
 import sys
 import threading
+import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,17 @@ MAX_QUEUED: Final = 32
 """Hashes in flight, waiting ones included: at cost 12 about 3 s on two cores. More get a 503."""
 
 NICENESS: Final = 10
+
+MAX_COST: Final = 16
+"""Of BCRYPT_COST. A hash that cost more is compared, and no other waits as long as it does."""
+
+_BCRYPT: Final = re.compile(
+    rb"\$2[abxy]\$(?P<cost>0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}"
+)
+"""What else is stored is no hash, and no password opens it."""
+
+FOREIGN_STEP: Final = 4
+"""The cost of the bcrypt hashes that fill up what a foreign one lacks."""
 
 T = TypeVar("T")
 
@@ -70,7 +83,8 @@ class PasswordHasher:
     def __init__(self, cost: int) -> None:
         self._cost = cost
         # Compared against when there is no such user, so that the answer takes as long.
-        self._nobody = f"$2b${cost:02}${'.' * 53}"
+        self._nobody = f"$2b${cost:02}${'.' * 53}".encode()
+        self._dearest = cost
         self._queued = 0
         self._threads = ThreadPoolExecutor(
             os.cpu_count(), thread_name_prefix="bcrypt", initializer=_yield_to_others
@@ -87,7 +101,7 @@ class PasswordHasher:
         return (await self._run(lambda: bcrypt.hashpw(data, salt))).decode()
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Compare in the same time whether the user exists or not.
+        """Compare in the same time whether the user exists or not, and whatever is stored.
 
         Args:
             password_hash: as stored, or None when there is no such user.
@@ -96,8 +110,8 @@ class PasswordHasher:
             Unavailable: too many hashes are waiting.
         """
         data = _possible(password)
-        stored = (password_hash or self._nobody).encode()
-        matches = await self._run(lambda: _matches(data or b"", stored))
+        stored = password_hash.encode() if password_hash else self._nobody
+        matches = await self._run(lambda: self._compare(data or b"", stored))
         return matches and data is not None and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
@@ -115,6 +129,36 @@ class PasswordHasher:
             raise Unavailable(
                 "Too many people are signing in. Try again.", retry_after=wait_seconds
             )
+
+    def _compare(self, data: bytes, stored: bytes) -> bool:
+        """Compare, and make up for a hash that was made at less cost, before BCRYPT_COST was raised
+        or elsewhere: twice the work of a cost is that of the next."""
+        if foreign := _foreign_verifier(stored):
+            return self._compare_foreign(foreign, data)
+        known = _BCRYPT.fullmatch(stored)
+        matches = bcrypt.checkpw(data, stored if known else self._nobody) and known is not None
+        cost = int(known["cost"]) if known else self._cost
+        self._dearest = max(self._dearest, min(cost, MAX_COST))
+        for missing in range(cost, self._dearest):
+            bcrypt.hashpw(data, f"$2b${missing:02}${'.' * 22}".encode())
+        return matches
+
+    def _compare_foreign(self, verify: Callable[[bytes], bool], data: bytes) -> bool:
+        """Compare with a hash of another kind; a refusal then costs what one by bcrypt does.
+
+        How much that is in bcrypt's work is measured: this thread's time, whatever others do.
+        """
+        cheap = f"$2b${FOREIGN_STEP:02}${'.' * 22}".encode()
+        started = time.thread_time()
+        bcrypt.hashpw(data, cheap)
+        step = time.thread_time() - started
+        matches = verify(data)
+        if matches:
+            return True
+        spent = (time.thread_time() - started) / max(step, 1e-6)
+        for _ in range(int(2 ** (self._dearest - FOREIGN_STEP) - spent)):
+            bcrypt.hashpw(data, cheap)
+        return False
 
     async def _run(self, work: Callable[[], T]) -> T:
         self.refuse_if_full()
@@ -136,14 +180,13 @@ def _possible(password: str) -> bytes | None:
     return data if len(data) <= MAX_BYTES and b"\x00" not in data else None
 
 
-def _matches(data: bytes, stored: bytes) -> bool:
+def _foreign_verifier(stored: bytes) -> Callable[[bytes], bool] | None:
+    """What a folder of the app knows of hashes that are not bcrypt's, see docs/import.md."""
     for part in features_with("foreign_hashes"):
         if verify := part.verifier_of(stored.decode()):
-            return bool(verify(data))
-    try:
-        return bcrypt.checkpw(data, stored)
-    except ValueError:  # what is stored is no hash; no password opens it
-        return False
+            found: Callable[[bytes], bool] = verify
+            return found
+    return None
 
 
 def _yield_to_others() -> None:

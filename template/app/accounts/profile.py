@@ -3,12 +3,9 @@
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import reset_links
-from app.accounts.emails import masked, refuse_unmailable
-from app.accounts.events import record
-from app.accounts.mails import MailKind
+from app.accounts.email_change import move, require_proof, send_confirmation
+from app.accounts.emails import refuse_unmailable
 from app.accounts.models import User
 from app.accounts.registration import email_taken
 from app.accounts.sessions import (
@@ -19,39 +16,50 @@ from app.accounts.sessions import (
     lock_signed_in_user,
 )
 from app.foundation.http.client_address import rate_limit_key
-from app.security_events import SecurityEvent
 from app.services import Services
 
 
 async def update_profile(
-    services: Services, user: SignedInUser, changes: dict[str, Any], device: Device
+    services: Services,
+    user: SignedInUser,
+    changes: dict[str, Any],
+    current_password: str | None,
+    device: Device,
 ) -> User:
-    """Change name or e-mail. A new e-mail ends open reset links, and both addresses are told.
+    """Change name or e-mail. A new e-mail ends open reset links, and both addresses are told; with
+    EMAIL_CHANGE=confirm it changes once its mailed link is followed.
 
     Args:
         changes: `name` and `email`, those that change.
+        current_password: asked for as EMAIL_CHANGE says, else not looked at.
 
     Raises:
-        AppError: 409 email_taken; 403 fresh_login_required, a new e-mail takes a session.
+        AppError: 409 email_taken; 400 wrong_password; 403 fresh_login_required, as EMAIL_CHANGE
+            says, and to who has no session.
         InvalidToken: the session has ended meanwhile.
-        TooManyRequests: too many changes of address by this user, or from this place.
+        TooManyRequests: too many changes of address by this user, or from this place, too many
+            wrong passwords, or another try is under way.
     """
+    to_confirm = None
     if "email" in changes and not isinstance(user, SessionUser):
         raise fresh_login_required()
-    if changes.get("email", user.email) != user.email:
+    if isinstance(user, SessionUser) and changes.get("email", user.email) != user.email:
         refuse_unmailable(services.settings, changes["email"])
+        await require_proof(services, user, current_password, device)
         await _count_change(services, user, device)
+        if services.settings.email_change == "confirm":
+            to_confirm = changes.pop("email")
     try:
         async with services.database.transaction() as db:
             profile = await lock_signed_in_user(db, user)
             old_email = profile.email
+            if "name" in changes:
+                profile.name = changes["name"]
             if changes.get("email", old_email) != old_email:
-                await reset_links.end_all(services, db, profile)
-                await _tell_both(services, db, profile, changes["email"])
-                record(db, SecurityEvent.EMAIL_CHANGED, user.id)
-            for name, value in changes.items():
-                setattr(profile, name, value)
+                await move(services, db, profile, changes["email"])
             await db.flush()
+            if to_confirm is not None and isinstance(user, SessionUser):
+                await send_confirmation(services, db, user, to_confirm)
     except IntegrityError:
         raise email_taken() from None
     return profile
@@ -61,12 +69,3 @@ async def _count_change(services: Services, user: SignedInUser, device: Device) 
     """Each change mails two people: a limit of its own, so that nobody mails many."""
     for key in (f"user:{user.id}", rate_limit_key(device.ip_address)):
         await services.limiter.count(services.email_change_limit, key)
-
-
-async def _tell_both(services: Services, db: AsyncSession, user: User, new_email: str) -> None:
-    """The old address hears of the new one no more than it takes to recognise it: nobody writes a
-    stranger what they like by means of an address."""
-    promise = services.outbox.promise
-    detail = masked(new_email)
-    await promise(db, MailKind.EMAIL_CHANGED, user.email, user_id=user.id, detail=detail)
-    await promise(db, MailKind.EMAIL_ADDED, new_email, user_id=user.id)

@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts.emails import refuse_unmailable
 from app.accounts.events import record
 from app.accounts.models import Role, User
+from app.accounts.own_names import refuse_own_names
 from app.accounts.sessions import Device, TokenPair, open_session
 from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
@@ -21,6 +22,7 @@ async def register(
         AppError: 409 email_taken.
         Unavailable: too many people are signing in.
     """
+    refuse_own_names(password, email, services.settings.app_name, "password")
     user = await new_user(services, email, password, name, Role.USER)
     try:
         async with services.database.transaction() as db:

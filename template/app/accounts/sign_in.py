@@ -1,17 +1,13 @@
 """Signing in: the same answer, in the same time, to everyone who doesn't know the password."""
 
-from uuid import UUID
-
 from sqlalchemy import select
 
 from app.accounts.events import note, record
-from app.accounts.models import Session, User
-from app.accounts.sessions import Device, TokenPair, open_session
-from app.accounts.tokens import token_hash
+from app.accounts.guessing import one_at_a_time, reserve_try
+from app.accounts.models import User
+from app.accounts.sessions import Device, TokenPair, make_room, open_session
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow
-from app.foundation.http.client_address import UNKNOWN, rate_limit_key
-from app.foundation.limits import TooManyRequests
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -25,32 +21,27 @@ async def sign_in(
 
     Raises:
         AppError: 401 invalid_credentials.
-        TooManyRequests: too many wrong passwords for this account.
+        TooManyRequests: too many wrong passwords for this account, or another try is under way.
         Unavailable: too many people are signing in.
     """
-    user = await _find(services, email)
-    await _refuse_guessing(services, email, user.id if user else None, device)
-    correct = await services.passwords.verify(password, user.password_hash if user else None)
-    if user is None or not correct or not user.is_active:
-        note(services, SecurityEvent.LOGIN_FAILED, user.id if user else None, email=email)
-        await count_wrong_password(services, email)
-        raise invalid_credentials()
-    return await _open(services, user, await _rehashed(services, user, password), device)
+    found = await _find(services, email)
+    async with one_at_a_time(services, found.id if found else email):
+        user = await _checked(services, email, password, found, device)
+        return await _open(services, user, await _rehashed(services, user, password), device)
 
 
-async def count_wrong_password(services: Services, email: str) -> None:
-    """Count a wrong password against the account, whatever address it came from.
-
-    Raises:
-        TooManyRequests: it was the last that the limit allows.
-    """
-    await services.limiter.count(services.account_limit, _account_key(email))
-    await services.limiter.refuse_if_used_up(services.account_limit, _account_key(email))
-
-
-async def forget_wrong_passwords(services: Services, email: str) -> None:
-    """Let the account be tried anew: its password is another one, set by who owns the mailbox."""
-    await services.limiter.forget(services.account_limit, _account_key(email))
+async def _checked(
+    services: Services, email: str, password: str, user: AnyRow | None, device: Device
+) -> AnyRow:
+    """The user, if the password is theirs. A try is reserved before, and given back if it is."""
+    user_id = user.id if user else None
+    async with await reserve_try(services, email, user_id, device) as tried:
+        correct = await services.passwords.verify(password, user.password_hash if user else None)
+        if user is None or not correct or not user.is_active:
+            note(services, SecurityEvent.LOGIN_FAILED, user_id, email=email)
+            await tried.spend()
+            raise invalid_credentials()
+    return user
 
 
 def invalid_credentials() -> AppError:
@@ -62,33 +53,6 @@ def invalid_credentials() -> AppError:
 async def _find(services: Services, email: str) -> AnyRow | None:
     columns = (User.id, User.password_hash, User.is_active)
     return await services.database.fetch_one(select(*columns).where(User.email == email))
-
-
-async def _refuse_guessing(
-    services: Services, email: str, user_id: UUID | None, device: Device
-) -> None:
-    """Refuse an account that is being guessed at, without a look at the password.
-
-    Not its owner, though: an address with a session of this account is let through to the limit
-    by address, or any stranger could lock anybody out (ASVS 5.0 6.3.1). What counts as one address
-    there does here: IPv6 gives a device a new one every day.
-    """
-    try:
-        await services.limiter.refuse_if_used_up(services.account_limit, _account_key(email))
-    except TooManyRequests:
-        addresses = select(Session.ip_address).where(Session.user_id == user_id).distinct()
-        known = {
-            rate_limit_key(row.ip_address)
-            for row in await services.database.fetch_all(addresses)
-            if row.ip_address
-        }
-        known.discard(UNKNOWN)  # it is nobody's
-        if rate_limit_key(device.ip_address) not in known:
-            raise
-
-
-def _account_key(email: str) -> str:
-    return token_hash(email)  # no addresses of people in Redis
 
 
 async def _rehashed(services: Services, user: AnyRow, password: str) -> str:
@@ -114,6 +78,7 @@ async def _open(
             raise invalid_credentials()
         if user.password_hash != password_hash:
             user.password_hash = password_hash
+        await make_room(db, user.id)
         tokens = open_session(db, services, user.id, device)
         record(db, SecurityEvent.LOGIN_SUCCEEDED, user.id, session_id=tokens.session_id)
         return user, tokens

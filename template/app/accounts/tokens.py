@@ -31,10 +31,11 @@ REQUIRED_CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 
 
 class TokenType(StrEnum):
-    """The `typ` header (RFC 8725 §3.11): neither kind works in the other's place."""
+    """The `typ` header (RFC 8725 §3.11): no kind works in another's place."""
 
     ACCESS = "at+jwt"
     REFRESH = "rt+jwt"
+    EMAIL_CHANGE = "ec+jwt"
 
 
 class InvalidToken(AppError):
@@ -56,6 +57,9 @@ class Claims:
     user_id: UUID
     session_id: UUID
     expires_at: datetime
+    email: str | None = None
+    state: str | None = None
+    """Of a change of address: the new one, and the account that is to have it."""
 
 
 class _JWT(jwt.PyJWT):
@@ -84,7 +88,11 @@ class TokenSigner:
     """Signs with the first key of a ring; reads what any key of it signed."""
 
     def __init__(self, *, access: KeyRing, refresh: KeyRing, issuer: str, audience: str) -> None:
-        self.rings = {TokenType.ACCESS: access, TokenType.REFRESH: refresh}
+        self.rings = {
+            TokenType.ACCESS: access,
+            TokenType.REFRESH: refresh,
+            TokenType.EMAIL_CHANGE: refresh,
+        }
         self._jwt = _JWT((*access.keys, *refresh.keys))
         self._issuer = issuer
         self._audience = audience
@@ -101,8 +109,9 @@ class TokenSigner:
         token_id: UUID,
         issued_at: datetime,
         expires_at: datetime,
+        **more: str,
     ) -> str:
-        """Make a token. The same arguments give the same token."""
+        """Make a token. The same arguments give the same token; `more` are claims."""
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
@@ -111,6 +120,7 @@ class TokenSigner:
             "jti": str(token_id),
             "iat": int(issued_at.timestamp()),
             "exp": int(expires_at.timestamp()),
+            **more,
         }
         key = self.rings[typ].signing
         headers = {"typ": typ.value, "kid": key.kid}
@@ -175,4 +185,6 @@ def _checked(claims: dict[str, Any]) -> Claims:
         user_id=UUID(claims["sub"]),
         session_id=UUID(claims["sid"]),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        email=claims.get("email"),
+        state=claims.get("state"),
     )

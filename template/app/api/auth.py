@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter, Request
 
-from app.accounts import password_reset, registration, sessions, sign_in
+from app.accounts import email_change, password_reset, registration, sessions, sign_in
 from app.accounts.models import User
 from app.api.dependencies import AnyUser, DeviceDep, ServicesDep, not_signed_in
 from app.api.schemas import Message
 from app.api.schemas.auth import (
+    ConfirmEmailInput,
     ForgotPasswordInput,
     LoginInput,
     RefreshInput,
@@ -108,3 +109,11 @@ async def reset_password(body: ResetPasswordInput, services: ServicesDep) -> Mes
     """Set a new password with the token from the mail. Every session ends."""
     await password_reset.reset_password(services, body.token, body.new_password)
     return Message(message="Password reset successful")
+
+
+@router.post("/confirm-email", responses=errors(*BODY_ERRORS, 409, 429, 503))
+@rate_limit("RATE_LIMIT_AUTH", by="address")
+async def confirm_email(body: ConfirmEmailInput, services: ServicesDep) -> Message:
+    """Change the e-mail address with the token from the mail, where EMAIL_CHANGE asks for one."""
+    await email_change.confirm(services, body.token)
+    return Message(message="Email changed")

@@ -1,24 +1,29 @@
 """Where the signed-in user is signed in, and the end of it: one device, or all of them."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from app.accounts import sessions
 from app.accounts.models import RevokedReason
 from app.api.dependencies import CurrentSessionUser, ServicesDep
 from app.api.schemas import Message
-from app.api.schemas.sessions import SessionInfo, SessionList
+from app.api.schemas.sessions import SessionInfo, SessionList, SessionsQuery
 from app.errors import AppError, ErrorCode
 from app.foundation.http.openapi import errors, says
 
 router = APIRouter(tags=["sessions"])
 
 
-@router.get("/api/users/me/sessions", responses=errors(401, 403, 429, 503))
-async def list_sessions(user: CurrentSessionUser, services: ServicesDep) -> SessionList:
-    """Where the signed-in user is signed in."""
-    rows = await sessions.list_sessions(services, user.id, current=user.session_id)
+@router.get(
+    "/api/users/me/sessions", responses=errors(400, 401, 429, 503, fresh_login_required=403)
+)
+async def list_sessions(
+    user: CurrentSessionUser, services: ServicesDep, page: Annotated[SessionsQuery, Query()]
+) -> SessionList:
+    """Where the signed-in user is signed in, the latest used first."""
+    rows = await sessions.list_sessions(services, user.id, user.session_id, page.limit, page.offset)
     return SessionList(sessions=[SessionInfo.model_validate(row) for row in rows])
 
 

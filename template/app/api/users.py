@@ -27,6 +27,7 @@ from app.api.schemas.users import (
 )
 from app.errors import AppError, ErrorCode
 from app.foundation.http.openapi import BODY_ERRORS, errors, says
+from app.foundation.limits import hashes_password
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 
@@ -39,15 +40,25 @@ async def read_profile(user: CurrentUser) -> Profile:
 
 @router.patch(
     "/me",
-    responses=errors(*BODY_ERRORS, 401, 403, 429, 503, email_taken=409, fresh_login_required=403),
+    responses=errors(
+        *BODY_ERRORS,
+        401,
+        403,
+        429,
+        503,
+        email_taken=409,
+        fresh_login_required=403,
+        wrong_password=400,
+    ),
 )
 async def update_profile(
     body: UpdateProfileInput, user: CurrentUser, services: ServicesDep, device: DeviceDep
 ) -> UpdatedProfile:
-    """Change name or e-mail; what is left out stays."""
-    changes = body.model_dump(exclude_unset=True)
-    updated = await profile.update_profile(services, user, changes, device)
-    return UpdatedProfile.model_validate(updated)
+    """Change name or e-mail; what is left out stays. Another address may want `currentPassword`."""
+    changes = body.model_dump(exclude_unset=True, exclude={"current_password"})
+    return UpdatedProfile.model_validate(
+        await profile.update_profile(services, user, changes, body.current_password, device)
+    )
 
 
 @router.post(
@@ -55,6 +66,7 @@ async def update_profile(
     responses=errors(*BODY_ERRORS, 401, 429, 503, wrong_password=400, fresh_login_required=403)
     | says("Password changed"),
 )
+@hashes_password
 async def change_password(
     body: ChangePasswordInput, user: CurrentSessionUser, services: ServicesDep
 ) -> Message:

@@ -13,6 +13,7 @@ from app.accounts import administration, sessions
 from app.accounts.emails import canonical_email
 from app.accounts.events import list_events, record
 from app.accounts.models import RevokedReason, Role, User
+from app.accounts.own_names import own_name_problem
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
 from app.errors import AppError, ErrorCode
@@ -33,8 +34,9 @@ ROLES: Final = [role.value for role in Role]
 
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
     name = None if args.name is None else checked_name(args.name)
-    password, generated = _read_password(args)
-    user = await store(services, canonical(args.email), password, name, Role(args.role))
+    email = canonical(args.email)
+    password, generated = _read_password(services, args, email)
+    user = await store(services, email, password, name, Role(args.role))
     return shown(user) | generated
 
 
@@ -73,7 +75,7 @@ async def set_role(services: Services, args: Namespace) -> dict[str, Any]:
 
 async def set_password(services: Services, args: Namespace) -> dict[str, Any]:
     user = await find(services, args.email)
-    password, generated = _read_password(args)
+    password, generated = _read_password(services, args, user.email)
     await administration.set_password(services, user.id, password)
     return shown(user) | generated
 
@@ -113,7 +115,7 @@ def generate_password() -> str:
     return password
 
 
-def _read_password(args: Namespace) -> tuple[str, dict[str, str]]:
+def _read_password(services: Services, args: Namespace, email: str) -> tuple[str, dict[str, str]]:
     """The password from stdin, or a generated one, which is also returned to be shown."""
     if not args.password_stdin:
         password = generate_password()
@@ -123,7 +125,8 @@ def _read_password(args: Namespace) -> tuple[str, dict[str, str]]:
         password.encode()  # some locales smuggle in what is not UTF-8 as lone surrogates
     except UnicodeError:
         raise CommandError("the password is not valid UTF-8", exit_code=2) from None
-    if problem := password_problem(password):
+    own = own_name_problem(password, email, services.settings.app_name)
+    if problem := password_problem(password) or own:
         raise CommandError(f"the password {problem}", exit_code=2)
     return password, {}
 

@@ -48,6 +48,19 @@ def test_an_address_is_shown_to_others_without_its_words(email: str, shown: str)
     assert masked(email) == shown
 
 
+@pytest.mark.parametrize(
+    "invisible",
+    [
+        *("\u00ad", "\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u200b", "\u200d", "\u202e"),
+        *("\u2060", "\u2800", "\u3164", "\ufe0f", "\ufeff", "\uffa0", "\U0001d159", "\U000e0100"),
+    ],
+    ids=ascii,
+)
+def test_an_invisible_character_makes_no_other_address(invisible: str) -> None:
+    with pytest.raises(ValueError, match="must be an e-mail address"):
+        canonical_email(f"ad{invisible}a@example.com")
+
+
 @given(st.text() | st.emails() | st.tuples(st.text(), st.text()).map("@".join))
 def test_a_canonical_address_is_its_own(text: str) -> None:
     try:

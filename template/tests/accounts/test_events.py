@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from app.accounts import administration, sessions
 from app.accounts.models import RevokedReason
+from app.accounts.sessions import opening
 from app.accounts.tokens import token_hash
 from app.foundation.log import sampling
 from app.security_events import SecurityEvent
@@ -235,13 +236,13 @@ async def test_changes_of_an_account(
 @pytest.mark.parametrize("reason", RevokedReason)
 async def test_why_a_session_ended(
     client: httpx.AsyncClient,
-    app: FastAPI,
     ada: Account,
     database: Tables,
     mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
     reason: RevokedReason,
 ) -> None:
-    services, user_id = services_of(app), UUID(ada.id)
+    services, user_id = mailbox.services, UUID(ada.id)
     match reason:
         case RevokedReason.LOGOUT:
             body = {"refreshToken": ada.refresh_token}
@@ -257,7 +258,10 @@ async def test_why_a_session_ended(
             await reset_password(client, await request_reset(client, mailbox))
         case RevokedReason.DEACTIVATED:
             await administration.update_user(services, user_id, is_active=False)
+        case RevokedReason.TOO_MANY:
+            monkeypatch.setattr(opening, "MAX_LIVE", 1)
+            await sign_in(client)
 
-    (session,) = await database.sessions()
+    session, *_ = await database.sessions()
     assert session.revoked_reason == reason
     assert session.revoked_at is not None

@@ -4,7 +4,8 @@ import asyncio
 import secrets
 import threading
 import unicodedata
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import bcrypt
 import httpx
@@ -28,6 +29,7 @@ from tests.helpers import (
     Account,
     Mailbox,
     Tables,
+    connect,
     error_code,
     register,
     request_reset,
@@ -119,6 +121,43 @@ async def test_what_is_no_hash_is_opened_by_no_password(
 def test_the_rules_hold_for_what_is_hashed() -> None:
     assert password_problem("\uff30assw\uff10rd") == "is one of the most common passwords"
     assert password_problem("\uff23orrect-Horse-7") is None
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("Password1!", "P@ssw0rd1!", "1Password!", "Pa55word!2024", "P.a.s.s.w.o.r.d.1"),
+        *("We1come2024!", "Dragon1!!", "Qwerty123$", "Adm1n2024!", "Test1234!"),
+    ],
+)
+def test_a_common_password_stays_one_however_it_is_decorated(password: str) -> None:
+    assert password_problem(password) == "is one of the most common passwords"
+
+
+OWN = ["Ada.Lovelace1", "Ada-L0velace-1815", "Ada.Lovelace@example.com1", "My-Api-2027"]
+
+
+@pytest.mark.parametrize("password", OWN)
+async def test_a_password_is_not_what_everybody_knows_of_its_user(
+    start: Callable[..., Any], capsys: pytest.CaptureFixture[str], password: str
+) -> None:
+    app = await start(app_name="My API")
+    client, email = connect(app), "ada.lovelace@example.com"
+    problem = "must not be your address or the name of this service"
+
+    def assert_refused(response: httpx.Response, field: str) -> None:
+        assert (response.status_code, error_code(response)) == (400, "validation_failed")
+        assert response.json()["error"]["details"] == [{"field": field, "message": problem}]
+
+    body = {"email": email, "password": password}
+    assert_refused(await client.post("/api/auth/register", json=body), "password")
+    ada = await register(client, email)
+    change = {"currentPassword": PASSWORD, "newPassword": password}
+    path = "/api/users/me/change-password"
+    assert_refused(await client.post(path, json=change, headers=ada.headers), "newPassword")
+    token = await request_reset(client, Mailbox(app, capsys), email)
+    assert_refused(await reset_password(client, token, password), "newPassword")
+    assert (await reset_password(client, token)).status_code == 200  # the link is still good
 
 
 @given(st.text())
@@ -218,12 +257,15 @@ async def test_no_connection_is_held_while_hashing(
 
 
 async def test_a_storm_of_logins_ends_in_503_and_not_in_a_queue(
-    client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch, "checkpw")
+    crowd = range(MAX_QUEUED + 3)  # of as many people, and addresses
+    for number in crowd:
+        await register(connect(app, f"203.0.113.{number}"), f"user{number}@example.com")
     logins = [
-        asyncio.create_task(client.post("/api/auth/login", json=ada.credentials))
-        for _ in range(MAX_QUEUED + 3)
+        asyncio.create_task(sign_in_from(connect(app, f"203.0.113.{number}"), number))
+        for number in crowd
     ]
     refused, _ = await asyncio.wait(logins, return_when=asyncio.FIRST_COMPLETED)
     while len(refused) < 3:
@@ -237,6 +279,11 @@ async def test_a_storm_of_logins_ends_in_503_and_not_in_a_queue(
     statuses = [(await login).status_code for login in logins]
     assert sorted(statuses) == [200] * MAX_QUEUED + [503] * 3
     assert await sign_in(client)  # the queue is empty again
+
+
+async def sign_in_from(client: httpx.AsyncClient, number: int) -> httpx.Response:
+    body = {"email": f"user{number}@example.com", "password": PASSWORD}
+    return await client.post("/api/auth/login", json=body)
 
 
 @pytest.fixture
@@ -266,6 +313,7 @@ HASHING = {
     "/api/auth/register": {"email": "eve@example.com", "password": PASSWORD},
     "/api/auth/login": {"email": "eve@example.com", "password": PASSWORD},
     "/api/auth/reset-password": {"token": "x", "newPassword": PASSWORD},
+    "/api/users/me/change-password": {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD},
 }
 
 

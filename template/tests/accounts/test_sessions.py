@@ -220,7 +220,7 @@ async def graceful(start: Callable[..., Any]) -> FastAPI:
 
 
 async def test_within_the_grace_a_retry_gets_the_same_successor(
-    graceful: FastAPI, database: Tables
+    graceful: FastAPI, database: Tables, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A client that lost the answer is not signed out, and gets nothing that it had not got."""
     client = connect(graceful)
@@ -231,6 +231,7 @@ async def test_within_the_grace_a_retry_gets_the_same_successor(
     retried = await refresh(client, ada)
 
     assert retried.refresh_token == renewed.refresh_token
+    assert "auth.refresh_superseded" in capsys.readouterr().out
     assert await is_signed_in(client, retried)
     assert await is_signed_in(client, renewed)
     assert await database.sessions() == before

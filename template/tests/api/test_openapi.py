@@ -32,6 +32,7 @@ PUBLIC = {
     "/api/auth/register",
     "/api/auth/login",
     "/api/auth/refresh",
+    "/api/auth/confirm-email",
     "/api/auth/forgot-password",
     "/api/auth/reset-password",
     "/health",

@@ -18,4 +18,5 @@ class MailKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # nosec B105
     EMAIL_CHANGED = "email_changed"
     EMAIL_ADDED = "email_added"
+    EMAIL_CONFIRM = "email_confirm"
     ACCOUNT_DELETED = "account_deleted"

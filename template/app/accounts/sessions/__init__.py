@@ -22,10 +22,12 @@ from app.accounts.sessions.ending import (
     sign_out_with_refresh_token,
 )
 from app.accounts.sessions.opening import (
+    MAX_LIVE,
     Device,
     IssuedToken,
     TokenPair,
     issue_access_token,
+    make_room,
     open_session,
 )
 from app.accounts.sessions.refreshing import LOST_RACE_SECONDS, RefreshSuperseded, refresh

@@ -71,9 +71,13 @@ async def find_signed_in_user(services: Services, claims: Claims) -> SessionUser
 
 
 async def list_sessions(
-    services: Services, user_id: UUID, current: UUID | None = None
+    services: Services,
+    user_id: UUID,
+    current: UUID | None = None,
+    limit: int | None = None,
+    offset: int = 0,
 ) -> Sequence[AnyRow]:
-    """The live sessions of a user, the latest used first; `current` is marked."""
+    """A page of a user's live sessions, the latest used first; `current` is marked."""
     return await services.database.fetch_all(
         select(
             Session.id,
@@ -86,6 +90,8 @@ async def list_sessions(
         )
         .where(Session.user_id == user_id, is_live(utc_now()))
         .order_by(Session.rotated_at.desc(), Session.id)
+        .limit(limit)
+        .offset(offset)
     )
 
 
@@ -94,8 +100,7 @@ async def lock_user(db: AsyncSession, user_id: UUID) -> User | None:
     return await db.scalar(select(User).where(User.id == user_id).with_for_update())
 
 
-def fresh_login_required() -> AppError:
-    message = "Sign in with your password for this."
+def fresh_login_required(message: str = "Sign in with your password for this.") -> AppError:
     return AppError(403, ErrorCode.FRESH_LOGIN_REQUIRED, message)
 
 

@@ -3,16 +3,28 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID, uuid4
 
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts.events import record
-from app.accounts.models import Session
+from app.accounts.models import RevokedReason, Session
+from app.accounts.sessions.current import is_live
+from app.accounts.sessions.ending import revoke
 from app.accounts.tokens import Claims, TokenType, token_hash
 from app.foundation.database import utc_now
 from app.security_events import SecurityEvent
 from app.services import Services
+
+MAX_LIVE: Final = 100
+"""Sessions of a user. One that signs in more often ends the one that it used longest ago."""
+
+MAX_ENDED: Final = 200
+"""Sessions of a user that have ended and are kept: what a login reads grows no further."""
+
+AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,21 @@ class IssuedToken:
     access_token: str
     session_id: UUID
     expires_at: datetime
+
+
+async def make_room(db: AsyncSession, user_id: UUID) -> None:
+    """Leave room for one more session of a user. The caller holds the lock on the user's row."""
+    own = select(Session.id).where(Session.user_id == user_id)
+    rows = await db.scalar(select(func.count()).select_from(own.limit(MAX_LIVE).subquery()))
+    if rows is None or rows < MAX_LIVE:  # as nearly always
+        return
+    live, latest_first = is_live(utc_now()), Session.rotated_at.desc()
+    surplus = own.where(live).order_by(latest_first).offset(MAX_LIVE - 1).limit(AT_ONCE)
+    ended = revoke(RevokedReason.TOO_MANY).where(Session.id.in_(surplus)).returning(Session.id)
+    if count := len((await db.scalars(ended)).all()):
+        record(db, SecurityEvent.SESSIONS_REVOKED, user_id, sessions=count)
+    old = own.where(~live).order_by(latest_first).offset(MAX_ENDED).limit(AT_ONCE)
+    await db.execute(delete(Session).where(Session.id.in_(old)))
 
 
 def open_session(db: AsyncSession, services: Services, user_id: UUID, device: Device) -> TokenPair:
@@ -61,7 +88,7 @@ def token_pair(
     services: Services, claims: Claims, refresh_token_id: UUID, refreshed_at: datetime
 ) -> TokenPair:
     now = utc_now()
-    who = {"user_id": claims.user_id, "session_id": claims.session_id}
+    who: dict[str, Any] = {"user_id": claims.user_id, "session_id": claims.session_id}
     return TokenPair(
         access_token=services.tokens.sign(
             TokenType.ACCESS,

@@ -109,10 +109,12 @@ async def _answer_replay(
         raise InvalidToken
     if presented == session.parent_hash and _is_where_it_went(session, device):
         age = utc_now() - session.rotated_at
-        if age <= timedelta(seconds=services.settings.refresh_reuse_grace_seconds):
-            return _same_successor(services, claims, session)
-        if age <= timedelta(seconds=LOST_RACE_SECONDS):
+        grace = timedelta(seconds=services.settings.refresh_reuse_grace_seconds)
+        if age <= max(grace, timedelta(seconds=LOST_RACE_SECONDS)):
+            # A thief may have been faster.
             note(services, SecurityEvent.REFRESH_SUPERSEDED, claims.user_id, claims.session_id)
+            if age <= grace:
+                return _same_successor(services, claims, session)
             raise RefreshSuperseded
     async with services.database.transaction() as db:
         await lock_user(db, claims.user_id)

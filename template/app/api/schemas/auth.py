@@ -29,6 +29,10 @@ class ResetPasswordInput(Input):
     new_password: NewPassword
 
 
+class ConfirmEmailInput(Input):
+    token: Token
+
+
 class Tokens(Output):
     access_token: Token
     refresh_token: Token

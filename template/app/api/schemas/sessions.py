@@ -6,6 +6,12 @@ from pydantic import Field
 
 from app.api.schemas.base import Output
 from app.api.schemas.fields import Timestamp
+from app.api.schemas.users import PageQuery
+
+
+class SessionsQuery(PageQuery):
+    limit: int = Field(100, ge=1, le=100)
+    """All that a user can have, unless told."""
 
 
 class SessionInfo(Output):

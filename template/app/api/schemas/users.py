@@ -15,6 +15,8 @@ class UpdateProfileInput(Input):
     """null forgets the name."""
     email: Email = Field(default_factory=str)
     """Left out, which is not the same as empty, or an address; never null."""
+    current_password: Password | None = None
+    """For another address, where EMAIL_CHANGE asks for more than the session."""
 
 
 class ChangePasswordInput(Input):

@@ -52,6 +52,10 @@ def production_problems(settings: "Settings") -> list[tuple[str, str]]:
 def _problems_of_pages(settings: "Settings") -> list[tuple[str, str]]:
     """Who may call, and where mails lead and come from."""
     problems = []
+    if settings.email_change == "confirm" and "//localhost" in settings.email_change_url:
+        problems.append(
+            ("EMAIL_CHANGE_URL", "is on localhost, where links lead nowhere; name your page")
+        )
     if "*" in settings.cors_origins:
         problems.append(("CORS_ORIGINS", "is *, every site could call; list your origins"))
     if any(origin.startswith("http://") for origin in settings.cors_origins):
@@ -92,6 +96,13 @@ def production_warnings(settings: "Settings") -> list[tuple[str, str]]:
     if "*" in settings.allowed_hosts:
         warnings.append(
             ("ALLOWED_HOSTS", "is *, any Host header is accepted; list your host names")
+        )
+    if settings.email_change == "session":
+        warnings.append(
+            (
+                "EMAIL_CHANGE",
+                "is session, a stolen access token takes its account over; set it to password",
+            )
         )
     if _are_everybody(settings.trusted_proxies):
         warnings.append(

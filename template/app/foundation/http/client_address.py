@@ -26,6 +26,7 @@ _LONGEST_ADDRESS: Final = 64
 MAX_HOPS: Final = 32
 """How many proxies a request is followed through."""
 _IPV6_CUSTOMER_BITS: Final = 64
+_IPV6_SITE_BITS: Final = 48
 
 
 class TrustedProxies:
@@ -77,6 +78,14 @@ def rate_limit_key(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, _IPV6_CUSTOMER_BITS), strict=False))
     return address
+
+
+@lru_cache(maxsize=8192)
+def site_key(key: str) -> str | None:
+    """Give the /48 around a /64 that `rate_limit_key` gave: one site may have 65,536 of these."""
+    if not key.endswith(f"/{_IPV6_CUSTOMER_BITS}"):
+        return None
+    return str(ipaddress.ip_network(key).supernet(new_prefix=_IPV6_SITE_BITS))
 
 
 def parse_address(text: str) -> Address | None:

@@ -73,7 +73,7 @@ class RequestBodyMiddleware:
         if length > self.max_bytes:
             raise self._too_large()
         has_body = length > 0 or request_header(scope, b"transfer-encoding") is not None
-        kind = _FORM if route_path(scope) in self.form_paths else _JSON
+        kind = _kind_of(scope, self.form_paths)
         if has_body and (refusal := _refusal(scope, kind)) is not None:
             if length > 0:
                 raise refusal
@@ -122,6 +122,17 @@ def _refusal(scope: Scope, kind: bytes) -> AppError | None:
     if not _is(kind, request_header(scope, b"content-type")):
         return _unsupported(f"Send the body as {kind.decode()}.", "Accept", kind.decode())
     return None
+
+
+def _kind_of(scope: Scope, forms: Container[str]) -> bytes:
+    return _FORM if route_path(scope) in forms else _JSON
+
+
+def is_refused_unread(scope: Scope, forms: Container[str]) -> bool:
+    """Tell whether a body will be refused for its kind, whatever it says. A chunked one may turn
+    out to be none."""
+    length = declared_length(request_header(scope, b"content-length"))
+    return length > 0 and _refusal(scope, _kind_of(scope, forms)) is not None
 
 
 def _unsupported(message: str, header: str, value: str) -> AppError:

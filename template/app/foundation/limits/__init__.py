@@ -6,4 +6,13 @@ event loop on each Redis round trip. The counting is done by limits, on which sl
 """
 
 from app.foundation.limits.declaration import general_limit, hashes_password, rate_limit, unlimited
-from app.foundation.limits.limiter import RateLimiter, TooManyRequests, new_limit
+from app.foundation.limits.limiter import (
+    HASHES_OF_A_USER,
+    HASHES_OF_AN_ADDRESS,
+    IN_LINE,
+    USER,
+    RateLimiter,
+    Reservation,
+    TooManyRequests,
+    new_limit,
+)

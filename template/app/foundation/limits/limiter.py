@@ -1,8 +1,12 @@
 """Counting against limits, and refusing what is over them."""
 
+import asyncio
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 
 import structlog
 from limits import parse
@@ -36,14 +40,16 @@ class TooManyRequests(AppError, RateLimitExceeded):
         self.limit = limit
 
 
-def new_limit(name: str, rate: str) -> Limit:
-    """Make a limit: `rate` in the notation of the limits library.
+def new_limit(name: str, rate: str, times: int = 1) -> Limit:
+    """Make a limit: `times` a `rate` in the notation of the limits library.
 
     Raises:
         ValueError: the rate can't be read.
     """
+    item = parse(check_rate(rate))
+    item.amount *= times
     return Limit(
-        limit=parse(check_rate(rate)),
+        limit=item,
         key_func=str,
         scope=name,
         per_method=False,
@@ -55,6 +61,28 @@ def new_limit(name: str, rate: str) -> Limit:
     )
 
 
+HASHES_OF_AN_ADDRESS: Final = new_limit("hashes of an address", "2/second")
+HASHES_OF_A_USER: Final = new_limit("hashes of a user", "1/second")
+"""How many passwords are hashed at once, for `line`: the threads for it are everybody's."""
+
+USER: Final = "user:"
+"""What keys of users begin with; those of addresses don't."""
+
+IN_LINE: Final = 18
+"""How many more may wait: whom a limit lets pass is served, also when all of an office sign in."""
+
+
+REFUSED_AFTER_SECONDS: Final = 0.5
+"""Who finds the line full waits so long for the refusal: forty connections that only ask again
+would keep the machine busy with refusing them."""
+
+
+@dataclass(slots=True)
+class _Line:
+    gate: asyncio.Semaphore
+    length: int = 0
+
+
 class RateLimiter:
     """Counts in fixed windows that open with their first request."""
 
@@ -62,6 +90,7 @@ class RateLimiter:
         self.enabled = settings.rate_limit_enabled
         self._storage = _open_storage(settings)
         self._windows = FixedWindowRateLimiter(self._storage)
+        self._lines: dict[tuple[str, str], _Line] = {}
 
     async def count(self, limit: Limit, key: str) -> None:
         """Count one more.
@@ -70,25 +99,67 @@ class RateLimiter:
             TooManyRequests: it is one more than the limit.
         """
         if self.enabled and not await self._windows.hit(limit.limit, limit.scope, key):
-            raise await self._exceeded(limit, key)
+            raise await self.exceeded(limit, key)
 
-    async def refuse_if_used_up(self, limit: Limit, key: str) -> None:
-        """Count nothing; refuse when the limit is used up.
+    async def reserve(self, limit: Limit, key: str) -> "Reservation":
+        """Count one before it is known whether it counts: parallel tries can't all be the last.
 
         Raises:
-            TooManyRequests: it is.
+            TooManyRequests: it is one more than the limit; nothing stays counted.
         """
-        if self.enabled and not await self._windows.test(limit.limit, limit.scope, key):
-            raise await self._exceeded(limit, key)
+        if not self.enabled:
+            return Reservation(self, limit, key, number=0)
+        name = limit.limit.key_for(limit.scope, key)
+        number = await self._storage.reserve(name, limit.limit.get_expiry())
+        reservation = Reservation(self, limit, key, number)
+        if number > limit.limit.amount:
+            await self.take_back(reservation)
+            raise await self.exceeded(limit, key)
+        return reservation
+
+    async def take_back(self, reservation: "Reservation") -> None:
+        """Count it no more."""
+        if reservation.number:
+            limit = reservation.limit
+            await self._storage.take_back(limit.limit.key_for(limit.scope, reservation.key))
+
+    @asynccontextmanager
+    async def line(
+        self, limit: Limit, key: str, waiting: int = 0
+    ) -> AsyncIterator[asyncio.Semaphore]:
+        """Stand in line where a limit lets so many through at once, in this process; gives the gate
+        to pass.
+
+        Raises:
+            TooManyRequests: so many wait already. Try again in a second.
+        """
+        if not self.enabled:
+            yield asyncio.Semaphore()
+            return
+        place, at_once = (limit.scope, key), limit.limit.amount
+        line = self._lines.setdefault(place, _Line(asyncio.Semaphore(at_once)))
+        if line.length >= at_once + waiting:
+            await asyncio.sleep(REFUSED_AFTER_SECONDS)
+            raise self._refusal(limit, key, 1)
+        line.length += 1
+        try:
+            yield line.gate
+        finally:
+            line.length -= 1
+            if not line.length:
+                del self._lines[place]
 
     async def forget(self, limit: Limit, key: str) -> None:
         """Forget what was counted."""
         if self.enabled:
             await self._windows.clear(limit.limit, limit.scope, key)
 
-    async def _exceeded(self, limit: Limit, key: str) -> TooManyRequests:
+    async def exceeded(self, limit: Limit, key: str) -> TooManyRequests:
+        """The refusal of whoever comes while a limit is used up."""
         stats = await self._windows.get_window_stats(limit.limit, limit.scope, key)
-        retry_after = max(1, math.ceil(stats.reset_time - time.time()))
+        return self._refusal(limit, key, max(1, math.ceil(stats.reset_time - time.time())))
+
+    def _refusal(self, limit: Limit, key: str, retry_after: int) -> TooManyRequests:
         logger.warning(
             SecurityEvent.RATE_LIMIT_EXCEEDED,
             limit=limit.scope,
@@ -111,6 +182,35 @@ class RateLimiter:
     async def problem(self) -> "Problem | None":
         """Why the configured store does not count, if it does not."""
         return await self._storage.problem()
+
+
+@dataclass(slots=True)
+class Reservation:
+    """One that is counted already. Leaving the block takes it back, unless it was spent."""
+
+    limiter: RateLimiter
+    limit: Limit
+    key: str
+    number: int
+    """How many there were with it; 0 when it is not counted."""
+    spent: bool = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if not self.spent:
+            await self.limiter.take_back(self)
+
+    async def spend(self) -> None:
+        """Let it count.
+
+        Raises:
+            TooManyRequests: it was the last that the limit allows.
+        """
+        self.spent = True
+        if self.number >= self.limit.limit.amount:
+            raise await self.limiter.exceeded(self.limit, self.key)
 
 
 def _open_storage(settings: Settings) -> "MemoryStorage | RedisOrMemoryStorage":

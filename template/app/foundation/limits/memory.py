@@ -1,12 +1,19 @@
 """Counters in memory."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from limits.aio.storage import Storage
 
-MEMORY_SWEEP_SECONDS: Final = 60.0
+MAX_KEYS: Final = 50_000
+"""Some 20 MB. A client may choose keys without end: addresses of IPv6, accounts that it guesses at.
+Of more, the windows in which least was counted are forgotten first."""
+
+SWEPT_AT_ONCE: Final = 8
+"""Windows that each request looks at, in turn, for those that have ended."""
 
 
 class MemoryStorage(Storage):
@@ -21,32 +28,44 @@ class MemoryStorage(Storage):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._windows: dict[str, tuple[int, float]] = {}
-        self._swept_at = clock()
+        # A plain dict would walk over what was taken from its front, again and again.
+        self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     @property
     def base_exceptions(self) -> type[Exception]:
         return ValueError
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        self._sweep()
-        count, ends_at = self._window(key)
-        self._windows[key] = (count + amount, ends_at if count else self._clock() + expiry)
+        count, left = self.known(key)
+        self.remember(key, count + amount, left if count else expiry)
         return count + amount
 
-    def remember(self, key: str, count: int, expiry: int) -> None:
-        """Take over what is counted elsewhere, if it is more."""
+    async def reserve(self, key: str, expiry: int) -> int:
+        return await self.incr(key, expiry)
+
+    async def take_back(self, key: str) -> None:
+        """Count one less, if any is counted."""
+        count, left = self.known(key)
+        if count:
+            self.remember(key, count - 1, left)
+
+    def known(self, key: str) -> tuple[int, float]:
+        """What is counted, and for how many more seconds."""
+        count, ends_at = self._windows.get(key, (0, 0.0))
+        left = ends_at - self._clock()
+        return (count, left) if left > 0 else (0, 0.0)
+
+    def remember(self, key: str, count: int, seconds: float) -> None:
+        """Take over what is counted, maybe elsewhere."""
+        self._windows[key] = (count, self._clock() + seconds)
         self._sweep()
-        known, ends_at = self._window(key)
-        if count > known:
-            self._windows[key] = (count, ends_at if known else self._clock() + expiry)
 
     async def get(self, key: str) -> int:
-        return self._window(key)[0]
+        return self.known(key)[0]
 
     async def get_expiry(self, key: str) -> float:
         """When the window ends, on the clock of the wall, as the library wants it."""
-        return time.time() + self._window(key)[1] - self._clock()
+        return time.time() + self.known(key)[1]
 
     async def check(self) -> bool:
         return True
@@ -64,13 +83,14 @@ class MemoryStorage(Storage):
     async def clear(self, key: str) -> None:
         self._windows.pop(key, None)
 
-    def _window(self, key: str) -> tuple[int, float]:
-        now = self._clock()
-        count, ends_at = self._windows.get(key, (0, now))
-        return (count, ends_at) if ends_at > now else (0, now)
-
     def _sweep(self) -> None:
+        """A few windows, not all: a walk through 50,000 would keep everybody waiting."""
         now = self._clock()
-        if now - self._swept_at > MEMORY_SWEEP_SECONDS:
-            self._swept_at = now
-            self._windows = {key: w for key, w in self._windows.items() if w[1] > now}
+        looked_at = list(islice(self._windows.items(), SWEPT_AT_ONCE))
+        for key, (_, ends_at) in looked_at:
+            if ends_at <= now:
+                del self._windows[key]
+            else:
+                self._windows.move_to_end(key)
+        if len(self._windows) > MAX_KEYS:
+            del self._windows[min(looked_at, key=lambda window: window[1][0])[0]]

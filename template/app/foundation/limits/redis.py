@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from app.foundation.limits.memory import MemoryStorage
 from app.foundation.limits.redis_problems import FAILURES, Problem, problem_of
-from app.foundation.limits.redis_store import close_store, open_store
+from app.foundation.limits.redis_store import OurStorage, close_store, open_store
 
 REDIS_TIMEOUT_SECONDS: Final = 0.2
 REDIS_RETRY_SECONDS: Final = 1.0
@@ -29,6 +29,8 @@ asked as if it were alone has not both."""
 
 T = TypeVar("T")
 
+Store = MemoryStorage | OurStorage
+
 logger = structlog.get_logger()
 
 
@@ -37,7 +39,7 @@ class RedisOrMemoryStorage(Storage):
 
     Losing Redis must neither stop the API nor lift the limits: one request waits
     `REDIS_TIMEOUT_SECONDS` for it every `REDIS_RETRY_SECONDS`, the others are counted here, on
-    from what Redis said last.
+    from what Redis said last. One that comes back empty is told what was counted.
     """
 
     STORAGE_SCHEME = None
@@ -55,8 +57,34 @@ class RedisOrMemoryStorage(Storage):
         return RedisError
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        count = await self._ask(lambda storage: storage.incr(key, expiry, amount))
-        self._memory.remember(key, count, expiry)
+        return await self._ask(lambda storage: self._count(storage, key, expiry, amount))
+
+    async def reserve(self, key: str, expiry: int) -> int:
+        """Count one that may be taken back."""
+        return await self._ask(lambda storage: self._count(storage, key, expiry, 1, lower=False))
+
+    async def take_back(self, key: str) -> None:
+        """Count one less, if any is counted."""
+
+        async def here_and_there(storage: Store) -> None:
+            await self._memory.take_back(key)
+            if not isinstance(storage, MemoryStorage):
+                await storage.take_back(key)
+
+        await self._ask(here_and_there)
+
+    async def _count(
+        self, storage: Store, key: str, expiry: int, amount: int, *, lower: bool = True
+    ) -> int:
+        """Count in the memory as well. What Redis has lost since, it is told."""
+        if isinstance(storage, MemoryStorage):
+            return await storage.incr(key, expiry, amount)
+        known, asked_at = self._memory.known(key), time.monotonic()
+        count, left = await storage.count(key, expiry, amount, known, lower=lower)
+        # An answer may overtake another. The end is not put later than in Redis, or a window that
+        # has ended there would be thought lost.
+        most = max(count, self._memory.known(key)[0]) if lower else count
+        self._memory.remember(key, most, left - (time.monotonic() - asked_at))
         return count
 
     async def get(self, key: str) -> int:
@@ -95,11 +123,11 @@ class RedisOrMemoryStorage(Storage):
     async def close(self) -> None:
         await close_store(self._redis)
 
-    async def _ask(self, question: Callable[[Storage], Awaitable[T]]) -> T:
+    async def _ask(self, question: Callable[[Store], Awaitable[T]]) -> T:
         async with self._gate:
             return await self._ask_redis_or_memory(question)
 
-    async def _ask_redis_or_memory(self, question: Callable[[Storage], Awaitable[T]]) -> T:
+    async def _ask_redis_or_memory(self, question: Callable[[Store], Awaitable[T]]) -> T:
         if time.monotonic() < self._away_until:
             return await question(self._memory)
         was_away, self._away_until = self._away_until, 0.0

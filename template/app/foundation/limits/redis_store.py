@@ -18,32 +18,88 @@ NODE_SECONDS: Final = 0.1
 
 NODE_RETRIES: Final = 2
 
+COUNT: Final = """
+local amount, window, known, left, lower = unpack(ARGV)
+local kept = redis.call('get', KEYS[1])
+if tonumber(kept or 0) < tonumber(known) and (not kept or lower == '1') then
+    redis.call('set', KEYS[1], known, 'px', left)
+end
+local count = redis.call('incrby', KEYS[1], amount)
+left = redis.call('pttl', KEYS[1])
+if left < 0 then
+    redis.call('pexpire', KEYS[1], window)
+    left = tonumber(window)
+end
+return {count, left}
+"""
+"""Count on from what is known of the window when Redis has lost it: restarted, emptied, or another
+server since a failover. Returns the count, and the milliseconds that its window still lasts."""
 
-class _Milliseconds(RedisStorage):
-    """The library's, except that it asks for the end of a window in milliseconds.
+TAKE_BACK: Final = """
+local kept = tonumber(redis.call('get', KEYS[1]) or 0)
+if kept > 0 then redis.call('decrby', KEYS[1], math.min(kept, tonumber(ARGV[1]))) end
+"""
+
+
+class OurStorage(RedisStorage):
+    """The library's, with scripts that know what was counted, and windows in milliseconds.
 
     Redis rounds seconds, and who came back half a second early would have to wait again.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._count = self._connection().register_script(COUNT)
+        self._take_back = self._connection().register_script(TAKE_BACK)
+
+    def _connection(self) -> Any:
+        bridge: Any = self.bridge
+        return bridge.get_connection()
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        return (await self.count(key, expiry, amount, (0, 0.0)))[0]
+
+    async def count(
+        self, key: str, expiry: int, amount: int, known: tuple[int, float], *, lower: bool = True
+    ) -> tuple[int, float]:
+        """Count, and tell how many there are and for how many more seconds.
+
+        Args:
+            known: the same of the last time that it was asked.
+            lower: a window that has less than is known was lost too; without it, somebody may have
+                taken some back.
+        """
+        left = max(1, int(known[1] * 1000))
+        arguments = [amount, expiry * 1000, known[0], left, int(lower)]
+        count, left = await self._count([self.bridge.prefixed_key(key)], arguments)
+        return count, left / 1000
+
+    async def take_back(self, key: str) -> None:
+        """Count one less, if any is counted."""
+        await self._take_back([self.bridge.prefixed_key(key)], [1])
+
+    async def clear(self, key: str) -> None:
+        """Count from 0 in the same window: one that is gone would be thought lost."""
+        await self._take_back([self.bridge.prefixed_key(key)], [2**31])
+
     async def get_expiry(self, key: str) -> float:
-        bridge = self.bridge
-        left: int = await bridge.get_connection().pttl(bridge.prefixed_key(key))  # type: ignore[attr-defined]
+        left: int = await self._connection().pttl(self.bridge.prefixed_key(key))
         return time.time() + max(left, 0) / 1000
 
 
-class ServerStorage(_Milliseconds):
+class ServerStorage(OurStorage):
     """On one server."""
 
 
-class ClusterStorage(_Milliseconds, RedisClusterStorage):
+class ClusterStorage(OurStorage, RedisClusterStorage):
     """In a cluster, each counter where its key belongs."""
 
 
-class SentinelStorage(_Milliseconds, RedisSentinelStorage):
+class SentinelStorage(OurStorage, RedisSentinelStorage):
     """On the server that the sentinels call the main one, whichever it is today."""
 
 
-def open_store(url: str, key_prefix: str) -> RedisStorage:
+def open_store(url: str, key_prefix: str) -> OurStorage:
     """Nothing connects before it is first used."""
     address = parse_redis_url(url)
     common: dict[str, Any] = {"implementation": "redispy", "key_prefix": key_prefix}
@@ -59,7 +115,7 @@ def open_store(url: str, key_prefix: str) -> RedisStorage:
     return ServerStorage("async+redis://", **common | {"connection_pool": pool})
 
 
-def _open_sentinels(address: RedisAddress, common: dict[str, Any]) -> RedisStorage:
+def _open_sentinels(address: RedisAddress, common: dict[str, Any]) -> OurStorage:
     # The library would sign in to the sentinels as to the servers.
     sentinels = {"username": None, "password": None} | dict(address.sentinel_options)
     tls = {name: value for name, value in address.options if name.startswith("ssl")}
@@ -73,7 +129,7 @@ def _open_sentinels(address: RedisAddress, common: dict[str, Any]) -> RedisStora
     )
 
 
-async def close_store(store: RedisStorage) -> None:
+async def close_store(store: OurStorage) -> None:
     """Let go of every connection."""
     bridge: Any = store.bridge
     if isinstance(store, ClusterStorage):

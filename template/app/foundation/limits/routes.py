@@ -20,6 +20,10 @@ GENERAL: Final = "general"
 
 _GENERAL_RATE: Final = (GENERAL, "RATE_LIMIT_GENERAL")
 
+SITE_FACTOR: Final = 20
+"""How many times its limit the /48 around an IPv6 client has: a customer may own all of it, and a
+network of phones shares one."""
+
 KeyOf = Callable[[Scope], Awaitable[str]]
 
 
@@ -30,6 +34,7 @@ class Rule:
     limit: Limit | None
     key_of: KeyOf
     """Whom a request counts against."""
+    limit_of_site: Limit | None = None
     hashes_password: bool = False
     reads_body: bool = False
     """Whom it counts against is said in the body."""
@@ -50,7 +55,7 @@ class RouteRules:
     ) -> None:
         self._settings = settings
         self._key_of = key_of
-        self._general = Rule(new_limit(GENERAL, settings.rate_limit_general), key_of["user"])
+        self._general = self._rule(Policy(), GENERAL)
         self._by_path: dict[tuple[str, str], Rule] = {}
         self._by_pattern: list[tuple[set[str], re.Pattern[str], Rule]] = []
         for route in iter_route_contexts(list(routes)):
@@ -83,13 +88,15 @@ class RouteRules:
         if policy is None:
             return self._general
         if policy.unlimited:
-            return Rule(None, self._key_of[policy.by], policy.hashes_password)
+            return Rule(None, self._key_of[policy.by], hashes_password=policy.hashes_password)
         scope, rate = (name, policy.rate) if policy.rate is not None else _GENERAL_RATE
         try:
-            limit, key_of = new_limit(scope, self._rate(rate)), self._key_of[policy.by]
+            rate, key_of = self._rate(rate), self._key_of[policy.by]
+            limit, of_site = new_limit(scope, rate), new_limit(scope, rate, times=SITE_FACTOR)
         except (ValueError, KeyError) as error:
             raise ValueError(f"The limit of {name}: {error}") from None
-        return Rule(limit, key_of, policy.hashes_password, reads_body=policy.by == "refresh_token")
+        reads_body = policy.by == "refresh_token"
+        return Rule(limit, key_of, of_site, policy.hashes_password, reads_body)
 
     def _rate(self, rate: str) -> str:
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", rate):

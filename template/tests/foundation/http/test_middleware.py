@@ -302,7 +302,7 @@ async def test_an_error_of_another_layer_keeps_its_meaning() -> None:
     [
         ("GET", "/echo", 200),
         ("GET", "/nowhere", 404),
-        ("PUT", "/echo", 405),
+        ("PUT", "/echo", 403),
         ("GET", "/crash", 500),
         ("OPTIONS", "/echo", 400),
     ],
