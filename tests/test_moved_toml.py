@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from authkit import __version__
 from authkit.template.bundle import version_key
 from authkit.update.moves import Moves, between, dotted
 

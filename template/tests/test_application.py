@@ -44,8 +44,8 @@ async def test_an_unknown_address_is_a_404(client: httpx.AsyncClient, path: str)
         ("/api/auth/login", "POST"),
         ("/api/auth/logout", "POST"),
         ("/api/users", "GET, HEAD"),
-        ("/api/users/me", "GET, HEAD, PATCH"),
-        ("/api/users/7f1c4f64-0000-4000-8000-000000000000", "GET, HEAD, PATCH"),
+        ("/api/users/me", "DELETE, GET, HEAD, PATCH"),
+        ("/api/users/7f1c4f64-0000-4000-8000-000000000000", "DELETE, GET, HEAD, PATCH"),
     ],
 )
 async def test_a_405_names_every_method_there_is(

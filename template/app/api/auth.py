@@ -111,7 +111,11 @@ async def reset_password(body: ResetPasswordInput, services: ServicesDep) -> Mes
     return Message(message="Password reset successful")
 
 
-@router.post("/confirm-email", responses=errors(*BODY_ERRORS, 409, 429, 503))
+@router.post(
+    "/confirm-email",
+    responses=errors(*BODY_ERRORS, 429, 503, invalid_confirmation=400, email_taken=409)
+    | says("Email changed"),
+)
 @rate_limit("RATE_LIMIT_AUTH", by="address")
 async def confirm_email(body: ConfirmEmailInput, services: ServicesDep) -> Message:
     """Change the e-mail address with the token from the mail, where EMAIL_CHANGE asks for one."""

@@ -11,13 +11,22 @@ from app.api.dependencies import AdminUser, CurrentSessionUser, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.users import LeaveInput
 from app.errors import AppError, ErrorCode
-from app.foundation.http.openapi import BODY_ERRORS, errors
+from app.foundation.http.openapi import BODY_ERRORS, errors, says
 from app.foundation.limits import hashes_password
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 
 
-@router.delete("/me", responses=errors(*BODY_ERRORS, 401, 403, 409, 429, 503))
+@router.delete(
+    "/me",
+    responses=errors(
+        *(*BODY_ERRORS, 401, 429, 503),
+        wrong_password=400,
+        fresh_login_required=403,
+        last_admin=409,
+    )
+    | says("Account deleted"),
+)
 @hashes_password
 async def leave(body: LeaveInput, user: CurrentSessionUser, services: ServicesDep) -> Message:
     """Delete one's own account, for good. A wrong current password is a 400."""
@@ -25,7 +34,7 @@ async def leave(body: LeaveInput, user: CurrentSessionUser, services: ServicesDe
     return Message(message="Account deleted")
 
 
-@router.get("/me/export", responses=errors(401, 403, 429, 503))
+@router.get("/me/export", responses=errors(401, 429, 503, fresh_login_required=403))
 async def export_user(user: CurrentSessionUser, services: ServicesDep) -> StreamingResponse:
     """Everything that is kept about the signed-in user: for each table, its rows."""
     disposition = {"Content-Disposition": 'attachment; filename="export.json"'}
@@ -33,7 +42,11 @@ async def export_user(user: CurrentSessionUser, services: ServicesDep) -> Stream
     return StreamingResponse(pieces, media_type="application/json", headers=disposition)
 
 
-@router.delete("/{user_id}", responses=errors(400, 401, 403, 404, 409, 429, 503))
+@router.delete(
+    "/{user_id}",
+    responses=errors(400, 401, 403, 404, 429, 503, own_account=409, last_admin=409)
+    | says("User deleted"),
+)
 async def delete_user(user_id: UUID, admin: AdminUser, services: ServicesDep) -> Message:
     """Delete somebody's account, for good."""
     if user_id == admin.id:

@@ -9,7 +9,7 @@ from app.api.dependencies import CurrentSessionUser, ServicesDep
 from app.api.schemas import Message
 from app.api.schemas.tokens import NewToken, NewTokenInput, TokenInfo, TokenList
 from app.errors import AppError, ErrorCode
-from app.foundation.http.openapi import BODY_ERRORS, errors
+from app.foundation.http.openapi import BODY_ERRORS, errors, says
 from app.personal_tokens import tokens
 
 router = APIRouter(prefix="/api/users/me/tokens", tags=["tokens"])
@@ -17,7 +17,11 @@ router = APIRouter(prefix="/api/users/me/tokens", tags=["tokens"])
 bearer_kind = tokens.PersonalBearer()
 
 
-@router.post("", status_code=201, responses=errors(*BODY_ERRORS, 401, 403, 409, 429, 503))
+@router.post(
+    "",
+    status_code=201,
+    responses=errors(*BODY_ERRORS, 401, 429, 503, fresh_login_required=403, limit_reached=409),
+)
 async def create_token(
     body: NewTokenInput, user: CurrentSessionUser, services: ServicesDep
 ) -> NewToken:
@@ -29,14 +33,17 @@ async def create_token(
     return NewToken(**TokenInfo.model_validate(made).model_dump(), token=text)
 
 
-@router.get("", responses=errors(401, 403, 429, 503))
+@router.get("", responses=errors(401, 429, 503, fresh_login_required=403))
 async def list_tokens(user: CurrentSessionUser, services: ServicesDep) -> TokenList:
     """Which tokens there are, without what is secret of them."""
     rows = await tokens.list_tokens(services, user.id)
     return TokenList(tokens=[TokenInfo.model_validate(row) for row in rows])
 
 
-@router.delete("/{token_id}", responses=errors(400, 401, 403, 404, 429, 503))
+@router.delete(
+    "/{token_id}",
+    responses=errors(400, 401, 404, 429, 503, fresh_login_required=403) | says("Token revoked"),
+)
 async def revoke_token(token_id: UUID, user: CurrentSessionUser, services: ServicesDep) -> Message:
     """End a token, from the next request on."""
     if not await tokens.revoke_token(services, user.id, token_id):

@@ -107,8 +107,8 @@ DEFENCES = (
         48,
         "a form opens no other endpoint",
         "app/foundation/http/request_body.py",
-        "kind = _FORM if route_path(scope) in self.form_paths else _JSON",
-        "kind = _FORM if b'form' in (request_header(scope, b'content-type') or b'') else _JSON",
+        "return _FORM if route_path(scope) in forms else _JSON",
+        "return _FORM if b'form' in (request_header(scope, b'content-type') or b'') else _JSON",
         ENDPOINTS,
     ),
 )

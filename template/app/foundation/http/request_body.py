@@ -4,7 +4,7 @@ Starlette's RequestBodyLimitMiddleware and FastAPI's `max_body_size` count alike
 in plain text, from outside our layers, and only if the endpoint reads the body.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Final, TypeVar
 
 from fastapi.routing import iter_route_contexts
