@@ -27,8 +27,12 @@ MAY_IMPORT = {
     "new": {"project", "template"},
     "update": {"project", "template"},
     "parts": {"project", "template", "update"},
+    "generate": {"project", "template", "update"},
     "terminal": {"tokens"},
-    "commands": {"new", "update", "parts", "template", "project", "tokens", "terminal"},
+    "commands": {
+        *("new", "update", "parts", "generate"),
+        *("template", "project", "tokens", "terminal"),
+    },
 }
 """A room and those below it. Whoever stands above is not in the list, so nothing points back."""
 

@@ -25,7 +25,7 @@ from authkit.terminal.options import ProjectOption
 from authkit.terminal.safe_text import safe
 
 COMMANDS = {
-    "Make": ("new", "update", "add", "remove"),
+    "Make": ("new", "generate", "update", "add", "remove"),
     "Run": ("serve", "migrate", "seed", "test"),
     "Operate": ("user", "token", "keys"),
     "Look": ("info", "doctor"),

@@ -33,6 +33,8 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     EMAIL_TAKEN = "email_taken"
     OWN_ACCOUNT = "own_account"
+    ALREADY_EXISTS = "already_exists"
+    PRECONDITION_FAILED = "precondition_failed"
     BODY_TOO_LARGE = "body_too_large"
     ADDRESS_TOO_LONG = "address_too_long"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"

@@ -32,6 +32,7 @@ _DESCRIPTIONS: Final = {
     403: "Signed in, but not allowed.",
     404: "There is no such thing.",
     409: "It conflicts with what exists.",
+    412: "It has changed since the client read it.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
     429: "Too many requests; `Retry-After` says when to try again.",
