@@ -1,5 +1,6 @@
 """The variables of the skeleton: what a resource and its fields are, word by word."""
 
+import textwrap
 from typing import Any
 
 from authkit.generate.fields import Field
@@ -59,7 +60,7 @@ def who_may(access: Access) -> dict[str, Any]:
 
 def constraints(resource: Resource) -> list[str]:
     checks = [(check_of(field), field.column) for field in resource.fields]
-    said = [f'CheckConstraint("{check}", name="{name}")' for check, name in checks if check]
+    said = [f'CheckConstraint({literal(check)}, name="{name}")' for check, name in checks if check]
     for unique in resource.uniques:
         columns = ", ".join(f'"{column}"' for column in unique.columns)
         said.append(f'UniqueConstraint({columns}, name="{unique.name}")')
@@ -95,7 +96,7 @@ def in_database(field: Field, parent: Names | None) -> dict[str, str]:
         "mapped": field.kind.python + or_none(field),
         "column_arguments": ", ".join(arguments),
         "migration": field.kind.migration,
-        "check": check_of(field),
+        "check": literal(check_of(field)) if field.kind.check else "",
     }
 
 
@@ -132,6 +133,11 @@ def in_tests(field: Field, parent: Names | None) -> dict[str, Any]:
     }
 
 
+def literal(text: str) -> str:
+    """A text as Python: no formatter cuts one that is longer than a line."""
+    return " ".join(f'"{part}"' for part in textwrap.wrap(text, 70, drop_whitespace=False))
+
+
 def or_none(field: Field) -> str:
     return " | None" if field.optional else ""
 
@@ -142,7 +148,9 @@ def said_of(field: Field, parent: Names | None) -> str:
     if field.optional:
         said.append("may be null")
     if field.default:
-        said.append("`{}` unless given".format(field.default[1].strip('"')))
+        default = field.default[1].strip('"')
+        said.append(f"`{default.lower() if field.kind.python == 'bool' else default}` unless given")
     if field.unique:
         said.append("there once")
+    said = [part.replace("|", "\\|") for part in said]
     return "; ".join(said)

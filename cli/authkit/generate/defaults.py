@@ -4,8 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Final
 
 from authkit.terminal.errors import UsageError
+
+LONGEST_TEXT: Final = 60
+"""It has to fit on a line of the code."""
 
 Read = Callable[[str], tuple[str, str]]
 """A default as somebody wrote it → as Python, and as an answer has it (Python of a test)."""
@@ -17,8 +21,9 @@ def wrong(given: str, what: str) -> UsageError:
 
 def a_text(longest: int) -> Read:
     def read(given: str) -> tuple[str, str]:
-        if not 1 <= len(given) <= longest or not given.isprintable():
-            raise wrong(given, f"text of 1 to {longest} printable characters")
+        most = min(longest, LONGEST_TEXT)
+        if not 1 <= len(given) <= most or not given.isprintable():
+            raise wrong(given, f"text of 1 to {most} printable characters")
         quoted = json.dumps(given, ensure_ascii=False)
         return quoted, quoted
 
@@ -46,7 +51,8 @@ def a_decimal(before: int, scale: int) -> Read:
                 given, f"number with {before} digits before the point and {scale} behind it"
             )
         text = f"{Decimal(given) + 0:.{scale}f}"
-        return f'Decimal("{text}")', f'"{text}"'
+        python = f'Decimal("{text}")' if scale else f"Decimal({text})"
+        return python, f'"{text}"'
 
     return read
 

@@ -132,7 +132,7 @@ def anything(arguments: str) -> Kind:
         '["b"]',
         accepted=(
             *((each, each) for each in ("[]", "0.1", "2**70", '"x"', "False")),
-            ('json.loads("[" * 16 + "]" * 16)',) * 2,
+            ('json.loads("[" * 17 + "]" * 17)',) * 2,
             ('"x" * 16_000',) * 2,
         ),
         refused=(

@@ -8,8 +8,8 @@ from typing import Final
 from authkit.terminal.errors import UsageError
 
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*")
-LONGEST: Final = 30
-"""PostgreSQL cuts a name off after 63 characters; an index has the names of table and column."""
+LONGEST: Final = 25
+"""A line has 100 characters, a name in PostgreSQL 63; some hold two of these."""
 
 OURS: Final = frozenset({"id", "user_id", "user", "version", "created_at", "updated_at"})
 """Columns that every resource has."""

@@ -16,6 +16,14 @@ from authkit.update.versions import versions_of
 SKELETON: Final = "template/skeletons/resource/"
 
 
+ONE_LINE: Final = (
+    "format.skip-magic-trailing-comma = true",
+    "lint.isort.split-on-trailing-comma = false",
+    "lint.isort.known-first-party = ['app', 'tests']",
+)
+"""What fits on a line stands on one, whatever the skeleton has to leave room for."""
+
+
 @dataclass(frozen=True)
 class Skeleton:
     """Files by path, both of them templates; and what the project may lack of what they import."""
@@ -65,9 +73,16 @@ def fill_in(skeleton: Skeleton, context: Mapping[str, Any]) -> dict[str, str]:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     return {
-        environment.from_string(path).render(context): environment.from_string(text).render(context)
+        path_of(path, context): environment.from_string(text).render(context)
         for path, text in skeleton.files.items()
     }
+
+
+def path_of(path: str, context: Mapping[str, Any]) -> str:
+    """`app/_plural_/models.py` as it is called: copier would fill in Jinja, which it can't here."""
+    for name in ("plural", "revision"):
+        path = path.replace(f"_{name}_", context[name])
+    return path
 
 
 def formatted(project: Project, files: Mapping[str, str]) -> dict[str, str]:
@@ -77,9 +92,10 @@ def formatted(project: Project, files: Mapping[str, str]) -> dict[str, str]:
             target = Path(scratch, path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
-        config = ("--config", str(project.root / "pyproject.toml"), "--no-cache", "--quiet")
-        ruff(project, scratch, "check", "--select", "I,F401", "--fix", "--exit-zero", *config)
-        ruff(project, scratch, "format", *config)
+        quiet = ("--no-cache", "--quiet", "--config", str(project.root / "pyproject.toml"))
+        options = [*quiet, *(part for line in ONE_LINE for part in ("--config", line))]
+        ruff(project, scratch, "check", "--select", "I,F401", "--fix", "--exit-zero", *options)
+        ruff(project, scratch, "format", *options)
         return {path: Path(scratch, path).read_text(encoding="utf-8") for path in files}
 
 

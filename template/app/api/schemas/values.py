@@ -18,6 +18,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     WithJsonSchema,
 )
+from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
 from app.foundation.database.pages import CURSOR
@@ -43,7 +44,7 @@ class CursorQuery(BaseModel):
     """A page of a list. A parameter that is not known here is refused: a filter that is ignored
     shows everything."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
     limit: int = Field(20, ge=1, le=100)
     cursor: str | None = Field(None, pattern=CURSOR)

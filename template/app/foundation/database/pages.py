@@ -31,7 +31,7 @@ class Page:
 
 
 async def read_page(
-    database: Database, rows: Select[Any], table: Any, limit: int, cursor: str | None
+    database: Database, rows: Select[*tuple[Any, ...]], table: Any, limit: int, cursor: str | None
 ) -> Page:
     """Read one page.
 
