@@ -77,8 +77,9 @@ async def plan(database: Tables, statement: str, parameters: Any) -> str:
 
     def ask() -> str:
         with database.engine.sync_engine.connect() as connection:
-            if database.is_postgresql:  # of an empty table it would read everything
-                connection.exec_driver_sql("SET enable_seqscan = off")
+            if database.is_postgresql:  # a small table it would read and sort
+                for way in ("seqscan", "bitmapscan", "sort"):
+                    connection.exec_driver_sql(f"SET enable_{way} = off")
             rows = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
             connection.invalidate()
         return "\n".join(str(row[-1]) for row in rows)

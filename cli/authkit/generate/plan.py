@@ -63,18 +63,19 @@ def lacks(project: Project, path: str) -> bool:
 
 
 def changes(project: Project, skeleton: Skeleton) -> dict[str, tuple[str, str]]:
-    """The lines that a project of before lacks, each put after the one it follows."""
+    """What a project of before lacks in files that it has; where that is done, nothing."""
     changed: dict[str, tuple[str, str]] = {}
-    for needed in skeleton.lines:
-        file = needed["file"]
-        before = (project.root / file).read_text(encoding="utf-8")
-        text = changed[file][1] if file in changed else before
-        if needed["line"] in text:
+    for needed in skeleton.changes:
+        file, before, now = (needed[name] for name in ("file", "before", "now"))
+        original = (project.root / file).read_text(encoding="utf-8")
+        text = changed[file][1] if file in changed else original
+        if now in text:
             continue
-        if text.count(needed["after"]) != 1:
-            first = needed["line"].strip().splitlines()[0]
-            raise AuthkitError(f"{file} lacks a line, and has no place for it: {first}", "add it")
-        changed[file] = before, text.replace(needed["after"], needed["after"] + needed["line"])
+        if text.count(before) != 1:
+            raise AuthkitError(
+                f"{file} has been changed where a resource needs a line", "authkit update"
+            )
+        changed[file] = original, text.replace(before, now)
     return changed
 
 

@@ -32,8 +32,8 @@ class Skeleton:
     files: Mapping[str, str]
     machinery: Mapping[str, str]
     """Whole files of the template, by path."""
-    lines: tuple[Mapping[str, str], ...]
-    """Lines of files that are there: `file`, `after`, `line`."""
+    changes: tuple[Mapping[str, str], ...]
+    """Of files that are there: `file`, what stands there `before`, and what stands there `now`."""
 
 
 def skeleton_for(project: Project) -> Skeleton:
@@ -57,7 +57,7 @@ def skeleton_for(project: Project) -> Skeleton:
         )
     needs = needs_of(released)
     machinery = {path: released[f"template/{path}"] for path in needs["files"]}
-    return Skeleton(version, files, machinery, tuple(needs["lines"]))
+    return Skeleton(version, files, machinery, tuple(needs["changes"]))
 
 
 def needs_of(released: Mapping[str, str]) -> dict[str, Any]:
