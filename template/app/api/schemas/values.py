@@ -92,8 +92,6 @@ class DecimalText:
         return f"^-?{whole}" + (rf"(\.[0-9]{{1,{self.scale}}})?$" if self.scale else "$")
 
     def read(self, value: Any) -> Decimal:
-        if isinstance(value, Decimal):  # from the database
-            return value
         if not isinstance(value, str) or not re.fullmatch(self.pattern[1:-1], value):
             example = f"{Decimal(0):.{self.scale}f}"
             raise ValueError(f'must be a text like "{example}", of {self.precision} digits at most')
@@ -105,8 +103,9 @@ class DecimalText:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            self.read,
+        return core_schema.lax_or_strict_schema(
+            strict_schema=core_schema.no_info_plain_validator_function(self.read),  # an `Input`
+            lax_schema=core_schema.is_instance_schema(Decimal),  # an `Output`, from the database
             serialization=core_schema.plain_serializer_function_ser_schema(
                 self.write, when_used="json"
             ),
