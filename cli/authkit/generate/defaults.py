@@ -88,7 +88,9 @@ def a_moment(given: str) -> tuple[str, str]:
 def one_of(words: Sequence[str]) -> Read:
     def read(given: str) -> tuple[str, str]:
         if given not in words:
-            raise wrong(given, f"one of {', '.join(words)}")
+            raise UsageError(
+                f"the default {given!r} is none of {', '.join(words)}", "take one of them"
+            )
         return f'"{given}"', f'"{given}"'
 
     return read

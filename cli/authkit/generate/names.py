@@ -101,7 +101,7 @@ def field_name(given: str) -> str:
     """The name of a field, which must not be one of ours."""
     name = checked(given, "field")
     if name in OURS:
-        raise UsageError(f"every resource has a {name} of its own", "call the field something else")
+        raise UsageError(f"every resource has its own {name}", "call the field something else")
     taken = name in OF_QUERIES | OF_PYDANTIC | OF_SQLALCHEMY or name.startswith("model_")
     if taken:
         raise UsageError(f"{name} means something else here", "call the field something else")
