@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from sqlalchemy import select, text
 
 helpers: Any = import_module("tests.helpers")  # those of the generated project
 
-ROUNDS, REQUESTS = 7, 60
+ROUNDS, REQUESTS = 5, 40
 DEPTHS = (0.0, 0.01, 0.1, 0.5, 0.99)
 
 USERS = """
@@ -106,7 +107,10 @@ async def milliseconds(client: httpx.AsyncClient, path: str, account: Any, n: in
         started = time.perf_counter()
         response = await client.get(path, headers=account.headers)
         taken.append((time.perf_counter() - started) * 1000)
-        response.raise_for_status()
+        if (
+            response.status_code != HTTPStatus.SERVICE_UNAVAILABLE
+        ):  # the deadline of 2 s: a time, too
+            response.raise_for_status()
     return statistics.median(taken)
 
 
@@ -131,7 +135,7 @@ async def compare(asked: dict[str, Any], small: FastAPI, large: FastAPI) -> None
             query = f"?cursor={cursor}" if depth else "?limit=20"
             add(f"cursor {depth:>9,}", f"/api/notes{query}")
             add(f"done=true {depth:>9,}", f"/api/notes{query}&done=true")
-            add(f"offset {depth:>9,}", f"/api/by-offset?offset={depth}", 5 if depth else REQUESTS)
+            add(f"offset {depth:>9,}", f"/api/by-offset?offset={depth}", 3 if depth else REQUESTS)
         await report(cases)
 
 

@@ -171,7 +171,7 @@ REFUSALS: Sequence[tuple[str, Sequence[str], int]] = [
     ("too few values to be unique", ("note", "done:boolean:unique"), 2),
     ("is one row", ("note", "n:integer=1:unique"), 2),
     ("names no generated resource", ("note", "board:references"), 2),
-    ("names no generated resource", ("note", "user:references"), 2),
+    ("has its own user", ("note", "user:references"), 2),
     ("can't refer to another one", ("note", "note:references"), 2),
     ("exclude each other", ("note", "title", "--shared", "--admin-only"), 2),
 ]
