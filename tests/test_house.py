@@ -10,9 +10,10 @@ ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template"
 APP = TEMPLATE / "app"
 
-MOST_LINES_OF_CODE = 5_000
+MOST_LINES_OF_CODE = 5_250
 """0.5.0 had 3,497 in 48 files. Imports of 50 more files are 290 of the difference; the rest came
-with what a pooler, a cluster, a proxy and a second tab want. It should come down, not go up."""
+with what a pooler, a cluster, a proxy and a second tab want, and 250 lines are what all generated
+resources share: pages, `If-Match`, values with bounds. It should come down, not go up."""
 
 FILES = house.python_files(APP)
 
