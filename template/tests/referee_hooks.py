@@ -62,10 +62,13 @@ async def _sign_in_as_admin() -> str:
 def filter_body(context: HookContext, body: Any) -> bool:
     """Leave out passwords that are accepted although the schema does not promise it.
 
-    No pattern can count bytes in UTF-8, so the schema's is stricter than the rule.
+    No pattern can count bytes in UTF-8, so the schema's is stricter than the rule. And numbers just
+    over 64 bits: schemathesis compares them with the schema's maximum as doubles.
     """
     if not isinstance(body, dict):
         return True
+    if any(isinstance(number, int) and abs(number) >= 2**63 for number in body.values()):
+        return False
     chosen = (body.get("password"), body.get("newPassword"))
     return not any(isinstance(text, str) and _is_bonus(text) for text in chosen)
 
