@@ -62,7 +62,7 @@ def statements_of(app: FastAPI, table: str) -> Iterator[list[tuple[str, Any]]]:
     noted: list[tuple[str, Any]] = []
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if f" {table}" in statement and not statement.startswith("INSERT"):
+        if table in statement and not statement.startswith("INSERT"):
             noted.append((statement, parameters))
 
     engine = services_of(app).database.engine.sync_engine

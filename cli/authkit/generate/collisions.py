@@ -20,7 +20,8 @@ def require_free(project: Project, resource: Resource) -> None:
     """Refuse a name that is taken: as a feature, a router, a table or a model."""
     names, root = resource.names, project.root
     # A package and a module of one name are one to Python.
-    for place in (f"app/{names.plural}", f"app/{names.plural}.py", f"app/api/{names.plural}.py"):
+    places = ("app/{}", "app/{}.py", "app/api/{}.py", "tests/{}.py")
+    for place in (each.format(names.plural) for each in places):
         if os.path.lexists(root / place):
             raise AuthkitError(f"there is {place} already", "choose another name, or a --plural")
     for file, code in models(root):

@@ -22,6 +22,11 @@ OF_PYDANTIC: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 OF_SQLALCHEMY: Final = frozenset({"metadata", "registry", "type_annotation_map"})
+OF_PYTHON: Final = frozenset({"bool", "date", "datetime", "int", "list", "str"})
+"""Types of fields: the next field of one would be of the type of this one."""
+
+PLURALS_IN_THE_WAY: Final = frozenset({"guards", "resources", "values"})
+"""Files that come along with the first resource."""
 
 CLASSES_IN_THE_WAY: Final = frozenset(
     """
@@ -75,6 +80,8 @@ def names_of(given: str, plural: str | None) -> Names:
     many = checked(plural, "resource") if plural else pluralised(singular)
     if many == singular:
         raise UsageError(f"the plural of {singular} has to differ from it", "say which: --plural")
+    if many in PLURALS_IN_THE_WAY:
+        raise UsageError(f"the plural {many} means something else here", "say another: --plural")
     if pascal(singular) in CLASSES_IN_THE_WAY:
         raise UsageError(
             f"a class {pascal(singular)} is there already", "call it something more definite"
@@ -102,7 +109,9 @@ def field_name(given: str) -> str:
     name = checked(given, "field")
     if name in OURS:
         raise UsageError(f"every resource has its own {name}", "call the field something else")
-    taken = name in OF_QUERIES | OF_PYDANTIC | OF_SQLALCHEMY or name.startswith("model_")
+    taken = name in OF_QUERIES | OF_PYDANTIC | OF_SQLALCHEMY | OF_PYTHON or name.startswith(
+        "model_"
+    )
     if taken:
         raise UsageError(f"{name} means something else here", "call the field something else")
     return name
