@@ -77,6 +77,7 @@ async def post(things: httpx.AsyncClient, json: str, path: str = "/things") -> h
     [
         '{"count":-2147483648}',
         '{"big":9223372036854775807}',
+        '{"count":1.0}',
         '{"day":"0001-01-01"}',
         f'{{"id":"{NOBODY}"}}',
         '{"price":"-999.99"}',
@@ -95,8 +96,13 @@ async def test_keeps_what_was_sent_to_the_last_digit(json: str, things: httpx.As
 @pytest.mark.parametrize(
     "json",
     [
-        *('{"count":2147483648}', '{"count":1.0}', '{"count":true}', '{"count":NaN}'),
-        *('{"big":9223372036854775808}', '{"big":"1"}', '{"big":null}'),
+        *('{"count":2147483648}', '{"count":1.5}', '{"count":true}', '{"count":NaN}'),
+        *(
+            '{"big":9223372036854775808}',
+            '{"big":9007199254740994.0}',
+            '{"big":"1"}',
+            '{"big":null}',
+        ),
         *('{"day":"2023-02-29"}', '{"day":0}', '{"day":"2026-11-28T00:00:00"}'),
         *('{"moment":"2026-11-28T09:30:00"}', '{"moment":0}', '{"moment":"2026-11-28"}'),
         *('{"moment":"0001-01-01T00:00:00+01:00"}', '{"moment":"9999-12-31T23:59:59-01:00"}'),

@@ -69,8 +69,15 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("is out of range") from None
 
 
-Integer = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
-BigInteger = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+def _whole(value: Any) -> Any:
+    """To JSON Schema 1.0 is an integer; over 2^53 a float may have lost digits."""
+    if isinstance(value, float | Decimal) and abs(float(value)) <= 2**53 and int(value) == value:
+        return int(value)
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**31), le=2**31 - 1)]
+BigInteger = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**63), le=2**63 - 1)]
 Identifier = Annotated[UUID, Field(strict=False)]
 Date = Annotated[date, BeforeValidator(_date_text), Field(strict=False)]
 Moment = Annotated[
