@@ -43,6 +43,41 @@ def number(name: str, bits: int, column: str, schema: str) -> Callable[[str], Ki
 
 
 def decimal(arguments: str) -> Kind:
+    precision, scale = digits_of(arguments)
+    before = precision - scale
+    point = f".{'0' * scale}" if scale else ""
+    nines = ("9" * before or "0") + point.replace("0", "9")
+    one = ("1" if before else "0") + (f".{'5'.ljust(scale, '0')}" if scale else "")
+    column = f"ExactDecimal({precision}, {scale})"
+    return Kind(
+        "decimal",
+        "Decimal",
+        column,
+        column,
+        "",
+        f'text of a decimal number, at most {precision} digits, {scale} behind the point: "{one}"',
+        f'"{one}"',
+        f'"0{point}"',
+        accepted=(
+            *twice(f'"{nines}"', f'"-{nines}"'),
+            *((f'"{zero}"', f'"0{point}"') for zero in ("0", "-0")),
+        ),
+        refused=(*NO_DECIMALS, f'"{"9" * (before + 1)}"', f'"0.{"1" * (scale + 1)}"'),
+        alias=f"Annotated[Decimal, DecimalText({precision}, {scale})]",
+        output="alias",
+        numbered=f'f"{{number}}{point}"' if before >= SHORTEST_UNIQUE else "",
+        default=a_decimal(before, scale),
+    )
+
+
+NO_DECIMALS: Final = (
+    *("1.5", "1", "True", 'float("nan")', '"NaN"', '"Infinity"', '"1e1"', '" 1"', '"1\\n"'),
+    *('""', '"\\u0661"', '"1_0"'),
+)
+
+
+def digits_of(arguments: str) -> tuple[int, int]:
+    """How many there are, and how many of them behind the point."""
     match = re.fullmatch(r"(\d{1,2}),(\d{1,2})", arguments.replace(" ", ""))
     precision, scale = map(int, match.groups()) if match else (0, 0)
     if not 1 <= precision <= MOST_DIGITS or scale > precision:
@@ -50,37 +85,7 @@ def decimal(arguments: str) -> Kind:
             f"decimal({arguments}) is no decimal that both databases keep",
             f"decimal(12,2) has 12 digits, 2 of them behind the point; at most {MOST_DIGITS}",
         )
-    before = precision - scale
-    whole_part, fraction = "9" * before or "0", "." + "9" * scale if scale else ""
-    zero = f"0.{'0' * scale}" if scale else "0"
-    one = ("1" if before else "0") + (f".{'5'.ljust(scale, '0')}" if scale else "")
-    largest = f'"{whole_part}{fraction}"'
-    return Kind(
-        "decimal",
-        "Decimal",
-        f"ExactDecimal({precision}, {scale})",
-        f"ExactDecimal({precision}, {scale})",
-        "",
-        f'text of a decimal number, at most {precision} digits, {scale} behind the point: "{one}"',
-        f'"{one}"',
-        f'"{zero}"',
-        accepted=(
-            (largest, largest),
-            (largest.replace('"', '"-', 1),) * 2,
-            ('"0"', f'"{zero}"'),
-            ('"-0"', f'"{zero}"'),
-        ),
-        refused=(
-            *("1.5", "1", "True", 'float("nan")', '"NaN"', '"Infinity"', '"1e1"', '" 1"', '"1\\n"'),
-            *('""', '"\\u0661"', '"1_0"', f'"{"9" * (before + 1)}"', f'"0.{"1" * (scale + 1)}"'),
-        ),
-        alias=f"Annotated[Decimal, DecimalText({precision}, {scale})]",
-        output="alias",
-        numbered='f"{number}' + (f".{'0' * scale}" if scale else "") + '"'
-        if before >= SHORTEST_UNIQUE
-        else "",
-        default=a_decimal(before, scale),
-    )
+    return precision, scale
 
 
 def boolean(arguments: str) -> Kind:
