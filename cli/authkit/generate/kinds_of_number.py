@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from authkit.generate.defaults import a_decimal, a_number, a_switch
-from authkit.generate.kind import Kind, none
+from authkit.generate.kind import Kind, none, twice
 from authkit.terminal.errors import UsageError
 
 MOST_DIGITS: Final = 18
