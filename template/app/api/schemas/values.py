@@ -76,8 +76,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-Integer = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**31), le=2**31 - 1)]
-BigInteger = Annotated[int, BeforeValidator(_whole), Field(ge=-(2**63), le=2**63 - 1)]
+Integer = Annotated[int, Field(ge=-(2**31), le=2**31 - 1), BeforeValidator(_whole)]
+BigInteger = Annotated[int, Field(ge=-(2**63), le=2**63 - 1), BeforeValidator(_whole)]
 Identifier = Annotated[UUID, Field(strict=False)]
 Date = Annotated[date, BeforeValidator(_date_text), Field(strict=False)]
 Moment = Annotated[
