@@ -24,17 +24,24 @@ FILL: Final = (
     """,
     """
     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50)
-    INSERT INTO notes (id, user_id, text, created_at)
-    SELECT {uuid}, users.id, 'a note', CURRENT_TIMESTAMP FROM users, numbers
+    INSERT INTO notes ({columns})
+    SELECT {uuid}, users.id, 'a note', CURRENT_TIMESTAMP {generated} FROM users, numbers
     """,
 )
 
+HANDWRITTEN: Final = "id, user_id, text, created_at"
+GENERATED: Final = f"{HANDWRITTEN}, updated_at, version"
 
-def fill(url: str) -> None:
-    """Two more users; then a session and fifty notes for each there is."""
+
+def fill(url: str, columns: str = HANDWRITTEN) -> None:
+    """Two more users; then a session and fifty notes for each there is.
+
+    `columns` are those of the notes: before 0.7.0 the recipe had the table written by hand.
+    """
     uuid = "lower(hex(randomblob(16)))" if url.startswith("sqlite") else "gen_random_uuid()"
+    generated = ", CURRENT_TIMESTAMP, 1" if columns == GENERATED else ""
     for statement in FILL:
-        run_sql(url, statement.format(uuid=uuid))
+        run_sql(url, statement.format(uuid=uuid, columns=columns, generated=generated))
 
 
 def count_rows(url: str) -> dict[str, int]:

@@ -29,10 +29,11 @@ MAY_IMPORT = {
     "new": {"project", "template"},
     "update": {"project", "template", "contract"},
     "parts": {"project", "template", "update"},
+    "generate": {"project", "template", "update"},
     "terminal": {"tokens"},
     "commands": {
-        *("new", "update", "parts", "template", "project", "contract", "tokens", "terminal"),
-        "clients",
+        *("new", "update", "parts", "generate", "template", "project", "contract", "tokens"),
+        *("terminal", "clients"),
     },
 }
 """A room and those below it. Whoever stands above is not in the list, so nothing points back."""

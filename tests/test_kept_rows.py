@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 from tests import services
 from tests.conftest import Result, authkit, environ
-from tests.rows import count_rows, fill, run_sql
-from tests.test_recipe import apply, asks_the_server, recipe, shell
+from tests.rows import GENERATED, count_rows, fill, run_sql
+from tests.test_recipe import live_by, shell
 
 BROKEN = """
 from alembic import op
@@ -67,9 +67,7 @@ class Inhabited:
 def project(myapi: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recipe's notes, and a longer name for users, which is not applied yet."""
     root = Path(shutil.copytree(myapi, tmp_path_factory.mktemp("kept") / "myapi", symlinks=True))
-    for block in recipe(root):
-        if not asks_the_server(block):
-            apply(block, root)
+    live_by(root)
     models = root / "app/accounts/models.py"
     text = models.read_text()
     assert text.count("name: Mapped[str | None] = mapped_column(String(100))") == 1
@@ -87,7 +85,7 @@ def inhabited(request: pytest.FixtureRequest, project: Path, tmp_path: Path) -> 
         asyncio.run(on_server(f'CREATE DATABASE "{url.rpartition("/")[2]}"'))
     database = Inhabited(project, url)
     database.alembic("upgrade", database.before_the_last)
-    fill(url)
+    fill(url, GENERATED)
     assert count_rows(url) == {"users": 2, "refresh_tokens": 2, "notes": 100}
     yield database
     (project / "migrations/versions/broken.py").unlink(missing_ok=True)

@@ -25,7 +25,7 @@ from authkit.terminal.options import ProjectOption
 from authkit.terminal.safe_text import safe
 
 COMMANDS = {
-    "Make": ("new", "update", "add", "remove", "client"),
+    "Make": ("new", "generate", "update", "add", "remove", "client"),
     "Run": ("serve", "migrate", "seed", "test"),
     "Operate": ("user", "token", "keys", "purge"),
     "Look": ("info", "doctor", "openapi"),

@@ -38,6 +38,8 @@ class ErrorCode(StrEnum):
     OWN_ACCOUNT = "own_account"
     LAST_ADMIN = "last_admin"
     LIMIT_REACHED = "limit_reached"
+    ALREADY_EXISTS = "already_exists"
+    PRECONDITION_FAILED = "precondition_failed"
     BODY_TOO_LARGE = "body_too_large"
     ADDRESS_TOO_LONG = "address_too_long"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"

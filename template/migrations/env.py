@@ -29,6 +29,7 @@ from app.foundation.database import (
     create_engine,
     sentence,
 )
+from app.foundation.database.decimals import ExactDecimal
 
 # Each models.py adds its tables to Base.metadata; none can be forgotten here.
 ROOT = Path(__file__).parents[1]
@@ -106,7 +107,10 @@ def refuse_dangling_rows(connection: Connection) -> None:
 
 
 def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | Literal[False]:
-    """Write our column type into new migrations, with its import; False leaves it to Alembic."""
+    """Write our column types into new migrations, with their import; False leaves it to Alembic."""
+    if kind == "type" and isinstance(item, ExactDecimal):
+        autogenerate.imports.add("from app.foundation.database.decimals import ExactDecimal")
+        return f"ExactDecimal({item.precision}, {item.scale})"
     if kind == "type" and isinstance(item, UtcDateTime):
         autogenerate.imports.add("from app.foundation.database import UtcDateTime")
         return "UtcDateTime()"

@@ -54,6 +54,9 @@ QUEUE: Final = "app/foundation/mail/queue.py"
 OUTBOX: Final = "app/foundation/mail/outbox.py"
 HANDLERS: Final = "app/foundation/http/error_handlers.py"
 APPLICATION: Final = "app/application.py"
+ENTITY_TAGS: Final = "app/foundation/http/entity_tags.py"
+VALUES: Final = "app/api/schemas/values.py"
+VALUES_TESTS: Final = "tests/api/test_values.py"
 
 DEFENCES: Final = (
     Defence(
@@ -1483,6 +1486,19 @@ DEFENCES: Final = (
         "        if age <= timedelta(seconds=LOST_RACE_SECONDS):",
         "tests/accounts/test_sessions.py",
     ),
+    Defence(
+        60,
+        "a version that was seen",
+        "app/foundation/database/refusals.py",
+        "true() if seen is None else version.in_(seen)",
+        "true()",
+        "tests/foundation/database/test_pages.py",
+    ),
+    Defence(60, "no weak tags", ENTITY_TAGS, "(?<!W/)", "", VALUES_TESTS),
+    Defence(60, "no tags but ours", ENTITY_TAGS, "[1-9][0-9]{0,8}", "[0-9]+", VALUES_TESTS),
+    Defence(60, "depth of JSON", VALUES, "depth > MAX_JSON_DEPTH", "False", VALUES_TESTS),
+    Defence(60, "NUL in JSON", VALUES, '"\\0" in text', "False", VALUES_TESTS),
+    Defence(60, "digits", VALUES, " or Decimal(repr(kept)) != number", "", VALUES_TESTS),
 )
 
 

@@ -84,3 +84,11 @@ def _accepted(name: str, value: Any) -> Any:
         return value
     made = f"{sha256(value.encode(errors='replace')).hexdigest()[:12]}"
     return f"{made}@example.com" if name == "email" else f"{made}-Aa1" if name != "name" else made
+
+
+@schemathesis.hook
+def filter_case(context: HookContext, case: Case[Any]) -> bool:
+    """Leave out numbers just over 64 bits: schemathesis takes one for the largest that is allowed,
+    since it reads the schema's maximum as a double."""
+    values = case.body.values() if isinstance(case.body, dict) else ()
+    return not any(isinstance(value, int) and abs(value) >= 2**63 for value in values)

@@ -7,8 +7,11 @@ and a home that is full or read-only is no obstacle.
 import atexit
 import shutil
 import subprocess
+import tarfile
 import tempfile
+from contextlib import suppress
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -65,3 +68,34 @@ def released_file(name: str, version: str) -> str:
                 f"git can't read {name} of template {version} ({error})",
                 "make sure that git works and that there is room on the disk",
             ) from error
+
+
+def released_files(directory: str, version: str) -> dict[str, str]:
+    """The texts below a directory of the template's version, by path."""
+    if version == __version__ and not PACKAGED.is_file():
+        there = bundle.working_tree(CHECKOUT)
+        contents = {path: file.content for path, file in there.items()}
+    else:
+        contents = archived_files(version)
+    texts = {}
+    for path, content in contents.items():
+        if path.startswith(directory):
+            with suppress(UnicodeDecodeError):
+                texts[path] = content.decode()
+    return texts
+
+
+def archived_files(version: str) -> dict[str, bytes]:
+    source = template_bundle()
+    with tempfile.TemporaryDirectory(prefix="authkit-") as scratch:
+        try:
+            bundle.git(Path(scratch), "clone", "--quiet", "--bare", str(source), "released")
+            archive = bundle.git(Path(scratch, "released"), "archive", f"v{version}")
+        except subprocess.CalledProcessError as error:
+            raise AuthkitError(
+                f"git can't read template {version} ({error})",
+                "make sure that git works and that there is room on the disk",
+            ) from error
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        opened = ((member.name, tar.extractfile(member)) for member in tar if member.isfile())
+        return {name: file.read() for name, file in opened if file is not None}

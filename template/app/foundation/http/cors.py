@@ -46,8 +46,14 @@ class CorsMiddleware(CORSMiddleware):
             allow_origins=frozenset(o for o in allow_origins if "*." not in o),
             allow_origin_regex=_below(allow_origins),
             allow_methods=("GET", "POST", "PATCH", "PUT", "DELETE"),
-            allow_headers=("Authorization", "Content-Type", "X-Request-ID", *allow_headers),
-            expose_headers=("Retry-After", "X-Request-ID"),
+            allow_headers=(
+                "Authorization",
+                "Content-Type",
+                "If-Match",
+                "X-Request-ID",
+                *allow_headers,
+            ),
+            expose_headers=("ETag", "Retry-After", "X-Request-ID"),
             max_age=600,
         )
         self.exposed = (

@@ -13,6 +13,7 @@ USUAL: Final = {
     401: (ErrorCode.UNAUTHENTICATED, ErrorCode.INVALID_TOKEN),
     403: (ErrorCode.FORBIDDEN,),
     404: (ErrorCode.NOT_FOUND,),
+    412: (ErrorCode.PRECONDITION_FAILED,),
     413: (ErrorCode.BODY_TOO_LARGE,),
     415: (ErrorCode.UNSUPPORTED_MEDIA_TYPE,),
     429: (ErrorCode.RATE_LIMITED,),

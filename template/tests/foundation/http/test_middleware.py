@@ -352,7 +352,7 @@ async def test_an_allowed_origin_may_read_answers(client: httpx.AsyncClient) -> 
     response = await client.get("/echo", headers={"Origin": ORIGIN})
 
     assert response.headers["access-control-allow-origin"] == ORIGIN
-    assert response.headers["access-control-expose-headers"] == "Retry-After, X-Request-ID"
+    assert response.headers["access-control-expose-headers"] == ("ETag, Retry-After, X-Request-ID")
     assert response.headers["vary"] == "Origin"
     assert "access-control-allow-credentials" not in response.headers
 

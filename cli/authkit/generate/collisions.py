@@ -1,0 +1,81 @@
+"""What a resource would collide with in a project; found before anything is written."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from authkit.generate.names import Names
+from authkit.generate.resource import Access, Resource
+from authkit.project.project import Project
+from authkit.terminal.errors import AuthkitError, UsageError
+
+TABLE: Final = re.compile(r"__tablename__\s*=\s*[\"'](\w+)[\"']")
+CLASS: Final = re.compile(r"^class (\w+)\(", re.MULTILINE)
+OWNED_ROUTER: Final = re.compile(r"^Owner = ", re.MULTILINE)
+
+
+def require_free(project: Project, resource: Resource) -> None:
+    """Refuse a name that is taken: as a feature, a router, a table or a model."""
+    names, root = resource.names, project.root
+    # A package and a module of one name are one to Python.
+    places = ("app/{}", "app/{}.py", "app/api/{}.py", "tests/{}.py")
+    for place in (each.format(names.plural) for each in places):
+        if os.path.lexists(root / place):
+            raise AuthkitError(f"there is {place} already", "choose another name, or a --plural")
+    for file, code in models(root):
+        if names.plural in TABLE.findall(code):
+            raise AuthkitError(
+                f"{file} has a table {names.plural} already", "choose another name, or a --plural"
+            )
+        if names.class_name in CLASS.findall(code):
+            raise AuthkitError(
+                f"{file} has a class {names.class_name} already", "choose another name"
+            )
+
+
+def models(root: Path) -> Iterator[tuple[str, str]]:
+    for file in sorted((root / "app").glob("*/models.py")):
+        yield file.relative_to(root).as_posix(), file.read_text(encoding="utf-8")
+
+
+def require_parents(project: Project, resource: Resource) -> None:
+    """What a reference names must be there, and be for the same people."""
+    for field, parent in resource.parents.items():
+        require_parent(project, field, parent)
+        router = project.root / "app/api" / f"{parent.plural}.py"
+        private = bool(OWNED_ROUTER.search(router.read_text(encoding="utf-8")))
+        if private and not resource.access.is_owned:
+            raise UsageError(
+                f"{parent.words} belong to their users, and {resource.names.words} would not",
+                f"make {resource.names.words} --{Access.OWNER_ONLY} or --{Access.PUBLIC_READ}",
+            )
+
+
+def require_parent(project: Project, field: str, parent: Names) -> None:
+    needed = (
+        f"app/{parent.plural}/models.py",
+        f"app/api/{parent.plural}.py",
+        f"tests/{parent.plural}/samples.py",
+    )
+    missing = [path for path in needed if not (project.root / path).is_file()]
+    if missing:
+        raise UsageError(
+            f"{field}:references names no generated resource: there is no {missing[0]}",
+            f"authkit generate resource {parent.singular} …",
+        )
+
+
+def require_room(project: Project, paths: list[str]) -> None:
+    """Refuse to overwrite anything, or to write through a link or a file that is in the way."""
+    for path in paths:
+        place = project.root / path
+        if os.path.lexists(place):
+            raise AuthkitError(
+                f"{path} is in the way", "move it, or choose another name; nothing was changed"
+            )
+        for above in place.relative_to(project.root).parents:
+            directory = project.root / above
+            if os.path.lexists(directory) and not directory.is_dir():
+                raise AuthkitError(f"{above} is no directory", "move it; nothing was changed")

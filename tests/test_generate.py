@@ -1,0 +1,429 @@
+"""`authkit generate resource`: what it writes, what it refuses, and that it is all or nothing."""
+
+import hashlib
+import subprocess
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests import services
+from tests.conftest import AUTHKIT, Result, authkit, environ, terminal
+from tests.projects import copy_of
+
+SKELETON = Path(__file__).parents[1] / "template/skeletons/resource"
+GENERATE = ("generate", "resource")
+NOTE = ("note", "title", "body:text?", "done:boolean=false")
+
+RESOURCES = (
+    ("note", "title:string", "due:date?", "done:boolean=false", "priority:enum(low,high)=low"),
+    ("comment", "note:references", "body:text", "info:json?", "page:uuid?:index"),
+    (
+        *("invoice", "number:string:unique", "total:decimal(12,2)", "rate:decimal(4,4)?"),
+        *("units:decimal(18,0)=3", "on:date=2026-01-02", "--no-delete", "--owner-only"),
+    ),
+    (
+        *("measurement", "label:string(80):index", "count:integer=-5", "big:bigint:unique?"),
+        *("at:datetime:index", "key:uuid:unique", "meta:json", "--public-read"),
+    ),
+    (
+        *("line_item", "note:string", "kind:enum(a,b)", "at:datetime=2026-01-01T00:00:00+02:00"),
+        *("flag:boolean?", "text:text=hello", "--shared"),
+    ),
+    ("bulletin", "title:string(20):unique", "line_item:references?", "--admin-only"),
+)
+"""Every type and every access."""
+
+PLURALS = ("notes", "comments", "invoices", "measurements", "line_items", "bulletins")
+OWN = (
+    *(f"tests/{plural}" for plural in PLURALS),
+    *(f"tests/api/test_{plural}.py" for plural in PLURALS),
+)
+ASKING_EVERYTHING = (
+    *("tests/test_documents.py", "tests/test_architecture.py", "tests/api/test_openapi.py"),
+    *("tests/accounts/test_models.py", "tests/test_application.py"),
+)
+
+
+def run(project: Path, *command: str, env: dict[str, str] | None = None) -> str:
+    """A program of the project's environment, which must succeed."""
+    done = subprocess.run(
+        [project / ".venv/bin/python", "-m", *command],
+        cwd=project,
+        env=environ(env),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def state(project: Path) -> dict[str, str]:
+    """Every file outside of the environment and of caches, by its digest."""
+    ignored = {".venv", ".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+    return {
+        path.relative_to(project).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(project.rglob("*"))
+        if path.is_file() and not ignored & set(path.relative_to(project).parts)
+    }
+
+
+@pytest.fixture(scope="module")
+def project(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with all resources, migrated."""
+    root = copy_of(pristine, tmp_path_factory.mktemp("generate") / "myapi")
+    for resource in RESOURCES:
+        done = authkit(*GENERATE, *resource, "--skip-migration", cwd=root)
+        assert done.code == 0, done.err
+    assert authkit("migrate", cwd=root).code == 0
+    return root
+
+
+@pytest.fixture
+def fresh(pristine: Path, tmp_path: Path) -> Path:
+    return copy_of(pristine, tmp_path / "myapi")
+
+
+@pytest.mark.parametrize("check", ["ruff check", "ruff format --check", "mypy", "alembic check"])
+def test_the_project_passes_its_checks(check: str, project: Path) -> None:
+    run(project, *check.split())
+
+
+def test_no_file_is_long(project: Path) -> None:
+    new = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard"],
+        cwd=project,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    lengths = {name: len((project / name).read_text().splitlines()) for name in new}
+
+    assert len(lengths) == 12 * len(RESOURCES)
+    assert {name: length for name, length in lengths.items() if length > 220} == {}
+
+
+def test_its_own_tests_cover_all_that_was_written(project: Path) -> None:
+    said = run(project, "pytest", "-n0", "--cov-fail-under=0", *OWN, *ASKING_EVERYTHING)
+
+    missed = [line for line in said.splitlines() if line.startswith("app/") and "%" in line]
+    for plural in PLURALS:
+        assert [line for line in missed if plural in line] == []
+
+
+def test_its_own_tests_pass_on_postgresql(project: Path) -> None:
+    url = {"TEST_DATABASE_URL": services.require_postgres()}
+
+    run(project, "pytest", "-n0", "--no-cov", *OWN, "tests/accounts/test_models.py", env=url)
+
+
+def test_the_migrations_can_be_taken_back(project: Path, tmp_path: Path) -> None:
+    url = {"DATABASE_URL": f"sqlite:///{tmp_path}/back.db"}
+
+    run(project, "alembic", "upgrade", "head", env=url)
+    run(project, "alembic", "downgrade", "0001_accounts", env=url)
+    run(project, "alembic", "upgrade", "head", env=url)
+
+
+REFUSALS: Sequence[tuple[str, Sequence[str], int]] = [
+    ("looks like a plural", ("notes", "title"), 2),
+    ("can't be the name of a resource", ("1note", "title"), 2),
+    ("can't be the name of a resource", ("../note", "title"), 2),
+    ("can't be the name of a resource", ("nöte", "title"), 2),
+    ("longer than 25", ("n" * 26, "title"), 2),
+    ("is a keyword of Python", ("class", "title"), 2),
+    ("is a keyword of Python", ("note", "match"), 2),
+    ("has to differ", ("sheep", "title", "--plural", "sheep"), 2),
+    ("a class User is there already", ("user", "title"), 2),
+    ("a class Error is there already", ("error", "title"), 2),
+    ("there is app/accounts already", ("account", "title"), 1),
+    ("there is app/api/auth.py already", ("login", "title", "--plural", "auth"), 1),
+    ("there is app/config.py already", ("setting", "title", "--plural", "config"), 1),
+    ("has a table refresh_tokens already", ("refresh_token", "title"), 1),
+    ("has its own id", ("note", "id:uuid"), 2),
+    ("has its own user_id", ("note", "user_id"), 2),
+    ("has its own version", ("note", "version:integer"), 2),
+    ("means something else here", ("note", "metadata:json"), 2),
+    ("means something else here", ("note", "cursor"), 2),
+    ("means something else here", ("note", "model_name"), 2),
+    ("means something else here", ("note", "date:date"), 2),
+    ("is a word of SQL", ("note", "group:enum(a,b)"), 2),
+    ("the plural resources means something else", ("resource", "title"), 2),
+    ("there is tests/helpers.py already", ("helper", "title"), 1),
+    ("two fields title", ("note", "title", "title:text"), 2),
+    ("there is no type money", ("note", "total:money"), 2),
+    ("is no field", ("note", "title:string(3"), 2),
+    ("is no field", ("note", "title:string:primary"), 2),
+    ("out of range", ("note", "title:string(256)"), 2),
+    ("out of range", ("note", "title:string(0)"), 2),
+    ("no decimal that both databases keep", ("note", "total:decimal"), 2),
+    ("no decimal that both databases keep", ("note", "total:decimal(19,2)"), 2),
+    ("no decimal that both databases keep", ("note", "total:decimal(2,3)"), 2),
+    ("no list of different words", ("note", "kind:enum(a)"), 2),
+    ("no list of different words", ("note", "kind:enum(a,a)"), 2),
+    ("no list of different words", ("note", "kind:enum(a,'b')"), 2),
+    ("takes nothing in parentheses", ("note", "done:boolean(1)"), 2),
+    ("is none of a, b", ("note", "kind:enum(a,b)=c"), 2),
+    ("is no whole number", ("note", "n:integer=2147483648"), 2),
+    ("is no `true` or `false`", ("note", "done:boolean=yes"), 2),
+    ("is no date", ("note", "due:date=2023-02-29"), 2),
+    ("is no time with its offset", ("note", "at:datetime=2026-01-01T00:00:00"), 2),
+    ("is no number with", ("note", "total:decimal(4,2)=1.234"), 2),
+    ("takes no default", ("note", "data:json=1"), 2),
+    ("too long for an index", ("note", "body:text:unique"), 2),
+    ("too few values to be unique", ("note", "done:boolean:unique"), 2),
+    ("is one row", ("note", "n:integer=1:unique"), 2),
+    ("names no generated resource", ("note", "board:references"), 2),
+    ("has its own user", ("note", "user:references"), 2),
+    ("can't refer to another one", ("note", "note:references"), 2),
+    ("exclude each other", ("note", "title", "--shared", "--admin-only"), 2),
+]
+
+
+@pytest.mark.parametrize(("sentence", "arguments", "code"), REFUSALS, ids=str)
+def test_refuses_what_could_not_work(
+    sentence: str, arguments: Sequence[str], code: int, myapi: Path
+) -> None:
+    before = state(myapi)
+
+    refused = authkit(*GENERATE, *arguments, cwd=myapi)
+
+    assert sentence in refused.err
+    assert refused.err.count("\n") <= 2, refused.err
+    assert refused.code == code
+    assert state(myapi) == before
+
+
+def test_a_reference_is_for_the_same_people(project: Path) -> None:
+    before = state(project)
+
+    refused = authkit(*GENERATE, "remark", "note:references", "--shared", cwd=project)
+
+    assert "notes belong to their users, and remarks would not" in refused.err
+    assert state(project) == before
+
+
+def test_a_second_one_of_the_same_name_is_refused(project: Path) -> None:
+    before = state(project)
+
+    assert "there is app/notes already" in authkit(*GENERATE, *NOTE, cwd=project).err
+    assert state(project) == before
+
+
+@pytest.mark.parametrize("path", ["docs/notes.md", "tests/notes", "app/api/schemas/notes.py"])
+def test_whatever_is_in_the_way_stays(path: str, fresh: Path) -> None:
+    (fresh / path).write_text("mine\n")
+    before = state(fresh)
+
+    refused = authkit(*GENERATE, *NOTE, cwd=fresh)
+
+    assert refused.code == 1
+    assert path in refused.err
+    assert state(fresh) == before
+
+
+def test_without_an_environment_nothing_is_written(fresh: Path) -> None:
+    (fresh / ".venv").rename(fresh / "elsewhere")
+    before = state(fresh)
+
+    refused = authkit(*GENERATE, *NOTE, cwd=fresh)
+
+    assert "environment" in refused.err
+    assert state(fresh) == before
+
+
+def test_two_heads_are_joined_first(fresh: Path) -> None:
+    for name in ("one", "two"):
+        (fresh / f"migrations/versions/{name}.py").write_text(
+            f'revision = "{name}"\ndown_revision = "0001_accounts"\n'
+        )
+    before = state(fresh)
+
+    refused = authkit(*GENERATE, *NOTE, cwd=fresh)
+
+    assert "2 heads" in refused.err
+    assert "merge heads" in refused.err
+    assert state(fresh) == before
+
+
+def test_a_failing_migration_changes_nothing(fresh: Path) -> None:
+    (fresh / "migrations/versions/0002_mine.py").write_text(
+        'revision = "0002_mine"\ndown_revision = "0001_accounts"\n'
+        "branch_labels = depends_on = None\n\n\ndef upgrade() -> None:\n"
+        '    raise ValueError("not today")\n'
+    )
+    before = state(fresh)
+
+    failed = authkit(*GENERATE, *NOTE, cwd=fresh)
+
+    assert failed.code == 1
+    assert "nothing was changed: ValueError: not today" in failed.err
+    after = state(fresh)
+    assert {name: after[name] for name in before} == before
+    assert all(".backup-" in name for name in after.keys() - before.keys())
+
+
+def test_a_full_disk_changes_nothing(fresh: Path) -> None:
+    (fresh / "docs").chmod(0o500)
+    before = state(fresh)
+    try:
+        failed = authkit(*GENERATE, *NOTE, "--skip-migration", cwd=fresh)
+    finally:
+        (fresh / "docs").chmod(0o700)
+    if failed.code == 0:
+        pytest.skip("root may write anywhere")
+    assert "nothing was changed" in failed.err
+    assert state(fresh) == before
+
+
+class TestInATerminal:
+    QUESTION = "Migrate the database now?"
+
+    def test_it_asks_before_it_migrates(self, fresh: Path) -> None:
+        done = terminal(*GENERATE, *NOTE, cwd=fresh, dialogue=[(self.QUESTION, "y")])
+
+        assert done.code == 0, done.out
+        assert authkit("migrate", "--check", cwd=fresh).code == 0
+
+    def test_who_says_no_migrates_later(self, fresh: Path) -> None:
+        done = terminal(*GENERATE, *NOTE, cwd=fresh, dialogue=[(self.QUESTION, "n")])
+
+        assert done.code == 0, done.out
+        assert "authkit migrate" in done.out
+        assert "1 migration(s) to apply" in authkit("migrate", "--check", cwd=fresh).err
+
+    def test_ctrl_c_changes_nothing(self, fresh: Path) -> None:
+        before = state(fresh)
+
+        stopped = terminal(*GENERATE, *NOTE, cwd=fresh, dialogue=[(self.QUESTION, "\x03")])
+
+        assert stopped.code == 130
+        assert state(fresh) == before
+
+
+WRITING = """
+import os, signal, sys
+from pathlib import Path
+from authkit.generate.write import written
+with written(Path(sys.argv[1]), {"app/notes/a.py": "a", "docs/b.md": "b"}, {"README.md": "c"}):
+    assert Path(sys.argv[1], "README.md").read_text() == "c"
+    os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_amid_the_files_takes_them_back(signal: str, fresh: Path) -> None:
+    before = state(fresh)
+    directories = sorted(path for path in fresh.rglob("*") if path.is_dir())
+
+    stopped = subprocess.run(
+        [AUTHKIT[0], "-c", WRITING, str(fresh), signal], capture_output=True, check=False
+    )
+
+    assert stopped.returncode != 0
+    assert state(fresh) == before
+    assert sorted(path for path in fresh.rglob("*") if path.is_dir()) == directories
+
+
+def test_production_is_not_migrated(fresh: Path) -> None:
+    done = authkit(*GENERATE, *NOTE, cwd=fresh, env={"ENVIRONMENT": "production"})
+
+    assert done.code == 0, done.err
+    assert "production" in done.err
+    assert authkit("migrate", "--check", cwd=fresh).code == 1
+
+
+def test_a_dry_run_shows_the_patch_that_would_be_applied(fresh: Path, tmp_path: Path) -> None:
+    before = state(fresh)
+
+    shown = authkit(*GENERATE, *NOTE, "--dry-run", cwd=fresh)
+
+    assert shown.code == 0, shown.err
+    assert state(fresh) == before
+    assert "nothing was" in shown.err
+    as_json = authkit(*GENERATE, *NOTE, "--dry-run", "--json", cwd=fresh).json
+    assert as_json["diff"] == shown.out
+    assert authkit(*GENERATE, *NOTE, "--skip-migration", cwd=fresh).code == 0
+    written = state(fresh)
+    assert sorted(written.keys() - before.keys()) == as_json["files"]
+    subprocess.run(["git", "clean", "-fdq"], cwd=fresh, check=True)
+    subprocess.run(["git", "apply"], cwd=fresh, input=shown.out, text=True, check=True)
+    assert {name: written[name] for name in as_json["files"] if written[name] != EMPTY} == {
+        name: digest for name, digest in state(fresh).items() if name in as_json["files"]
+    }
+
+
+EMPTY = hashlib.sha256(b"").hexdigest()
+"""An empty file has no lines, so a patch in the plain form can't make it."""
+
+
+def test_json_says_what_was_done(fresh: Path) -> None:
+    done = authkit(*GENERATE, *NOTE, "--json", cwd=fresh)
+
+    assert done.json == {
+        "resource": "note",
+        "plural": "notes",
+        "path": "/api/notes",
+        "access": "owner-only",
+        "revision": "0002_add_notes",
+        "files": done.json["files"],
+        "changed": [],
+        "migrated": True,
+        "backup": None,
+    }
+    assert "app/notes/records.py" in done.json["files"]
+    assert authkit("migrate", "--check", cwd=fresh).code == 0
+
+
+def before_resources(project: Path) -> None:
+    """Make it a project of the version before: without what a skeleton stands on."""
+    needs = tomllib.loads((SKELETON / "needs.toml").read_text())
+    for name in (*needs["files"], "tests/api/test_values.py", FOUNDATION_TEST):
+        (project / name).unlink()
+    for change in needs["changes"]:
+        path = project / change["file"]
+        text = path.read_text()
+        assert text.count(change["now"]) == 1, change["file"]
+        path.write_text(text.replace(change["now"], change["before"]))
+    env = project / "migrations/env.py"
+    lines = env.read_text().splitlines(keepends=True)
+    env.write_text("".join(line for line in lines if "decimals import ExactDecimal\n" not in line))
+    env.write_text(env.read_text().replace(RENDERED, ""))
+
+
+FOUNDATION_TEST = "tests/foundation/database/test_pages.py"
+RENDERED = """\
+    if kind == "type" and isinstance(item, ExactDecimal):
+        autogenerate.imports.add("from app.foundation.database.decimals import ExactDecimal")
+        return f"ExactDecimal({item.precision}, {item.scale})"
+"""
+
+
+def test_a_project_of_an_earlier_template_gets_what_it_lacks(fresh: Path) -> None:
+    before_resources(fresh)
+    git(fresh, "commit", "--all", "--quiet", "--message", "as 0.6.0 was")
+
+    done = authkit(*GENERATE, *RESOURCES[3], "--json", cwd=fresh)
+    again = authkit(*GENERATE, *NOTE, "--json", cwd=fresh)
+
+    assert done.code == again.code == 0, done.err
+    assert "app/foundation/database/pages.py" in done.json["files"]
+    assert "app/errors.py" in done.json["changed"]
+    assert again.json["changed"] == []
+    own = [f"tests/{name}" for name in ("notes", "measurements")]
+    run(fresh, "ruff", "check")
+    run(fresh, "mypy")
+    run(fresh, "pytest", "-n0", "--no-cov", *own, *ASKING_EVERYTHING)
+
+
+def git(project: Path, *args: str) -> None:
+    subprocess.run(["git", *args], cwd=project, check=True, capture_output=True)
+
+
+def test_help_names_every_type() -> None:
+    from authkit.generate.kinds import KINDS
+
+    helped: Result = authkit(*GENERATE, "--help")
+
+    assert [name for name in KINDS if name not in helped.out] == []
