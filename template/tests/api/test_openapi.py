@@ -17,7 +17,7 @@ from app.config import Settings
 from app.errors import ErrorCode
 from app.foundation.http.openapi_document import ANSWERS
 from app.manage.openapi import CONTRACT
-from tests.helpers import Account, error_code
+from tests.helpers import PASSWORD, Account, error_code
 
 ALWAYS_SHOWN = {"400", "401", "403", "404", "413", "415", "429", "500", "503"}
 
@@ -110,7 +110,7 @@ def test_who_must_sign_in_and_who_may_be_refused(document: dict[str, Any]) -> No
 
     assert secured == {path for path in document["paths"] if path.startswith("/api/")} - PUBLIC
     for path, operation in operations(document):
-        if "security" in operation:
+        if operation["security"]:
             challenge = operation["responses"]["401"]["headers"]["WWW-Authenticate"]
             assert challenge["required"]
         if path.startswith("/api/"):
@@ -261,6 +261,10 @@ async def test_examples_of_errors_are_what_is_answered(
         await client.get("/api/users", headers=ada.headers),
         await client.get(nobody, headers=admin.headers),
         await client.patch(own, json={"role": "user"}, headers=admin.headers),
+        await client.post("/api/auth/confirm-email", json={"token": "x"}),
+        await client.request(
+            "DELETE", "/api/users/me", json={"currentPassword": PASSWORD}, headers=admin.headers
+        ),
         await client.get("/health", headers={"X-Large": "x" * 33_000}),
     ]
     examples = document["components"]["examples"]
@@ -269,7 +273,10 @@ async def test_examples_of_errors_are_what_is_answered(
         shown = examples[error["code"]]["value"]["error"]
         assert error["message"] == shown["message"]
         assert not ("details" in error) ^ ("details" in shown), error["code"]
-    others = {"refresh_superseded", "internal_error", "unavailable", "rate_limited"}
+    others = {
+        *("refresh_superseded", "internal_error", "unavailable", "rate_limited"),
+        *("fresh_login_required", "limit_reached", "already_exists", "precondition_failed"),
+    }
     known = json.loads(ANSWERS.read_bytes())["examples"].keys()
     assert {answer.json()["error"]["code"] for answer in answers} == known - others
 
