@@ -255,7 +255,7 @@ async def test_a_login_by_the_old_password_does_not_outlive_a_reset(
     )
 
     assert reset.status_code == 200
-    assert set(statuses(responses)) <= {200, 401}
+    assert set(statuses(responses)) <= {200, 401, 429}  # the line for one user has an end
     for response in successes(responses):
         await assert_ended(racing, with_tokens(user, response))
     assert await sign_in(racing, user.email, OTHER_PASSWORD)

@@ -41,12 +41,28 @@ def mail_server(inbox: Inbox, **options: Any) -> Iterator[int]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    listening = loop.create_server(lambda: SMTP(inbox, loop=loop, **options), "127.0.0.1", 0)
+    sessions: list[SMTP] = []
+
+    def session() -> SMTP:
+        sessions.append(SMTP(inbox, loop=loop, **options))
+        return sessions[-1]
+
+    async def end() -> None:
+        server.close()
+        for each in sessions:
+            if each.transport is not None:
+                each.transport.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    listening = loop.create_server(session, "127.0.0.1", 0)
     server = asyncio.run_coroutine_threadsafe(listening, loop).result()
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(end(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -107,7 +107,7 @@ async def test_a_page_of_somebody_else_does_nothing_with_the_cookie(
     await sign_up(browser)
     for path in ("/api/auth/refresh", "/api/auth/logout"):
         response = await browser.post(path, content=b"{}", headers=HEADERS | headers)
-        assert response.status_code in {400, 415}
+        assert response.status_code in {400, 403, 415}
         assert "set-cookie" not in response.headers
     assert (await browser.post("/api/auth/refresh", json={})).status_code == 200
 
@@ -184,7 +184,7 @@ async def test_not_every_origin_may_send_cookies(start: Callable[..., Any]) -> N
 
 
 async def test_unless_told_all_is_as_documented(client: httpx.AsyncClient) -> None:
-    response = await client.post("/api/auth/register", json=ADA, headers={"Origin": PAGE})
+    response = await client.post("/api/auth/register", json=ADA)
 
     assert response.json()["refreshToken"]
     assert "set-cookie" not in response.headers

@@ -18,8 +18,11 @@ def letter(folder: Path, text: str) -> Mail:
     return read_letter(folder / "hello.txt", "jane@example.com", UUID(int=7), VALUES)
 
 
+OF_PARTS = {"personal_token_created"}
+
+
 def test_every_kind_has_a_file_and_every_file_a_kind() -> None:
-    assert {file.stem for file in LETTERS.glob("*.txt")} == set(MailKind)
+    assert {file.stem for file in LETTERS.glob("*.txt")} - OF_PARTS == set(MailKind)
 
 
 def test_text_and_html_say_the_same(tmp_path: Path) -> None:
