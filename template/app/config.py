@@ -16,7 +16,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_valid
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from app.foundation.checks import formats
+from app.foundation.checks import formats, people_and_pages
 from app.foundation.checks.part_settings import SOURCES, PartSettings, kinds_of_parts
 from app.foundation.checks.production import production_problems
 
@@ -76,8 +76,8 @@ class Settings(BaseSettings):
     hsts_include_subdomains: bool = True
     docs_enabled: Annotated[bool | None, formats.EmptyIsUnset] = None
     """The interactive documentation; unset, it is on everywhere but in production."""
-    api_contact: formats.Contact = ""
-    api_license: formats.License = ""
+    api_contact: people_and_pages.Contact = ""
+    api_license: people_and_pages.License = ""
 
     rate_limit_enabled: bool = True
     rate_limit_auth: formats.Rate = "5/15 minutes"
@@ -87,21 +87,21 @@ class Settings(BaseSettings):
     rate_limit_mailbox: formats.Rate = "5/hour"
     rate_limit_email_change: formats.Rate = "3/hour"
 
-    smtp_host: formats.SmtpHost = ""
+    smtp_host: people_and_pages.SmtpHost = ""
     smtp_port: int = Field(587, ge=1, le=65535)
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_starttls: bool = True
-    smtp_helo_name: formats.HeloName = ""
-    email_from: formats.Sender = "no-reply@localhost"
+    smtp_helo_name: people_and_pages.HeloName = ""
+    email_from: people_and_pages.Sender = "no-reply@localhost"
     email_ascii_only: bool = False
     """Refuse addresses that only a mail server with SMTPUTF8 can send to: jösé@example.com."""
-    password_reset_url: formats.Link = "http://localhost:3000/reset-password"  # noqa: S105
+    password_reset_url: people_and_pages.Link = "http://localhost:3000/reset-password"  # noqa: S105
 
     email_change: Annotated[Literal["session", "password", "confirm"], formats.AnyCase] = "session"
     """What changing one's address wants: no more than the session; a fresh one, or the password;
     that, and a link that was mailed to the new address."""
-    email_change_url: formats.Link = "http://localhost:3000/confirm-email"
+    email_change_url: people_and_pages.Link = "http://localhost:3000/confirm-email"
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], formats.AnyCase] = "info"
     log_format: Annotated[

@@ -71,7 +71,6 @@ USER: Final = "user:"
 IN_LINE: Final = 18
 """How many more may wait: whom a limit lets pass is served, also when all of an office sign in."""
 
-
 REFUSED_AFTER_SECONDS: Final = 0.5
 """Who finds the line full waits so long for the refusal: forty connections that only ask again
 would keep the machine busy with refusing them."""
