@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import httpx
 import pytest
 from sqlalchemy import update
 
 from app.accounts.models import User
+from app.accounts.passwords import PasswordHasher
 from app.user_import.foreign_hashes import verifier_of
 from app.user_import.hashes import stored_form
 from tests.helpers import PASSWORD, Tables, error_code
@@ -51,6 +53,29 @@ async def test_who_moved_in_signs_in_and_has_a_hash_of_ours_from_then_on(
     assert (await client.post("/api/auth/login", json=user)).status_code == 200
     assert (await database.user()).password_hash.startswith("$2b$04$")
     assert (await client.post("/api/auth/login", json=user)).status_code == 200
+
+
+async def test_a_refusal_fills_up_what_another_kind_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much as bcrypt at that cost: 2**8 for what 2**4 is a step, less what the other took."""
+    made: list[bytes] = []
+    hashpw = bcrypt.hashpw
+
+    def counted(password: bytes, salt: bytes) -> bytes:
+        made.append(salt)
+        return hashpw(password, salt)
+
+    hasher = PasswordHasher(8)
+    monkeypatch.setattr(bcrypt, "hashpw", counted)
+    stored = stored_form(HASHES["Werkzeug pbkdf2"])
+
+    assert not await hasher.verify("Wrong-Horse-7", stored)
+    filled = len(made)
+    made.clear()
+    assert await hasher.verify(PASSWORD, stored)
+
+    assert 2 < filled <= 2**4
+    assert len(made) == 1
+    hasher.close()
 
 
 def test_firebase_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
