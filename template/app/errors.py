@@ -88,6 +88,12 @@ class Unavailable(AppError):
         )
 
 
+def limit_reached(most: int, things: str) -> AppError:
+    """409: a user has as many of these as they may (ASVS 5.0 15.2.2)."""
+    message = f"There are {most} {things} already; remove one first."
+    return AppError(409, ErrorCode.LIMIT_REACHED, message)
+
+
 def error_response(error: AppError) -> JSONResponse:
     """Render an error in the one format."""
     body: dict[str, object] = {"code": error.code, "message": error.detail}

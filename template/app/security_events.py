@@ -23,8 +23,6 @@ class SecurityEvent(StrEnum):
     PASSWORD_RESET = "auth.password_reset"  # noqa: S105  # nosec B105
     PASSWORD_CHANGED = "auth.password_changed"  # noqa: S105  # nosec B105
     PASSWORD_CHANGE_FAILED = "auth.password_change_failed"  # noqa: S105  # nosec B105
-    PERSONAL_TOKEN_CREATED = "auth.personal_token_created"  # noqa: S105  # nosec B105
-    PERSONAL_TOKEN_REVOKED = "auth.personal_token_revoked"  # noqa: S105  # nosec B105
     EMAIL_CHANGED = "auth.email_changed"
     ROLE_CHANGED = "auth.role_changed"
     USER_ACTIVATED = "auth.user_activated"

@@ -1291,7 +1291,7 @@ DEFENCES: Final = (
         "app/accounts/sign_in.py",
         "        await make_room(db, user.id)\n",
         "",
-        "tests/api/test_sessions.py",
+        "tests/accounts/test_sessions.py",
     ),
     Defence(
         37,
@@ -1299,15 +1299,7 @@ DEFENCES: Final = (
         "app/accounts/sessions/opening.py",
         "await db.execute(delete(Session).where(Session.id.in_(old)))",
         "pass",
-        "tests/api/test_sessions.py",
-    ),
-    Defence(
-        37,
-        "sessions are listed in pages",
-        "app/api/sessions.py",
-        "page.limit, page.offset",
-        "None, 0",
-        "tests/api/test_sessions.py",
+        "tests/accounts/test_sessions.py",
     ),
     Defence(
         37,

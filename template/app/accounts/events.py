@@ -6,6 +6,7 @@ all that a request does.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -18,7 +19,7 @@ from app.accounts.models import AccountEvent, User
 from app.accounts.tokens import token_hash
 from app.foundation.caller import caller, user_agent
 from app.foundation.database import AnyRow, utc_now
-from app.security_events import WARNINGS, SecurityEvent
+from app.security_events import WARNINGS
 from app.services import Services
 
 EVENTS_KEPT: Final = timedelta(days=90)
@@ -28,7 +29,7 @@ logger = structlog.get_logger()
 
 def record(
     db: AsyncSession,
-    event: SecurityEvent,
+    event: StrEnum,
     user_id: UUID,
     *,
     session_id: UUID | None = None,
@@ -45,14 +46,14 @@ def record(
     log_when_committed(db, event, user_id=str(user_id), **about, **details)
 
 
-def log_when_committed(db: AsyncSession, event: SecurityEvent, **facts: Any) -> None:
+def log_when_committed(db: AsyncSession, event: StrEnum, **facts: Any) -> None:
     """Log an event, unless the transaction that it tells of is rolled back."""
     listen(db.sync_session, "after_commit", lambda _: _log(event, **facts), once=True)
 
 
 def note(
     services: Services,
-    event: SecurityEvent,
+    event: StrEnum,
     user_id: UUID | None,
     session_id: UUID | None = None,
     *,
@@ -82,7 +83,7 @@ def _insert_if_user(values: dict[str, Any]) -> Any:
 
 
 def _values(
-    event: SecurityEvent, user_id: UUID, session_id: UUID | None, details: dict[str, Any]
+    event: StrEnum, user_id: UUID, session_id: UUID | None, details: dict[str, Any]
 ) -> dict[str, Any]:
     by = caller()
     return {
@@ -99,7 +100,7 @@ def _values(
     }
 
 
-def _log(event: SecurityEvent, **facts: Any) -> None:
+def _log(event: StrEnum, **facts: Any) -> None:
     (logger.warning if event in WARNINGS else logger.info)(event, **facts)
 
 

@@ -12,11 +12,11 @@ from app.accounts.events import record
 from app.accounts.models import User
 from app.accounts.sessions import SessionUser, SignedInUser, lock_signed_in_user, lock_user
 from app.accounts.tokens import token_hash
-from app.errors import AppError, ErrorCode
+from app.errors import AppError, ErrorCode, limit_reached
 from app.foundation.database import AnyRow, utc_now
+from app.personal_tokens.events import TokenEvent
 from app.personal_tokens.format import PREFIX, SHOWN, is_well_formed, new_token
 from app.personal_tokens.models import PersonalToken
-from app.security_events import SecurityEvent
 from app.services import Services
 
 MAX_TOKENS: Final = 20
@@ -119,12 +119,11 @@ async def create_token(
             PersonalToken.user_id == user_id, PersonalToken.expires_at > now
         )
         if (await db.scalar(live) or 0) >= MAX_TOKENS:
-            message = f"There are {MAX_TOKENS} tokens already; revoke one first."
-            raise AppError(409, ErrorCode.LIMIT_REACHED, message)
+            raise limit_reached(MAX_TOKENS, "tokens")
         db.add(token)
         kind = "personal_token_created"
         await services.outbox.promise(db, kind, user.email, user_id=user_id, detail=name)
-        record(db, SecurityEvent.PERSONAL_TOKEN_CREATED, user_id, token_id=str(token.id))
+        record(db, TokenEvent.CREATED, user_id, token_id=str(token.id))
     return token, text
 
 
@@ -145,5 +144,5 @@ async def revoke_token(services: Services, user_id: UUID, token_id: UUID) -> boo
         await lock_user(db, user_id)
         gone = await db.scalar(live.returning(PersonalToken.id))
         if gone is not None:
-            record(db, SecurityEvent.PERSONAL_TOKEN_REVOKED, user_id, token_id=str(token_id))
+            record(db, TokenEvent.REVOKED, user_id, token_id=str(token_id))
     return gone is not None

@@ -17,6 +17,7 @@ from sqlalchemy import delete, update
 
 from app.accounts import administration
 from app.accounts.models import Session, User
+from app.accounts.sessions import opening
 from app.foundation.database import Database
 from tests.helpers import (
     OTHER_PASSWORD,
@@ -467,3 +468,34 @@ async def test_a_copy_of_the_database_signs_nobody_in(
             assert (await reset_password(client, value or "x")).status_code == 400
     assert await is_signed_in(client, renewed)
     assert tokens_in((await mailbox.mails())[0].text) == [reset_token]
+
+
+async def test_the_session_used_longest_ago_makes_room(
+    client: httpx.AsyncClient,
+    ada: Account,
+    database: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A client that signs in without end neither fills the table nor what others wait for."""
+    monkeypatch.setattr(opening, "MAX_LIVE", 3)
+    monkeypatch.setattr(opening, "MAX_ENDED", 4)
+    eve = await register(client, "eve@example.com")
+    await database.travel(minutes=3)
+    phone, laptop = await sign_in(client), await sign_in(client)
+    await database.travel(minutes=1)
+    used = await refresh(client, ada)
+
+    await sign_in(client)
+
+    assert not await is_signed_in(client, phone)
+    assert await is_signed_in(client, laptop)
+    assert await is_signed_in(client, used)
+    assert "auth.sessions_revoked" in capsys.readouterr().out
+    for _ in range(12):
+        await sign_in(client)
+    rows = [row for row in await database.sessions() if str(row.user_id) == ada.id]
+    assert len([row for row in rows if row.revoked_at is None]) == 3
+    assert len(rows) == 3 + 4
+    assert {row.revoked_reason for row in rows} == {None, "too_many_sessions"}
+    assert await is_signed_in(client, eve)

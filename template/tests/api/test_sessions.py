@@ -9,7 +9,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.accounts.sessions import opening
 from tests.helpers import (
     ADDRESS,
     NOBODY,
@@ -236,34 +235,3 @@ async def test_the_list_is_paged(client: httpx.AsyncClient, ada: Account) -> Non
     for query in ("limit=0", "limit=101", "offset=-1", "offset=x", "page=2"):
         refused = await client.get(f"{path}?{query}", headers=ada.headers)
         assert (refused.status_code, error_code(refused)) == (400, "validation_failed")
-
-
-async def test_the_session_used_longest_ago_makes_room(
-    client: httpx.AsyncClient,
-    ada: Account,
-    database: Tables,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """A client that signs in without end neither fills the table nor what others wait for."""
-    monkeypatch.setattr(opening, "MAX_LIVE", 3)
-    monkeypatch.setattr(opening, "MAX_ENDED", 4)
-    eve = await register(client, "eve@example.com")
-    await database.travel(minutes=3)
-    phone, laptop = await sign_in(client), await sign_in(client)
-    await database.travel(minutes=1)
-    used = await refresh(client, ada)
-
-    newest = await sign_in(client)
-
-    assert not await is_signed_in(client, phone)
-    assert await is_signed_in(client, laptop)
-    assert await is_signed_in(client, used)
-    assert "auth.sessions_revoked" in capsys.readouterr().out
-    for _ in range(12):
-        newest = await sign_in(client)
-    assert len(await sessions_of(client, newest)) == 3
-    rows = [row for row in await database.sessions() if str(row.user_id) == ada.id]
-    assert len(rows) == 3 + 4
-    assert {row.revoked_reason for row in rows} == {None, "too_many_sessions"}
-    assert await is_signed_in(client, eve)
