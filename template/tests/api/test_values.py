@@ -1,5 +1,6 @@
 """The kinds of values that resources hold: what is kept, and what is refused before a database."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -61,8 +62,8 @@ async def _seen(seen: Seen) -> list[int] | None:
 
 
 @pytest.fixture
-def things(settings: Settings) -> httpx.AsyncClient:
-    app = create_app(settings)
+def things(make_settings: Callable[..., Settings]) -> httpx.AsyncClient:
+    app = create_app(make_settings(redis_url=""))  # it is never stopped
     app.include_router(router)
     return connect(app)
 

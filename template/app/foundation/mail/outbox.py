@@ -69,6 +69,7 @@ class Outbox:
         self._concurrency = concurrency
         self._spread_seconds = spread_seconds
         self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -107,6 +108,7 @@ class Outbox:
 
     def start(self, write: Write) -> None:
         """Begin to send what is due."""
+        self._stop.clear()
         self._runner = asyncio.create_task(self._run(write))
 
     async def close(self, deadline_seconds: float = 8.0) -> None:
@@ -114,8 +116,9 @@ class Outbox:
 
         The deadline is below the 10 s after which Docker kills what it stops.
         """
-        if self._runner:
-            self._runner.cancel()
+        self._stop.set()
+        self._wake.set()
+        if self._runner:  # not cancelled: its query ends, at the latest with the deadline
             await asyncio.wait({self._runner})
         if self._under_way:
             _, late = await asyncio.wait(self._under_way, timeout=deadline_seconds)
@@ -126,22 +129,21 @@ class Outbox:
                 await asyncio.wait(late)
 
     async def _run(self, write: Write) -> None:
-        while True:
+        while not self._stop.is_set():
             self._wake.clear()
             pause = POLL_SECONDS
             try:
                 pause = await self._start_due(write)
             except Exception as error:  # noqa: BLE001 - whatever it is, mail goes on when it ends
                 logger.warning("mail.queue_failed", error=type(error).__name__)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
+            if not self._stop.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
 
     async def _start_due(self, write: Write) -> float:
         """Begin with all that is due; returns for how many seconds nothing else will be."""
-        while True:
-            while len(self._under_way) >= self._concurrency:
-                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        while len(self._under_way) < self._concurrency and not self._stop.is_set():
             seconds = await self.queue.seconds_until_due()
             if seconds is None or seconds > 0:
                 return min(seconds or POLL_SECONDS, POLL_SECONDS)
@@ -150,7 +152,12 @@ class Outbox:
                 return BUSY_SECONDS
             task = asyncio.create_task(self._deliver(mail, write))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._finished)
+        return POLL_SECONDS  # one that ends wakes us
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._wake.set()
 
     async def _deliver(self, queued: QueuedMail, write: Write) -> None:
         next_try = None
