@@ -1232,9 +1232,9 @@ DEFENCES: Final = (
     Defence(
         37,
         "two hashes at once for an address",
-        "app/foundation/limits/middleware.py",
-        "            async with gate:\n                await self.app",
-        "            if gate:\n                await self.app",
+        PASSWORDS,
+        "async with in_turn():",
+        "if True:",
         "tests/accounts/test_guessing.py",
     ),
     Defence(

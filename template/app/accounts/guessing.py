@@ -19,7 +19,7 @@ from app.services import Services
 
 @asynccontextmanager
 async def one_at_a_time(
-    services: Services, user: UUID | str, waiting: int = IN_LINE
+    services: Services, user: UUID | str, waiting: int = IN_LINE + 1
 ) -> AsyncIterator[None]:
     """Hash for one user, or one unknown address, once at a time: forty passwords of one account
     must not keep everybody else waiting.

@@ -16,6 +16,7 @@ import bcrypt
 
 from app.accounts.common_passwords import is_common
 from app.errors import Unavailable
+from app.foundation.limits.gate import in_turn
 from app.foundation.modules import features_with
 
 MIN_LENGTH: Final = 8
@@ -161,12 +162,13 @@ class PasswordHasher:
         return False
 
     async def _run(self, work: Callable[[], T]) -> T:
-        self.refuse_if_full()
-        self._queued += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._queued -= 1
+        async with in_turn():
+            self.refuse_if_full()
+            self._queued += 1
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            finally:
+                self._queued -= 1
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

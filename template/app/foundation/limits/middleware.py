@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import AppError, error_response
 from app.foundation.http.client_address import rate_limit_key, site_key
 from app.foundation.http.request_body import form_paths, is_refused_unread
+from app.foundation.limits.gate import hashing_behind
 from app.foundation.limits.limiter import (
     HASHES_OF_A_USER,
     HASHES_OF_AN_ADDRESS,
@@ -57,10 +58,7 @@ class RateLimitMiddleware:
             except AppError as refusal:
                 await error_response(refusal)(scope, receive, send)
                 return
-            if gate is None:
-                await self.app(scope, receive, send)
-                return
-            async with gate:
+            with hashing_behind(gate):
                 await self.app(scope, receive, send)
 
     async def _admit(
