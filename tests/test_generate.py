@@ -1,18 +1,18 @@
 """`authkit generate resource`: what it writes, what it refuses, and that it is all or nothing."""
 
 import hashlib
+import shutil
 import subprocess
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from tests import services
 from tests.conftest import AUTHKIT, Result, authkit, environ, terminal
-from tests.projects import copy_of
+from tests.projects import copy_of, lend_environment
 from tests.rows import run_sql
+from tests.test_update import commit, released
 
-SKELETON = Path(__file__).parents[1] / "template/skeletons/resource"
 GENERATE = ("generate", "resource")
 NOTE = ("note", "title", "body:text?", "done:boolean=false")
 
@@ -89,6 +89,11 @@ def project(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fresh(pristine: Path, tmp_path: Path) -> Path:
     return copy_of(pristine, tmp_path / "myapi")
+
+
+def newest(project: Path) -> str:
+    """The revision that the project's migrations end in."""
+    return run(project, "alembic", "heads").split()[0]
 
 
 @pytest.mark.parametrize("check", ["ruff check", "ruff format --check", "mypy", "alembic check"])
@@ -248,14 +253,14 @@ def test_two_heads_are_joined_first(fresh: Path) -> None:
 
     refused = authkit(*GENERATE, *NOTE, cwd=fresh)
 
-    assert "2 heads" in refused.err
+    assert "3 heads" in refused.err
     assert "merge heads" in refused.err
     assert state(fresh) == before
 
 
 def test_a_failing_migration_changes_nothing(fresh: Path) -> None:
-    (fresh / "migrations/versions/0002_mine.py").write_text(
-        'revision = "0002_mine"\ndown_revision = "0001_accounts"\n'
+    (fresh / "migrations/versions/9001_mine.py").write_text(
+        f'revision = "9001_mine"\ndown_revision = "{newest(fresh)}"\n'
         "branch_labels = depends_on = None\n\n\ndef upgrade() -> None:\n"
         '    raise ValueError("not today")\n'
     )
@@ -365,6 +370,8 @@ EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 def test_json_says_what_was_done(fresh: Path) -> None:
+    number = int(newest(fresh)[:4]) + 1
+
     done = authkit(*GENERATE, *NOTE, "--json", cwd=fresh)
 
     assert done.json == {
@@ -372,9 +379,9 @@ def test_json_says_what_was_done(fresh: Path) -> None:
         "plural": "notes",
         "path": "/api/notes",
         "access": "owner-only",
-        "revision": "0002_add_notes",
+        "revision": f"{number:04d}_add_notes",
         "files": done.json["files"],
-        "changed": [],
+        "changed": ["openapi.json"],
         "migrated": True,
         "backup": None,
     }
@@ -382,49 +389,43 @@ def test_json_says_what_was_done(fresh: Path) -> None:
     assert authkit("migrate", "--check", cwd=fresh).code == 0
 
 
-def before_resources(project: Path) -> None:
-    """Make it a project of the version before: without what a skeleton stands on."""
-    needs = tomllib.loads((SKELETON / "needs.toml").read_text())
-    for name in (*needs["files"], "tests/api/test_values.py", FOUNDATION_TEST):
-        (project / name).unlink()
-    for change in needs["changes"]:
-        path = project / change["file"]
-        text = path.read_text()
-        assert text.count(change["now"]) == 1, change["file"]
-        path.write_text(text.replace(change["now"], change["before"]))
-    env = project / "migrations/env.py"
-    lines = env.read_text().splitlines(keepends=True)
-    env.write_text("".join(line for line in lines if "decimals import ExactDecimal\n" not in line))
-    env.write_text(env.read_text().replace(RENDERED, ""))
-
-
-FOUNDATION_TEST = "tests/foundation/database/test_pages.py"
-RENDERED = """\
-    if kind == "type" and isinstance(item, ExactDecimal):
-        autogenerate.imports.add("from app.foundation.database.decimals import ExactDecimal")
-        return f"ExactDecimal({item.precision}, {item.scale})"
-"""
-
-
-def test_a_project_of_an_earlier_template_gets_what_it_lacks(fresh: Path) -> None:
-    before_resources(fresh)
-    git(fresh, "commit", "--all", "--quiet", "--message", "as 0.6.0 was")
-
-    done = authkit(*GENERATE, *RESOURCES[3], "--json", cwd=fresh)
-    again = authkit(*GENERATE, *NOTE, "--json", cwd=fresh)
-
-    assert done.code == again.code == 0, done.err
+@pytest.fixture(scope="module")
+def earlier(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project as 0.6.0 made it, with a resource of each kind of reader; and its packages."""
+    root = released("0.6.0", "--no-install", "-y", cwd=tmp_path_factory.mktemp("earlier"))
+    lend_environment(pristine, root)
+    done = authkit(*GENERATE, *RESOURCES[3], "--skip-migration", "--json", cwd=root)
+    again = authkit(*GENERATE, *NOTE, "--skip-migration", "--json", cwd=root)
+    assert done.code == again.code == 0, done.err + again.err
     assert "app/foundation/database/pages.py" in done.json["files"]
     assert "app/errors.py" in done.json["changed"]
     assert again.json["changed"] == []
+    return root
+
+
+def test_a_project_of_an_earlier_template_gets_what_it_lacks(earlier: Path) -> None:
     own = [f"tests/{name}" for name in ("notes", "measurements")]
-    run(fresh, "ruff", "check")
-    run(fresh, "mypy")
-    run(fresh, "pytest", "-n0", "--no-cov", *own, *ASKING_EVERYTHING)
+    own += [f"tests/api/test_{name}.py" for name in ("notes", "measurements")]
+    run(earlier, "ruff", "check")
+    run(earlier, "mypy")
+    run(earlier, "pytest", "-n0", "--no-cov", *own, *ASKING_EVERYTHING)
 
 
-def git(project: Path, *args: str) -> None:
-    subprocess.run(["git", *args], cwd=project, check=True, capture_output=True)
+def test_the_next_update_brings_it_without_a_conflict(earlier: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(earlier, tmp_path / "myapi", symlinks=True))
+    shutil.rmtree(project / ".venv")
+    commit(project)
+
+    updated = authkit("update", "--json", cwd=project)
+
+    assert updated.json["conflicts"] == [], updated.err
+    lend_environment(earlier, project)
+    run(project, "ruff", "check")
+    run(project, "mypy")
+
+
+def test_the_contract_is_kept_up_to_date(project: Path) -> None:
+    assert authkit("openapi", "--check", cwd=project).code == 0
 
 
 def test_help_names_every_type() -> None:

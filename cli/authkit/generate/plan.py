@@ -8,6 +8,7 @@ from typing import Final
 
 from authkit.generate.collisions import require_free, require_parents, require_room
 from authkit.generate.context import context_of
+from authkit.generate.contract import contract_with
 from authkit.generate.resource import Resource
 from authkit.generate.skeleton import Skeleton, fill_in, formatted, skeleton_for
 from authkit.project.migration_files import VERSIONS, Migration, found, heads
@@ -55,7 +56,9 @@ def plan(project: Project, resource: Resource) -> Plan:
     files = {
         path: text for path, text in skeleton.machinery.items() if lacks(project, path)
     } | files
-    return Plan(resource, revision, dict(sorted(formatted(project, files).items())), changed)
+    new = dict(sorted(formatted(project, files).items()))
+    changed |= contract_with(project, new)
+    return Plan(resource, revision, new, changed)
 
 
 def lacks(project: Project, path: str) -> bool:

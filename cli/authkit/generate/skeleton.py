@@ -51,11 +51,13 @@ def skeleton_for(project: Project) -> Skeleton:
             break
     else:
         raise AuthkitError("this authkit has no skeleton of a resource", "reinstall authkit")
-    if later[0] != version and later[0] not in needs_of(released)["fits"]:
+    if later[0] == version:
+        return Skeleton(version, files, {}, ())
+    needs = needs_of(released)
+    if later[0] not in needs["fits"]:
         raise AuthkitError(
             f"the project is at {later[0]}, which knows no generated resources", "authkit update"
         )
-    needs = needs_of(released)
     machinery = {path: released[f"template/{path}"] for path in needs["files"]}
     return Skeleton(version, files, machinery, tuple(needs["changes"]))
 

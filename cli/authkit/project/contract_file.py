@@ -10,6 +10,12 @@ from authkit.terminal.errors import AuthkitError, UsageError
 
 NAME: Final = "openapi.json"
 WRITE: Final = "authkit openapi --write"
+COMMAND: Final = "app/manage/openapi.py"
+"""What writes the contract; before 0.7.0 there was none."""
+
+
+def can_be_written(project: Project) -> bool:
+    return (project.root / COMMAND).is_file()
 
 
 def current(project: Project) -> dict[str, Any]:

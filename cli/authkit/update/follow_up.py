@@ -19,9 +19,6 @@ from authkit.update.report import STEPS, Report
 MIGRATE: Final = "authkit migrate"
 TEST: Final = "authkit test"
 
-CONTRACT_COMMAND: Final = "app/manage/openapi.py"
-"""What writes the contract; before 0.7.0 there was none."""
-
 
 def follow_up(project: Project, report: Report, screen: Screen) -> None:
     """Each of STEPS, in this order; what fails is left to do, with the rest."""
@@ -53,7 +50,7 @@ def follow_up(project: Project, report: Report, screen: Screen) -> None:
 
 def after_install(project: Project) -> list[str]:
     """The commands of the steps after the first."""
-    contract = [contract_file.WRITE] if (project.root / CONTRACT_COMMAND).is_file() else []
+    contract = [contract_file.WRITE] if contract_file.can_be_written(project) else []
     return [MIGRATE, *contract, TEST]
 
 
@@ -126,10 +123,10 @@ def write_contract(project: Project, report: Report, screen: Screen) -> bool:
 
     A project of before there was one gets it; an owner who deleted it has none.
     """
-    if not (project.root / CONTRACT_COMMAND).is_file():
+    if not contract_file.can_be_written(project):
         return True
     before = contract_file.committed(project, "HEAD")
-    was_there = Repository(project.root).line("ls-tree", "HEAD", f"./{CONTRACT_COMMAND}")
+    was_there = Repository(project.root).line("ls-tree", "HEAD", f"./{contract_file.COMMAND}")
     if before is None and was_there:
         return True
     with screen.step("contract"):
