@@ -121,7 +121,7 @@ def test_the_schema_that_is_migrated_is_the_project_s_own(
     back = authkit("migrate", "--to", "base", "--json", cwd=place, env=hostile)
 
     assert back.code == 0, back.err
-    assert back.json["reverted"][0]["revision"] == "0001_accounts"
+    assert back.json["reverted"][-1]["revision"] == "0001_accounts"
     assert not (neighbour / "TOUCHED").exists()
     assert authkit("migrate", cwd=place, env=hostile).code == 0
 
@@ -157,10 +157,12 @@ def test_a_mirror_that_pip_knows_is_uv_s_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As `pip config list` says it; authkit itself may have been installed through that mirror."""
+    mirror = "https://me:secret@mirror.invalid/simple"
+    more, third = "https://more.invalid/simple", "https://third.invalid/simple"
     conf = tmp_path / "pip.conf"
     conf.write_text(
-        "[global]\nindex-url = https://me:secret@mirror.invalid/simple\n"
-        "extra-index-url = https://more.invalid/simple\n  https://third.invalid/simple\n"
+        f"[global]\nindex-url = {mirror}\n"
+        f"extra-index-url = {more}\n  {third}\n"
         "cert = /etc/ssl/ours.pem\ntrusted-host = mirror.invalid\n"
     )
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_", "SSL_"))]:
@@ -169,9 +171,8 @@ def test_a_mirror_that_pip_knows_is_uv_s_too(
 
     told = package_index(tmp_path)
 
-    assert told.environ["UV_DEFAULT_INDEX"] == "https://me:secret@mirror.invalid/simple"
-    extra = "https://more.invalid/simple https://third.invalid/simple"
-    assert told.environ["UV_EXTRA_INDEX_URL"].endswith(extra)
+    assert told.environ["UV_DEFAULT_INDEX"] == mirror
+    assert told.environ["UV_EXTRA_INDEX_URL"].endswith(f"{more} {third}")
     assert told.environ["SSL_CERT_FILE"] == "/etc/ssl/ours.pem"
     assert told.environ["UV_INSECURE_HOST"] == "mirror.invalid"
     assert told.urls == ["https://mirror.invalid/simple"]

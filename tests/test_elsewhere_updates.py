@@ -17,6 +17,7 @@ from authkit.update.locks import WrittenOtherwise, merge_locks
 
 EARLIER = "0.3.0"
 HASH = "sha256:" + "0" * 64
+INDEX = "http://localhost/simple"
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +45,7 @@ def project(earlier: Path, tmp_path: Path) -> Path:
         lambda text: text + "./wheels/own-1.0-py3-none-any.whl\n",
         lambda text: "".join(line for line in text.splitlines(True) if "--hash" not in line),
         lambda text: text.replace(" \\\n    --hash=sha256:a==1", ""),
-        lambda text: "--index-url http://localhost/simple\n" + text,
+        lambda text: f"--index-url {INDEX}\n" + text,
         lambda text: text.encode("utf-16").decode("utf-8", errors="surrogateescape"),
     ],
     ids=[

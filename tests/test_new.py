@@ -246,14 +246,17 @@ class TestChoices:
 
 class TestDryRun:
     def test_lists_exactly_what_would_be_made(self, tmp_path: Path) -> None:
-        listed = new(tmp_path, "--dry-run")
+        listed = new(tmp_path, *FILES_ALONE, "--dry-run")
+        installed = new(tmp_path, "--dry-run")
         assert names_in(tmp_path) == []
         assert new(tmp_path, *FILES_ALONE).code == 0
 
         project = tmp_path / "myapi"
         made = {p.relative_to(project).as_posix() for p in project.rglob("*") if p.is_file()}
         assert set(listed.out.splitlines()) == made
-        assert set(new(tmp_path / "myapi", "--dry-run", "--json").json["files"]) == made
+        assert set(installed.out.splitlines()) == {*made, "openapi.json"}, "its API says that"
+        again = new(tmp_path / "myapi", *FILES_ALONE, "--dry-run", "--json")
+        assert set(again.json["files"]) == made
 
     def test_refuses_what_the_real_run_would_refuse(self, tmp_path: Path) -> None:
         (tmp_path / "myapi").write_text("")
@@ -330,7 +333,7 @@ class TestFailure:
 
         result = new(tmp_path / "work", env=offline)
 
-        self.assert_clean_failure(result, tmp_path / "work", "network")
+        self.assert_clean_failure(result, tmp_path / "work", "go online once")
 
     def test_no_postgres(self, tmp_path: Path) -> None:
         result = new(tmp_path, "--database-url", "postgresql://me@127.0.0.1:1/x")

@@ -81,7 +81,7 @@ def build(plan: Plan, stage: Path, made: Made, undo: ExitStack) -> None:
     if plan.git and made.inside is None:
         with made.step("git"):
             message = f"Generate {plan.answers.project_name} with authkit {__version__}"
-            contract = [contract_file.NAME] if plan.install else []
+            contract = [contract_file.NAME] if (stage / contract_file.NAME).is_file() else []
             made.commit = Repository(stage).commit_first([*rendered, *contract], message)
 
 

@@ -8,6 +8,7 @@ very first one compiles what it imports.
 import runpy
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -21,5 +22,6 @@ if __name__ == "__main__":
     sys.path[0] = str(Path.cwd())  # not authkit's own directory
     run("alembic", "upgrade", "head")
     print("migrated", flush=True)
-    import_module("app.manage.openapi").write()
+    if find_spec("app.manage.openapi"):  # a template from before 0.7.0 has no contract
+        import_module("app.manage.openapi").write()
     run("app.manage", "seed", "--json")

@@ -13,11 +13,11 @@ LONGEST_NAME: Final = 63
 
 DEPENDENCY_MODULES: Final = frozenset(
     """
-    aiosmtpd aiosmtplib alembic annotated_types anyio asyncpg bandit bcrypt certifi click coverage
-    dns dotenv email_validator fastapi greenlet h11 httpcore httptools httpx hypothesis idna jwt
-    limits mako markupsafe mypy packaging pip pydantic pydantic_core pydantic_settings pyjwt
-    pytest pytest_cov pytest_xdist python_dotenv redis rich ruff schemathesis slowapi sniffio
-    sqlalchemy starlette structlog trustme uvicorn uvloop xdist yaml zxcvbn
+    aiosmtpd aiosmtplib alembic annotated_types anyio argon2 asyncpg bandit bcrypt certifi click
+    coverage dns dotenv email_validator fastapi greenlet h11 httpcore httptools httpx hypothesis
+    idna jwt limits mako markupsafe mypy packaging pip pydantic pydantic_core pydantic_settings
+    pyjwt pytest pytest_cov pytest_xdist python_dotenv redis rich ruff schemathesis slowapi
+    sniffio sqlalchemy starlette structlog trustme uvicorn uvloop xdist yaml zxcvbn
     """.split()  # noqa: SIM905 (a list of sixty strings says no more)
 )
 """What the project's dependencies are called, as modules and as distributions."""

@@ -1,7 +1,7 @@
 """Create personal_tokens
 
 Revision ID: 0005_personal_tokens
-Revises: 0004_password_hash_width
+Revises: 0004_hash_width
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from app.foundation.database import UtcDateTime
 
 revision = "0005_personal_tokens"
-down_revision = "0004_password_hash_width"
+down_revision = "0004_hash_width"
 branch_labels = None
 depends_on = None
 

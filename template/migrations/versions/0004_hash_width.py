@@ -1,13 +1,13 @@
 """Give password hashes the width of the documented schema
 
-Revision ID: 0004_password_hash_width
+Revision ID: 0004_hash_width
 Revises: 0003_account_events
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_password_hash_width"
+revision = "0004_hash_width"
 down_revision = "0003_account_events"
 branch_labels = None
 depends_on = None
