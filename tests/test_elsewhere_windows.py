@@ -147,7 +147,8 @@ def test_no_file_is_written_with_the_line_ends_of_the_system() -> None:
                 continue
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             text = [a.value for a in node.args if isinstance(a, ast.Constant)]
-            writes = name == "write_text" or (name in {"open", "fdopen"} and {"w", "x", "a"} & {*text})
+            opens = name in {"open", "fdopen"} and not {"w", "x", "a"}.isdisjoint(text)
+            writes = name == "write_text" or opens
             if writes and not any(keyword.arg == "newline" for keyword in node.keywords):
                 found.append(f"{module}:{node.lineno}")
 
