@@ -115,6 +115,7 @@ def test_a_project_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_project_may_stand_before_or_after_the_command(fake: FakeProject) -> None:
     fake.answer("manage seed", [])
+    fake.answer("manage keys list", [])
     before = authkit("--project", str(fake.root), "seed", "--json")
     after = authkit("seed", "--project", str(fake.root), "--json")
     named = ("--project", str(fake.root))

@@ -225,13 +225,18 @@ def test_wrong_settings_do_not_start(myapi: Path, workers: str) -> None:
 
 def test_the_gate_is_the_tests_and_their_coverage(pristine: Path, tmp_path: Path) -> None:
     project = copy_of(pristine, tmp_path / "gate")
-    (project / "tests" / "test_ours.py").write_text(
-        "def test_red():\n    assert 1 > 2\n\n\ndef test_green():\n    assert 2 > 1\n"
-    )
+    ours = project / "tests" / "test_ours.py"
+    ours.write_text("def test_red():\n    assert 1 > 2\n\n\ndef test_green():\n    assert 2 > 1\n")
+    pyproject = project / "pyproject.toml"
+    all_of_it = pyproject.read_text().replace('testpaths = ["tests"]', f'testpaths = ["{ours}"]')
+    pyproject.write_text(all_of_it)
 
     def gate(*args: str) -> int:
-        return authkit("test", "--", "tests/test_ours.py", *args, cwd=project).code
+        return authkit("test", *args, cwd=project).code
 
-    assert gate("--no-cov", "-k", "green") == 0
-    assert gate("--no-cov") == 1
-    assert gate("-k", "green") == 1  # green, and far less than 90 % of the project is covered
+    assert gate("--", "-k", "green") == 0  # a part, of which coverage says nothing
+    assert gate("--", "--no-cov") == 1
+    ours.write_text("def test_green():\n    assert 2 > 1\n")
+    assert gate() == 1  # green, and far less than 90 % of the project is covered
+    pyproject.write_text(all_of_it.replace("fail_under = 90", "fail_under = 0"))
+    assert gate() == 0

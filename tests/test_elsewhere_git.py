@@ -73,7 +73,7 @@ def test_a_git_that_refuses_is_a_finding(tracked: FakeProject) -> None:
     os.chown(tracked.root, 12345, 12345)
     os.chown(tracked.root / ".git", 12345, 12345)
 
-    result = tracked.run("doctor")
+    result = tracked.run("doctor", "--project", str(tracked.root))
 
     assert result.code == 1
     assert "git refuses to say whether .env and its secrets are committed" in result.out

@@ -18,7 +18,7 @@ from authkit.project.environment import find_uv
 
 REPOSITORY = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"
-OFFLINE = {"UV_OFFLINE": "1", "PIP_NO_INDEX": "1", "HTTPS_PROXY": NOWHERE, "HTTP_PROXY": NOWHERE}
+OFFLINE = {"UV_OFFLINE": "1", "HTTPS_PROXY": NOWHERE, "HTTP_PROXY": NOWHERE}
 
 
 @pytest.fixture(scope="module")

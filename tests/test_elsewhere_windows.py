@@ -147,7 +147,8 @@ def test_no_file_is_written_with_the_line_ends_of_the_system() -> None:
                 continue
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             text = [a.value for a in node.args if isinstance(a, ast.Constant)]
-            writes = name == "write_text" or (name in {"open", "fdopen"} and "w" in text)
+            opens = name in {"open", "fdopen"} and not {"w", "x", "a"}.isdisjoint(text)
+            writes = name == "write_text" or opens
             if writes and not any(keyword.arg == "newline" for keyword in node.keywords):
                 found.append(f"{module}:{node.lineno}")
 
@@ -157,7 +158,8 @@ def test_no_file_is_written_with_the_line_ends_of_the_system() -> None:
 def test_what_only_posix_has_is_said_in_one_place() -> None:
     only = re.compile(
         r"os\.exec|os\.fork|os\.get\w*[ug]id|os\.chown|signal\.SIG(?!INT\b|TERM\b)\w*|\bos\.name\b"
-        r"|pthread_sigmask|import (?:fcntl|pwd|grp|resource|termios|tty|pty)\b"
+        r"|pthread_sigmask|^\s*(?:import|from) (?:fcntl|pwd|grp|resource|termios|tty|pty)\b",
+        re.MULTILINE,
     )
     allowed = {"authkit.project.system", "authkit.terminal.signals"}
 

@@ -35,4 +35,4 @@ def test_a_token_outlives_a_rotation_but_not_the_removal_of_its_key(myapi: Path)
     assert authkit("keys", "remove", kid, cwd=myapi).code == 0
     removed = authkit("token", "decode", "--json", cwd=myapi, stdin=token)
     assert removed.code == 5
-    assert [reason["code"] for reason in removed.json["reasons"]] == ["kid-unknown"]
+    assert [reason["code"] for reason in removed.json["reasons"]] == ["kid-retired"]

@@ -32,11 +32,12 @@ def make(document: dict[str, Any], generator: Generator, directory: Path) -> Non
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".client-", dir=directory.parent) as scratch:
         place = Path(scratch)
-        (place / "openapi.json").write_text(json.dumps(document), encoding="utf-8")
+        (place / "openapi.json").write_text(json.dumps(document), encoding="utf-8", newline="\n")
         run(generator, place)
         made = place / "client"
         note = {"generator": generator.name, "version": generator.version, "authkit": __version__}
-        (made / NOTE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(note, indent=2) + "\n"
+        (made / NOTE).write_text(text, encoding="utf-8", newline="\n")
         if directory.is_dir():
             directory.rename(place / "before")
         shutil.move(made, directory)

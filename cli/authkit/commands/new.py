@@ -66,7 +66,9 @@ def new(
     email_change: Annotated[
         EmailChange | None,
         typer.Option(
-            help="What changing one's e-mail address wants; the session unless told.",
+            metavar="WHAT",
+            help="What changing one's e-mail address wants: session, password or confirm;"
+            " the session unless told.",
             show_default=False,
         ),
     ] = None,

@@ -93,7 +93,7 @@ def formatted(project: Project, files: Mapping[str, str]) -> dict[str, str]:
         for path, text in files.items():
             target = Path(scratch, path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+            target.write_text(text, encoding="utf-8", newline="\n")
         quiet = ("--no-cache", "--quiet", "--config", str(project.root / "pyproject.toml"))
         options = [*quiet, *(part for line in ONE_LINE for part in ("--config", line))]
         ruff(project, scratch, "check", "--select", "I,F401", "--fix", "--exit-zero", *options)

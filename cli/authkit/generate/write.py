@@ -23,7 +23,7 @@ def written(
             target = root / path
             before = target.read_bytes()
             undo.callback(target.write_bytes, before)
-            target.write_text(text, encoding="utf-8")
+            target.write_text(text, encoding="utf-8", newline="\n")
         yield undo.pop_all
 
 
@@ -33,7 +33,7 @@ def create(root: Path, target: Path, text: str, undo: ExitStack) -> None:
     for directory in reversed(missing):
         undo.callback(remove_directory, directory)
         directory.mkdir()
-    with target.open("x", encoding="utf-8") as file:
+    with target.open("x", encoding="utf-8", newline="\n") as file:
         undo.callback(target.unlink, missing_ok=True)
         file.write(text)
 

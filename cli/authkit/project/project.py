@@ -175,13 +175,11 @@ def refuse_strangers(root: Path) -> None:
     """Work in nobody else's project unasked: its Python runs as the caller, its keys verify.
 
     In a shared directory anybody can put one above us (git: `safe.directory`). Links count as who
-    made them. Under sudo, who called it owns what they own.
+    made them.
     """
-    if os.name != "posix":
+    callers = system.callers()
+    if callers is None:
         return
-    callers = {os.geteuid()}
-    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
-        callers.add(int(os.environ["SUDO_UID"]))
     for path in (root, root / MARKER, root / ".venv"):
         try:
             owner = path.lstat().st_uid

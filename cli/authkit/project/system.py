@@ -29,6 +29,18 @@ def plain_python() -> str:
     return "python" if WINDOWS else "python3"
 
 
+def callers() -> set[int] | None:
+    """The users whose files are the caller's own: under sudo also who called it.
+
+    None on Windows, where a file's owner is not a number.
+    """
+    if WINDOWS:
+        return None
+    user = os.geteuid()
+    sudo = os.environ.get("SUDO_UID", "")
+    return {user, int(sudo)} if user == 0 and sudo.isdecimal() else {user}
+
+
 def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     """Run `command` in the place of this process: signals and the exit code need no forwarding.
 
