@@ -88,7 +88,7 @@ async def test_one_account_is_tried_once_at_a_time_from_wherever(
     )
 
     assert [response.status_code for response in responses].count(200) == IN_LINE + 2
-    assert refusals(responses) == [("rate_limited", "1")] * 4
+    assert refusals(responses) == [("rate_limited", "1")] * 3
     assert threads.most == 1
 
 
