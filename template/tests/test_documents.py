@@ -39,7 +39,7 @@ SECURITY = page("SECURITY.md")
 ENV_EXAMPLE = ROOT / ".env.example"
 
 BODY_ERRORS = {"413", "415"}
-"""The page says once, for all endpoints with a body, that these are possible; the others likewise."""
+"""The page says once that endpoints with a body answer these; the others, of all endpoints."""
 
 
 def table(document: str, first_column: str) -> list[list[str]]:
