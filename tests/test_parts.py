@@ -15,7 +15,7 @@ from tests.conftest import Result, authkit, environ
 from tests.projects import lend_environment
 from tests.stamps import checkout_with_stamps
 from tests.test_recipe import ASKING_EVERYTHING
-from tests.test_update import EARLIER, commit, edit, files_of, git, released
+from tests.test_update import commit, edit, files_of, git, released
 
 from authkit.project.migration_files import VERSIONS, found
 from authkit.template.parts import parts_of
@@ -24,6 +24,9 @@ TEMPLATE = Path(__file__).parent.parent / "template"
 KNOWN = parts_of().known
 Files = dict[str, tuple[int, bytes]]
 """Mode and content by path."""
+
+WITHOUT_PARTS = "0.5.1"
+"""The last release before there were parts."""
 
 LONGEST_REVISION = 32 - len("_dropped_2")
 """Alembic keeps a revision in a column of 32 characters."""
@@ -142,7 +145,7 @@ class TestRefusals:
         assert git(project, "status", "--porcelain") == "?? notes.txt\n"
 
     def test_a_project_of_before_there_were_parts(self, tmp_path: Path) -> None:
-        project = released(EARLIER[-1], "--no-install", "-y", cwd=tmp_path)
+        project = released(WITHOUT_PARTS, "--no-install", "-y", cwd=tmp_path)
 
         result = authkit("remove", "sessions", cwd=project)
 
