@@ -335,6 +335,11 @@ class TestFailure:
 
         self.assert_clean_failure(result, tmp_path / "work", "go online once")
 
+    def test_no_index(self, tmp_path: Path) -> None:
+        result = new(tmp_path, env={"PIP_NO_INDEX": "1"})
+
+        self.assert_clean_failure(result, tmp_path, "take no-index (PIP_NO_INDEX) away")
+
     def test_no_postgres(self, tmp_path: Path) -> None:
         result = new(tmp_path, "--database-url", "postgresql://me@127.0.0.1:1/x")
 

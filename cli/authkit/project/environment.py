@@ -15,11 +15,14 @@ REQUIREMENTS: Final = "requirements-dev.txt"
 
 URL: Final = re.compile(r"\b(?:https?|file)://[^\s`'\"()<>]+")
 
+NO_INDEX: Final = "pip or uv is told to ask no index: take no-index (PIP_NO_INDEX) away"
+
 HINTS: Final = (
     ("No space left", "make room on the disk, then run the same command again"),
     ("UnknownIssuer|certificate", "name the certificate of your network: SSL_CERT_FILE=…"),
     ("Permission denied|Read-only", "make uv's cache writable, or name another: UV_CACHE_DIR=…"),
     ("Hash mismatch", "what came is not what was locked: a broken mirror, or uv cache clean"),
+    ("index lookups were disabled|provided package locations", NO_INDEX),
     ("network was disabled|[Oo]ffline", "go online once: not every package is in uv's cache"),
     ("401|403|[Uu]nauthorized|[Ff]orbidden|credentials", "the index wants you to sign in to it"),
 )
