@@ -67,8 +67,7 @@ def new(
         EmailChange | None,
         typer.Option(
             metavar="WHAT",
-            help="What changing one's e-mail address wants: session, password or confirm;"
-            " the session unless told.",
+            help="To change one's address: session (unless told), password or confirm.",
             show_default=False,
         ),
     ] = None,
