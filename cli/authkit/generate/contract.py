@@ -9,19 +9,27 @@ from typing import Final
 
 from authkit.project import contract_file
 from authkit.project.project import Project
+from authkit.terminal.errors import AuthkitError
 
 CODE: Final = "app"
 
 
-def contract_with(project: Project, files: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """The contract before and after these files, by its path; nothing where none is kept."""
+def contract_with(project: Project, files: Mapping[str, str]) -> dict[str, tuple[str, str]] | None:
+    """The contract before and after these files, by its path; nothing where none is kept.
+
+    None where the application does not start, as with settings that are wrong.
+    """
     kept = project.root / contract_file.NAME
     if not kept.is_file() or not contract_file.can_be_written(project):
         return {}
     before = kept.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="authkit-") as scratch:
         copy = project_with(project, files, Path(scratch))
-        after = json.dumps(contract_file.current(copy), indent=2, ensure_ascii=False) + "\n"
+        try:
+            document = contract_file.current(copy)
+        except AuthkitError:
+            return None
+    after = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     return {} if after == before else {contract_file.NAME: (before, after)}
 
 

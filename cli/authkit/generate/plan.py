@@ -27,6 +27,8 @@ class Plan:
     """Text by path."""
     changed: Mapping[str, tuple[str, str]]
     """The text before and after, by path."""
+    is_contract_known: bool
+    """Else openapi.json is left to its owner: the application can't be asked what it says."""
 
     def diff(self) -> Iterator[str]:
         """What would change, as a patch."""
@@ -57,8 +59,8 @@ def plan(project: Project, resource: Resource) -> Plan:
         path: text for path, text in skeleton.machinery.items() if lacks(project, path)
     } | files
     new = dict(sorted(formatted(project, files).items()))
-    changed |= contract_with(project, new)
-    return Plan(resource, revision, new, changed)
+    contract = contract_with(project, new)
+    return Plan(resource, revision, new, changed | (contract or {}), contract is not None)
 
 
 def lacks(project: Project, path: str) -> bool:

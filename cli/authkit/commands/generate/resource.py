@@ -67,11 +67,14 @@ def resource(
     from authkit.generate.generate import generate
     from authkit.generate.plan import plan
     from authkit.generate.resource import resource as named
+    from authkit.project.contract_file import NAME, WRITE
 
     access = chosen(owner_only, public_read, shared, admin_only)
     made = named(name, plural, read_fields(fields), access, can_delete=not no_delete)
     target = Project.find(project)
     planned = plan(target, made)
+    if not planned.is_contract_known:
+        console.warning(f"{NAME} stays as it is: the application does not start. Later: {WRITE}")
     if dry_run:
         show_plan(planned, as_json=json)
         return
