@@ -46,8 +46,9 @@ def access_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
 
 
 def _read_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
+    token = _bearer_token(scope)
     try:
-        return tokens.read(_bearer_token(scope), TokenType.ACCESS)
+        return tokens.read(token, TokenType.ACCESS) if "." in token else None  # else it is no JWT
     except InvalidToken:
         return None
 
