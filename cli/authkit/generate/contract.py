@@ -43,5 +43,5 @@ def project_with(project: Project, files: Mapping[str, str], place: Path) -> Pro
     for path, text in files.items():
         if path.startswith(f"{CODE}/"):
             (place / path).parent.mkdir(parents=True, exist_ok=True)
-            (place / path).write_text(text, encoding="utf-8")
+            (place / path).write_text(text, encoding="utf-8", newline="\n")
     return Project(place)
