@@ -1,8 +1,9 @@
 """Count the house: `python scripts/house.py [DIRECTORY]`, by default `template/app`.
 
-Of the template it counts the base, without parts. How many entries stand on top, how many lines of code there are, and which file and which function
-are the longest. A line of code is neither blank nor a comment nor part of a docstring; a
-function's length is that of its body without its docstring. `tests/test_house.py` keeps the bounds.
+Of the template it counts the base, without parts. How many entries stand on top, how many lines of
+code there are, and which file and which function are the longest. A line of code is neither blank
+nor a comment nor part of a docstring; a function's length is that of its body without its
+docstring. `tests/test_house.py` keeps the bounds.
 """
 
 import ast
