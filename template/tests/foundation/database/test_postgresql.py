@@ -350,6 +350,7 @@ async def test_what_takes_longer_than_the_role_may_is_a_503(
         assert (await database.user()).name == "Ada Lovelace"
         assert len(await database.sessions()) == 1
         assert await is_signed_in(client, account)
+        await services_of(app).outbox.close()  # it would connect again
         await services_of(app).database.close()
 
 
@@ -419,6 +420,7 @@ async def test_fewer_connections_than_the_workers_take_are_warned_of(
         app = await start(database_url=url)
         said = capsys.readouterr().out
         assert "is 5 each of 4 workers, and the role may have 19 connections" in said
+        await services_of(app).outbox.close()  # it would connect again
         await services_of(app).database.close()
 
         monkeypatch.setenv("DATABASE_URL", url)
