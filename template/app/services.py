@@ -30,7 +30,7 @@ class Readiness:
 
     states: dict[str, bool]
     oldest_mail: timedelta | None
-    """How long the oldest mail that is promised and not sent has been waiting."""
+    """How long the oldest mail that nobody asked for, such as a warning, has been waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def open_services(settings: Settings) -> Services:
         states = await asyncio.gather(database.is_up(), limiter.is_up())
         oldest = None
         with suppress(Unavailable, DBAPIError):
-            oldest = await queue.oldest()
+            oldest = await queue.oldest(promised=True)
         return Readiness(dict(zip(("database", "limits"), states, strict=True)), oldest)
 
     return Services(

@@ -122,7 +122,7 @@ async def create_token(
             raise limit_reached(MAX_TOKENS, "tokens")
         db.add(token)
         kind = "personal_token_created"
-        await services.outbox.promise(db, kind, user.email, user_id=user_id, detail=name)
+        await services.outbox.promise(db, kind, user.email, user_id=user_id)
         record(db, TokenEvent.CREATED, user_id, token_id=str(token.id))
     return token, text
 

@@ -40,6 +40,9 @@ def production_problems(settings: "Settings") -> list[tuple[str, str]]:
         problems.append(("JWT_SECRET", f"is too short, guessable or published; {rotate}"))
     if any(is_weak_secret(old.get_secret_value()) for old in settings.jwt_previous_secrets):
         problems.append(("JWT_PREVIOUS_SECRETS", "holds a weak secret; remove it"))
+    staged = settings.jwt_staged_secret
+    if staged is not None and is_weak_secret(staged.get_secret_value()):
+        problems.append(("JWT_STAGED_SECRET", "is a weak secret, and verifies; remove it"))
     if settings.bcrypt_cost < MIN_PRODUCTION_BCRYPT_COST:
         problems.append(("BCRYPT_COST", f"is under {MIN_PRODUCTION_BCRYPT_COST}; raise it"))
     if not settings.smtp_host:
