@@ -532,6 +532,11 @@ def test_production_refuses_a_weak_secret_among_the_earlier_ones(
     refuse: Callable[..., str], production: dict[str, str]
 ) -> None:
     refuse("JWT_PREVIOUS_SECRETS", f"{SECRET[::-1]},{EXAMPLE_SECRET}", **production)
+
+
+def test_production_refuses_a_weak_secret_that_is_staged(
+    refuse: Callable[..., str], production: dict[str, str]
+) -> None:
     refuse("JWT_STAGED_SECRET", EXAMPLE_SECRET, **production)
 
 
