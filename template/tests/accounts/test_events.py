@@ -114,7 +114,9 @@ async def test_refused_tokens_are_events(
     assert events(log) == [{"event": "auth.refresh_refused"}] * 2
 
     monkeypatch.setattr(sampling, "_samples", defaultdict(lambda: sampling.Sample(2)))
-    await client.post("/api/auth/logout-all", headers=ada.headers)
+    await client.post(
+        "/api/auth/logout", json={"refreshToken": ada.refresh_token}, headers=ada.headers
+    )
     log.clear()
     await client.get("/api/users/me", headers=ada.headers)
     await try_refresh(client, ada.refresh_token)
