@@ -150,7 +150,9 @@ async def test_an_event_and_what_it_tells_of_are_one_transaction(
     monkeypatch.setattr("app.accounts.events.uuid4", lambda: UUID(NOBODY))
     await sign_in(client)  # takes the id
 
-    failed = await client.post("/api/auth/logout-all", headers=ada.headers)
+    failed = await client.post(
+        "/api/auth/logout", json={"refreshToken": ada.refresh_token}, headers=ada.headers
+    )
 
     assert failed.status_code == 500
     assert [session.revoked_at for session in await database.sessions()] == [None, None]
