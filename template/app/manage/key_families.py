@@ -69,7 +69,8 @@ class Secrets:
     def read(self, values: Mapping[str, str]) -> Slots:
         current = values.get(CURRENT, "").strip()
         earlier = [secret.strip() for secret in values.get(PREVIOUS, "").split(",")]
-        keys = (current, *filter(None, earlier))
+        # Once each: whoever went back to an earlier secret may have left it among the earlier ones.
+        keys = tuple(dict.fromkeys((current, *filter(None, earlier))))
         return Slots(values.get(STAGED, "").strip(), keys if any(keys) else ())
 
     def write(self, slots: Slots) -> dict[str, str]:

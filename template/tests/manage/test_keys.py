@@ -232,6 +232,18 @@ def test_an_earlier_key_of_an_unknown_age_is_kept_for_a_life_from_now(
     assert uses_of(manage("keys", "retire").data) == ["signing"]
 
 
+def test_the_key_that_signs_is_not_retired_as_an_earlier_one(manage: Manage, project: Path) -> None:
+    """After a way back by hand it stands in both places."""
+    secret, other = token_urlsafe(48), token_urlsafe(48)
+    (project / ".env").write_text(f"JWT_SECRET={secret}\nJWT_PREVIOUS_SECRETS={other},{secret}\n")
+    manage("keys", "retire")
+    for kid in (key_id(secret), key_id(other)):
+        date_back(project, kid, 30)
+
+    assert uses_of(manage("keys", "retire").data) == ["signing"]
+    assert secrets_in(project)[0] == secret
+
+
 def test_a_staged_key_can_be_dropped(manage: Manage, project: Path) -> None:
     [_, staged] = manage("keys", "stage").data
     assert uses_of(manage("keys", "remove", staged["kid"]).data) == ["signing"]
