@@ -37,6 +37,8 @@ from app.foundation.modules import modules_in
 from app.services import Services, close_services, open_services
 
 HEALTH_PATHS = ("/health", "/health/ready")
+MOST_ASKED = ("users", "auth")
+"""Of the modules of `app/api/`."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -65,17 +67,22 @@ def create_app(settings: Settings) -> FastAPI:
 def include_routers(app: FastAPI) -> None:
     """Serve every module of `app/api/` that has a `router`, because it is there.
 
-    From z to a: so `users`, who are asked most, are tried before `auth`, which saves 11 µs a read.
+    They are tried one after the other, some 12 µs each: those that are asked most come first.
     """
     modules = modules_in(api)
     with_router = [module for module in modules if hasattr(module, "router")]
-    for module in reversed(with_router):
+    for module in sorted(with_router, key=_place):
         app.include_router(module.router)
         check_declarations(module, module.router.routes)
     app.openapi_tags = tags_of(with_router)
     app.state.bearer_kinds = [
         module.bearer_kind for module in modules if hasattr(module, "bearer_kind")
     ]
+
+
+def _place(module: ModuleType) -> int:
+    name = module.__name__.rpartition(".")[2]
+    return MOST_ASKED.index(name) if name in MOST_ASKED else len(MOST_ASKED)
 
 
 def _rules(app: FastAPI, services: Services) -> RouteRules:
