@@ -25,8 +25,8 @@ from app.foundation.database import (
     WrongDatabase,
     driver_url,
 )
-from app.foundation.database.pooled import DESCRIBED_SECONDS
 from tests.helpers import (
+    GIVE_UP_SECONDS,
     PASSWORD,
     RUN,
     Account,
@@ -91,7 +91,7 @@ def test_migrations_work_behind_a_pooler(tmp_path: Path) -> None:
     with pooler_to(empty, tmp_path) as url:
         for _ in range(2):
             migration = start_migrating(url)
-            said = migration.communicate(timeout=120)
+            said = migration.communicate(timeout=GIVE_UP_SECONDS)
             assert migration.returncode == 0, said
         command.check(alembic_config(url))
         command.downgrade(alembic_config(url), "base")
@@ -282,7 +282,7 @@ async def test_behind_a_pooler_no_type_is_taken_as_known_for_long(
     await change_counts(database_url, "varchar(10)")
     await change_counts(database_url, "int")
     await change_counts(database_url, "varchar(10)")
-    give_up_at = time.monotonic() + 10 * DESCRIBED_SECONDS
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
     while await counts_of(database, counts) != {"7"}:
         assert time.monotonic() < give_up_at
         await asyncio.sleep(0.05)
@@ -334,7 +334,7 @@ def is_unavailable(response: httpx.Response) -> bool:
 async def test_what_takes_longer_than_the_role_may_is_a_503(
     start: Start, database_url: str, database: Tables, limit: str
 ) -> None:
-    async with role_with(database_url, f"SET {limit} = 150") as url:
+    async with role_with(database_url, f"SET {limit} = 1500") as url:
         app = await start(database_url=url)
         client = connect(app)
         account = await register(client)
@@ -363,7 +363,7 @@ async def test_who_idles_in_a_transaction_for_longer_than_the_role_may_wrote_not
         text("SELECT 1 FROM pg_settings WHERE name = :name"), name=limit
     ):
         pytest.skip(f"needs {limit}: PostgreSQL 17 or newer")
-    async with role_with(database_url, f"SET {limit} = 50") as url:
+    async with role_with(database_url, f"SET {limit} = 1000") as url:
         limited = Database(url)
 
         async def idle() -> None:
@@ -373,7 +373,7 @@ async def test_who_idles_in_a_transaction_for_longer_than_the_role_may_wrote_not
                 driver: Any = raw.driver_connection
                 closed = asyncio.Event()
                 driver.add_termination_listener(lambda _: closed.set())
-                await asyncio.wait_for(closed.wait(), 10)
+                await asyncio.wait_for(closed.wait(), GIVE_UP_SECONDS)
 
         with pytest.raises(Unavailable):
             await idle()
