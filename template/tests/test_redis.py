@@ -184,6 +184,7 @@ async def test_a_redis_behind_tls(start: Start, here: Path) -> None:
         ("MISCONF Redis is configured to save RDB snapshots", "disk"),
         ("unknown command `HELLO`, with args beginning with: ", "HELLO"),
         ("ERR ACL failure in script: User limits has no permissions", "does not let"),
+        ("DB index is out of range", "has no database of this number"),
         ("SOMETHING new", "refuses to count"),
     ],
 )

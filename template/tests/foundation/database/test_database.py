@@ -186,6 +186,8 @@ def dbapi_error(sqlstate: str | None, *, invalidated: bool = False) -> DBAPIErro
         (dbapi_error("42P01"), False),
         (dbapi_error("22021"), False),
         (dbapi_error("57014"), True),
+        (dbapi_error("57P05"), True),
+        (dbapi_error("58030"), True),
         (dbapi_error("55P03"), True),
         (dbapi_error("25P03"), True),
         (dbapi_error("25P04"), True),

@@ -23,6 +23,7 @@ from app.foundation.database import (
     Database,
     UnusableDatabase,
     WrongDatabase,
+    connection_shortage,
     driver_url,
 )
 from tests.helpers import (
@@ -148,6 +149,25 @@ async def test_a_pooler_without_transactions_is_refused(
         monkeypatch.setenv("DATABASE_URL", url)
         [finding] = await asyncio.to_thread(findings, manage)
         assert (finding["id"], finding["fix"]) == ("database", "set its pool_mode = transaction")
+
+
+@needs_pgbouncer
+@directly
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("lock_timeout=77ms", "takes no lock_timeout for a connection; leave lock_timeout out"),
+        ("search_path=public", "takes no search_path for a connection; leave search_path out"),
+        ("options=-c%20jit%3Doff", r"takes no (options|jit) for a connection; leave \1 out"),
+        ("sslmode=require", "offers no TLS, and sslmode asks for it; switch"),
+    ],
+)
+async def test_what_a_pooler_does_not_take_of_a_url_is_refused_at_the_start(
+    start: Start, pooled_url: str, query: str, said: str
+) -> None:
+    """Not a 503 for each request, for good."""
+    with pytest.raises(UnusableDatabase, match=f"DATABASE_URL: the database .*{said}"):
+        await start(database_url=f"{pooled_url}?{query}")
 
 
 CHANGES = ("varchar(120)", "text", "varchar(130)", "varchar(100)")
@@ -437,6 +457,18 @@ async def test_the_workers_of_a_server_are_counted(serve: Serve, database_url: s
         serve(workers=2, database_url=url) as server,
     ):
         assert "is 5 each of 2 workers, and the role may have 9 connections" in server.log
+
+
+@directly
+@pytest.mark.parametrize("options", ["--workers 4", "--workers=4", "-w 4", "-w4"])
+async def test_the_workers_of_other_servers_are_counted(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gunicorn", "app.main:app", *options.split()])
+    async with role_with(database_url, "CONNECTION LIMIT 19") as url:
+        database = Database(url)
+        assert "5 each of 4 workers" in str(await connection_shortage(database))
+        await database.close()
 
 
 def findings(manage: Manage) -> Any:
