@@ -115,11 +115,8 @@ def versions(suite: Suite, row: Row, python: str) -> list[str]:
 
 
 def test(suite: Suite, row: Row, python: str, pooler: str, options: list[str]) -> tuple[str, bool]:
-    """Run the suite; returns its last line, and whether it was green.
-
-    On a busy machine a test may wait in vain for its turn. What failed is run once more, alone, and
-    both is said.
-    """
+    """Run the suite; returns its last line, and whether it was green. What failed is run once more,
+    alone, and both is said."""
     with servers(suite, row) as environ:
         command = [python, "-m", "pytest"]
         if pooler:
@@ -140,8 +137,7 @@ def run(suite: Suite, command: list[str], environ: dict[str, str]) -> tuple[str,
     inside = suite.command(*command, directory=PROJECT, **environ)
     log = suite.root / "srv/suite.log"
     with log.open("wb") as file:
-        nicely = ["nice", "-n10", *inside]
-        done = subprocess.run(nicely, stdout=file, stderr=file, check=False)
+        done = subprocess.run(inside, stdout=file, stderr=file, check=False)
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
     if done.returncode:
         print(*lines[-40:], sep="\n", file=sys.stderr)

@@ -42,6 +42,7 @@ from tests.helpers import (
     services_of,
 )
 from tests.live import Serve, Server, serving
+from tests.patience import deadlines, patient
 
 TEST_DATABASE_URL = os.environ.get("TEST_DATABASE_URL", "")
 TEST_REDIS_URL = os.environ.get("TEST_REDIS_URL", "")
@@ -114,6 +115,13 @@ def _logging_of_servers() -> Iterator[None]:
     configure_logging("info", "json")
     yield
     structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient() -> Iterator[None]:
+    """What is slow is not away, see tests/patience.py."""
+    with deadlines(**patient()):
+        yield
 
 
 @pytest.fixture(scope="session")

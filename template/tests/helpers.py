@@ -42,6 +42,9 @@ RUN = os.environ.setdefault("TEST_RUN_ID", secrets.token_hex(6))
 PASSWORD = "Correct-Horse-7"
 OTHER_PASSWORD = "Battery-Staple-8"
 
+GIVE_UP_SECONDS = 120.0
+"""Only so that a test which fails also ends: on a busy machine everything takes its time."""
+
 NOBODY = "6f1f8c1e-2d0b-4c1e-9a53-0b7a1f2c3d4e"
 """An id that no row has; a fixed one, for tests that run in several processes need fixed names."""
 
@@ -271,7 +274,9 @@ async def _execute(url: str, statement: str) -> None:
 async def _postgresql(url: str) -> AsyncIterator[Any]:
     dsn = urlsplit(url)._replace(scheme="postgresql").geturl()
     # Nothing is prepared, so that it may be the URL of a pooler.
-    connection = await asyncpg.connect(driver_url(dsn), timeout=5, statement_cache_size=0)
+    connection = await asyncpg.connect(
+        driver_url(dsn), timeout=GIVE_UP_SECONDS, statement_cache_size=0
+    )
     try:
         yield connection
     finally:

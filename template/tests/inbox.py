@@ -11,8 +11,11 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 
 class Inbox:
-    def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+    """Takes mails as long as `open` is set; until then whoever sends waits for its answer."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
         self.mails: list[Message] = []
         self.recipients: list[str] = []
         self.busy = 0
@@ -20,7 +23,7 @@ class Inbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
         self.busy += 1
         try:
-            await asyncio.sleep(self.delay)
+            await self.open.wait()
         finally:
             self.busy -= 1
         self.mails.append(message_from_bytes(envelope.original_content or b""))

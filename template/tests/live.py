@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import ssl
@@ -9,17 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 
 from app.config import all_fields
-from tests.helpers import ROOT
-
-START_SECONDS = 120.0
-"""Only so that a test which fails also ends: a busy machine takes its time to import all of it."""
-STOP_SECONDS = 15.0
+from tests.helpers import GIVE_UP_SECONDS, ROOT
 
 START_OPTIONS = (
     "--no-proxy-headers",
@@ -77,13 +74,13 @@ class Server:
         return httpx.AsyncClient(
             base_url=self.url,
             transport=transport,
-            timeout=httpx.Timeout(30),
+            timeout=httpx.Timeout(GIVE_UP_SECONDS),
             trust_env=False,
             **options,  # type: ignore[arg-type]
         )
 
     async def wait_until_healthy(self) -> None:
-        give_up_at = time.monotonic() + START_SECONDS
+        give_up_at = time.monotonic() + GIVE_UP_SECONDS
         async with self.client() as client:
             while self.process.poll() is None and time.monotonic() < give_up_at:
                 try:
@@ -98,7 +95,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(STOP_SECONDS)
+            return self.process.wait(GIVE_UP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -112,10 +109,13 @@ def environment(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that no outgoing connection takes before its server does: all systems hand out higher
+    ones to clients. Another 10,000 up, where a node of a Redis cluster talks to the others, too."""
+    while True:
+        port = 10_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def server_process(
     options: Sequence[str] = (),
     port: int = 0,
 ) -> Iterator[Server]:
-    """Start `uvicorn app.main:app` with the documented options; it need not be up yet.
+    """Start the application with uvicorn and the documented options; it need not be up yet.
 
     Args:
         uds: the Unix socket to listen on, instead of a port.
@@ -138,7 +138,8 @@ def server_process(
     port = port or free_port()
     log_file = directory / f"server-{port}.log"
     where = ["--uds", str(uds)] if uds else ["--host", "127.0.0.1", "--port", str(port)]
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", *where, *START_OPTIONS]
+    app = ["--factory", "tests.patience:patient_app"]
+    command = [sys.executable, "-m", "uvicorn", *app, *where, *START_OPTIONS]
     with log_file.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
             [*command, "--workers", str(workers), *options],

@@ -16,9 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.helpers import GIVE_UP_SECONDS
 from tests.live import free_port
-
-START_SECONDS: Final = 10.0
 
 PGBOUNCER: Final = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 
@@ -91,7 +90,7 @@ def _server(database_url: str) -> str:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    give_up_at = time.monotonic() + START_SECONDS
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
     while process.poll() is None and time.monotonic() < give_up_at:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

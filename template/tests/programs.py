@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.helpers import GIVE_UP_SECONDS
 from tests.live import free_port
 from tests.services import REDIS_SERVER, program
-
-START_SECONDS: Final = 20.0
 
 
 @contextmanager
@@ -43,7 +42,7 @@ def running(
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log_file: Path) -> None:
-    give_up_at = time.monotonic() + START_SECONDS
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
     while process.poll() is None and time.monotonic() < give_up_at:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -88,9 +87,10 @@ def nginx(directory: Path, api: str, *, prefix: str = "") -> Iterator[int]:
 HAPROXY: Final = """
 defaults
   mode http
-  timeout connect 2s
+  timeout connect 60s
   timeout client 60s
   timeout server 60s
+  timeout check 60s
 frontend here
   bind 127.0.0.1:{port}
   default_backend api

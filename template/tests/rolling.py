@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from tests.helpers import Account, register, try_refresh, with_tokens
+from tests.helpers import GIVE_UP_SECONDS, Account, register, try_refresh, with_tokens
 from tests.live import Server, environment, free_port, server_process
 from tests.programs import running
 
@@ -23,9 +23,10 @@ global
   stats socket ipv4@127.0.0.1:{admin} level admin
 defaults
   mode http
-  timeout connect 2s
+  timeout connect 60s
   timeout client 60s
   timeout server 60s
+  timeout check 60s
 frontend here
   bind 127.0.0.1:{port}
   default_backend hosts
@@ -148,7 +149,7 @@ async def load(hosts: Hosts) -> AsyncIterator[Load]:
     limits = httpx.Limits(max_connections=2 * CLIENTS)
     base_url = f"http://127.0.0.1:{hosts.port}"
     async with httpx.AsyncClient(
-        base_url=base_url, limits=limits, trust_env=False, timeout=30
+        base_url=base_url, limits=limits, trust_env=False, timeout=GIVE_UP_SECONDS
     ) as client:
         accounts = [await register(client, f"user{n}@example.com") for n in range(CLIENTS)]
         working = Load(client)

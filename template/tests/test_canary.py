@@ -9,6 +9,7 @@ import httpx
 
 from app.security_events import SecurityEvent
 from tests.helpers import (
+    GIVE_UP_SECONDS,
     Account,
     Tables,
     bearer,
@@ -109,7 +110,7 @@ class Canaries:
         return new
 
     async def _mailed_tokens(self) -> list[str]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             while not (tokens := tokens_in("\n".join(self._inbox.texts))):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return tokens

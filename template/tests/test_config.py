@@ -149,6 +149,8 @@ REFUSED = [
     ("DATABASE_URL", "sqlite://"),
     ("DATABASE_URL", "sqlite:///:memory:"),
     ("DATABASE_URL", "app.db"),
+    ("DATABASE_URL", "sqlite:///app.db?canary=1"),
+    ("DATABASE_URL", "sqlite:///app.db?mode=ro"),
     ("DATABASE_URL", "postgresql://user:canary@host:port/name"),
     ("DATABASE_URL", "postgresql://user:canary@host:5432,other:port/name"),
     ("DATABASE_URL", "postgresql://user:canary@[::1/name"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.api.dependencies import access_claims
 from app.foundation.http.hosts import AllowedHostsMiddleware
-from tests.helpers import Account, connect, error_code, signer_with
+from tests.helpers import GIVE_UP_SECONDS, Account, connect, error_code, signer_with
 
 CANARY = "Canary-echo-7"
 """Stands in every hostile body, as a key or as a value. No answer repeats it."""
@@ -489,6 +489,6 @@ async def raw_status(port: int, request: bytes) -> int:
     """Send bytes as they are; returns the status of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
-    line = await asyncio.wait_for(reader.readline(), 5)
+    line = await asyncio.wait_for(reader.readline(), GIVE_UP_SECONDS)
     writer.close()
     return int(line.split()[1])

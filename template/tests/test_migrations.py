@@ -23,6 +23,7 @@ from app.accounts.models import Session, User
 from app.foundation.database import AnyRow, driver_url
 from tests.conftest import TEST_DATABASE_URL
 from tests.helpers import (
+    GIVE_UP_SECONDS,
     ROOT,
     Tables,
     alembic_config,
@@ -76,7 +77,7 @@ def test_several_hosts_may_migrate_at_once(empty_url: str) -> None:
         env=environment(values),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GIVE_UP_SECONDS,
         check=True,
     )
 
@@ -350,7 +351,7 @@ def test_the_plain_command_says_it_in_one_sentence(tmp_path: Path) -> None:
         f"[alembic]\nversion_locations = {places}\npath_separator = os\n"
     )
     migration = start_migrating(line.url, "-c", str(tmp_path / "alembic.ini"))
-    out, err = migration.communicate(timeout=60)
+    out, err = migration.communicate(timeout=GIVE_UP_SECONDS)
 
     assert migration.returncode != 0
     assert err == ""
@@ -363,7 +364,7 @@ def test_the_plain_command_says_it_in_one_sentence(tmp_path: Path) -> None:
 def refusal_of_plain_command(url: str) -> str:
     """What `alembic upgrade head` says: one sentence, no traceback."""
     migration = start_migrating(url)
-    out, err = migration.communicate(timeout=60)
+    out, err = migration.communicate(timeout=GIVE_UP_SECONDS)
     assert migration.returncode != 0
     assert err == ""
     assert "Background on this error" not in out

@@ -7,7 +7,7 @@ import time
 
 import httpx
 
-from tests.helpers import error_code, register
+from tests.helpers import GIVE_UP_SECONDS, error_code, register
 from tests.live import START_OPTIONS, Serve
 from tests.programs import haproxy, nginx, short_directory
 from tests.services import needs_haproxy, needs_nginx
@@ -27,7 +27,9 @@ def client_at(address: str, port: int, prefix: str = "") -> httpx.AsyncClient:
     """A client with an address of its own: all of 127.0.0.0/8 is this host."""
     transport = httpx.AsyncHTTPTransport(local_address=address)
     base_url = f"http://127.0.0.1:{port}{prefix}"
-    return httpx.AsyncClient(transport=transport, base_url=base_url, trust_env=False, timeout=30)
+    return httpx.AsyncClient(
+        transport=transport, base_url=base_url, trust_env=False, timeout=GIVE_UP_SECONDS
+    )
 
 
 @needs_nginx
@@ -77,7 +79,7 @@ async def test_nginx_may_use_a_connection_that_was_idle(serve: Serve) -> None:
 
 async def is_answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     writer.write(KEPT)
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), GIVE_UP_SECONDS)
     length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
     await reader.readexactly(length)
     return head.startswith(b"HTTP/1.1 200 ")
@@ -100,7 +102,7 @@ async def test_haproxy_whose_checks_name_no_host(serve: Serve) -> None:
 
 async def wait_until_served(client: httpx.AsyncClient) -> None:
     """503 of HAProxy's own, in HTML, until its first check has passed."""
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
     while (answer := await client.get("/health")).status_code != 200:
         assert time.monotonic() < give_up_at, answer.text
         await asyncio.sleep(0.05)

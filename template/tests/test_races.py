@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.helpers import (
+    GIVE_UP_SECONDS,
     OTHER_PASSWORD,
     PASSWORD,
     Account,
@@ -101,7 +102,7 @@ async def mailed_token(client: httpx.AsyncClient, server: Server, email: str) ->
     """Ask for a reset link and read it from what the server prints."""
     await client.post("/api/auth/forgot-password", json={"email": email})
     mail = re.compile(rf"^To: {email}\n.*?^-{{72}}$", re.MULTILINE | re.DOTALL)
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
     while (found := mail.search(server.log)) is None:
         assert time.monotonic() < give_up_at
         await asyncio.sleep(0.01)
@@ -325,7 +326,7 @@ async def test_of_twenty_requests_five_mail_a_link_and_one_of_them_is_used(
     ]
     assert statuses(await together(ask)) == [200] * CROWD
     tables = Tables(racing_database)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         while any(m.not_before for m in await tables.mails() if m.recipient == user.email):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await tables.close()

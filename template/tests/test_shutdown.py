@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import httpx
 
 from app.foundation.mail.queue import LEASE
-from tests.helpers import OTHER_PASSWORD, Account, Tables, register, tokens_in
+from tests.helpers import GIVE_UP_SECONDS, OTHER_PASSWORD, Account, Tables, register, tokens_in
 from tests.inbox import Inbox, smtp_server
-from tests.live import START_SECONDS, Serve, Server
+from tests.live import Serve, Server
+from tests.patience import soon
 from tests.proxy import proxy_to
 from tests.services import TEST_REDIS_URL, needs_postgresql, needs_redis
 
@@ -27,22 +28,31 @@ async def stop(server: Server) -> int:
     return await asyncio.to_thread(server.terminate)
 
 
+async def said(server: Server, text: str) -> None:
+    while text not in server.log:  # noqa: ASYNC110 - only the log tells
+        await asyncio.sleep(0.01)
+
+
 async def test_a_stop_under_load_loses_no_accepted_request_and_no_mail(
     serve: Serve, database: Tables
 ) -> None:
     """Whoever was stored was told so, and gets the mail that was promised: what is under way is
     finished, what is not is sent by whoever starts next."""
-    inbox = Inbox(delay=1.0)
+    inbox = Inbox()
+    inbox.open.clear()
     async with smtp_server(inbox) as port:
         mail = {"smtp_host": "127.0.0.1", "smtp_port": str(port), "smtp_starttls": "false"}
         async with serve(bcrypt_cost="8", **mail) as server, server.client() as client:
             account = await register(client)
             clients = [asyncio.create_task(keep_registering(client)) for _ in range(8)]
-            await asyncio.sleep(0.3)
             await change_password(client, account)
             await client.post("/api/auth/forgot-password", json={"email": account.email})
-            assert not inbox.texts  # that server is slow: the mail is still on its way
-            status = await stop(server)
+            while not inbox.busy:  # noqa: ASYNC110 - only the inbox tells
+                await asyncio.sleep(0.005)
+            stopping = asyncio.create_task(stop(server))
+            await said(server, "Shutting down")
+            inbox.open.set()
+            status = await stopping
             registered = {email for emails in await asyncio.gather(*clients) for email in emails}
         assert "password of your" in inbox.texts[0]
         async with serve(**mail):
@@ -58,7 +68,8 @@ async def test_a_kill_between_the_answer_and_the_mail_loses_nothing(
     serve: Serve, database: Tables
 ) -> None:
     """Not one that was still to be sent, and not one that was being sent."""
-    inbox = Inbox(delay=60)
+    inbox = Inbox()
+    inbox.open.clear()
     async with smtp_server(inbox) as port:
         mail = {"smtp_host": "127.0.0.1", "smtp_port": str(port), "smtp_starttls": "false"}
         async with serve(**mail) as server, server.client() as client:
@@ -69,7 +80,7 @@ async def test_a_kill_between_the_answer_and_the_mail_loses_nothing(
             while not inbox.busy:  # noqa: ASYNC110 - only the inbox tells
                 await asyncio.sleep(0.005)
             server.process.kill()
-        inbox.delay = 0
+        inbox.open.set()
         await database.travel(seconds=LEASE.total_seconds())  # nobody else sends it before
         async with serve(**mail):
             await arrived(inbox, 6)
@@ -84,7 +95,7 @@ async def change_password(client: httpx.AsyncClient, account: Account) -> None:
 
 
 async def arrived(inbox: Inbox, count: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         while len(inbox.mails) < count:  # noqa: ASYNC110 - only the inbox tells
             await asyncio.sleep(0.02)
 
@@ -113,7 +124,10 @@ async def test_neither_frozen_servers_nor_an_unfinished_request_hold_up_a_stop(
             "database_url": postgresql.url(database_url),
             "redis_url": redis.url(TEST_REDIS_URL),
         }
-        async with serve(**settings) as server, server.client() as client:
+        async with (
+            serve(**soon("database", "redis"), **settings) as server,
+            server.client() as client,
+        ):
             await register(client)
             _, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(UNFINISHED)
@@ -139,11 +153,10 @@ async def test_a_request_that_was_on_its_way_at_the_stop_is_answered(serve: Serv
         async with server.client() as client:  # by now the other one is accepted, too
             await client.get("/health")
         server.process.send_signal(signal.SIGTERM)
-        while "Shutting down" not in server.log:  # noqa: ASYNC110 - only the log tells
-            await asyncio.sleep(0.01)
+        await said(server, "Shutting down")
         for reader, writer in (made, kept):
             writer.write(HEALTH)
-            answer = (await asyncio.wait_for(reader.read(), 10)).lower()
+            answer = (await asyncio.wait_for(reader.read(), GIVE_UP_SECONDS)).lower()
             assert answer.startswith(b"http/1.1 200 ")
             assert b"connection: close" in answer
             writer.close()
@@ -187,7 +200,7 @@ async def keep_using(server: Server, account: Account, replaced: asyncio.Event) 
 async def wait_for_lines(
     server: Server, text: str, count: int, work: Sequence[asyncio.Task[list[str]]]
 ) -> None:
-    give_up_at = time.monotonic() + START_SECONDS
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
     while server.log.count(text) < count:
         assert time.monotonic() < give_up_at, server.log
         failed = [task for task in work if task.done()]

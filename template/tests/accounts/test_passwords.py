@@ -24,6 +24,7 @@ from app.accounts.passwords import (
     password_problem,
 )
 from tests.helpers import (
+    GIVE_UP_SECONDS,
     OTHER_PASSWORD,
     PASSWORD,
     Account,
@@ -196,11 +197,11 @@ class Gate:
     def _work(self, *arguments: bytes) -> object:
         self.threads.append(threading.current_thread())
         self._loop.call_soon_threadsafe(self._hashing.set)
-        assert self._open.wait(10)
+        assert self._open.wait(GIVE_UP_SECONDS)
         return self._real(*arguments)
 
     async def someone_hashes(self) -> None:
-        await asyncio.wait_for(self._hashing.wait(), 10)
+        await asyncio.wait_for(self._hashing.wait(), GIVE_UP_SECONDS)
 
     def open(self) -> None:
         self._open.set()

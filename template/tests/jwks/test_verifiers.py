@@ -130,7 +130,7 @@ async def test_haproxy_verifies(serve: Serve, pairs: dict[str, str], tmp_path: P
 HAPROXY = """
 defaults
   mode http
-  timeout connect 2s
+  timeout connect 60s
   timeout client 60s
   timeout server 60s
 frontend here

@@ -75,6 +75,11 @@ def check_database_url(url: str) -> str:
         _check_parameters(url)
         return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url)
     if re.match(r"sqlite(\+\w+)?:///(?!:memory:).", url):
+        query = dict(parse_qsl(url.partition("?")[2], keep_blank_values=True))
+        if query and "uri" not in query:  # the driver passes over them
+            raise ValueError(
+                "has parameters that SQLite reads only beside uri=true; leave them out"
+            )
         return re.sub(r"^sqlite(\+\w+)?://", "sqlite://", url)
     raise ValueError(
         'write "postgresql://user:password@host:5432/name" or "sqlite:///./app.db" (a file); '

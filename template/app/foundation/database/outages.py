@@ -1,5 +1,6 @@
 """What counts as an outage: the database is away, and the client may try again."""
 
+import re
 import sqlite3
 from typing import Final
 
@@ -44,11 +45,28 @@ _OUTAGE_SQLSTATES: Final = (
     "53",  # insufficient resources: too many connections, disk full
     "55P03",  # a lock was not to be had within the role's lock_timeout
     "57",  # shut down, crashed, starting up; a statement took longer than statement_timeout
+    "58",  # its disk fails
     "25006",  # read-only: a standby before its promotion
 )
 
-_NO_TRANSACTIONS: Final = "statement pooling mode"
-"""PgBouncer's words, before it closes the connection."""
+_WRONG: Final = (
+    (
+        re.compile(r"statement pooling mode"),
+        "is behind a pooler that allows no transactions",
+        "set its pool_mode = transaction",
+    ),
+    (
+        re.compile(r"unsupported startup parameter\b.*?: ([\w.]{1,63})"),
+        "is behind a pooler that takes no {0} for a connection",
+        "leave {0} out of the URL, and set it for the role: ALTER ROLE … SET {0} = …",
+    ),
+    (
+        re.compile(r"rejected SSL upgrade"),
+        "offers no TLS, and sslmode asks for it",
+        "switch ssl on there, or name a server that has it",
+    ),
+)
+"""What waiting does not change, by words of PgBouncer and asyncpg."""
 
 _SQLITE_OUTAGES: Final = {
     sqlite3.SQLITE_PERM,
@@ -109,12 +127,11 @@ def unavailable(error: Exception) -> Unavailable:
     if is_stale_plan(error):
         logger.info("database.plan_outdated")
         return StalePlan(NO_ANSWER)
-    if _NO_TRANSACTIONS in str(error):
-        wrong = WrongDatabase(
-            "is behind a pooler that allows no transactions", "set its pool_mode = transaction"
-        )
-        logger.error("database.unavailable", reason=wrong.problem, fix=wrong.fix)
-        return wrong
+    for words, problem, fix in _WRONG:
+        if found := words.search(str(error)):
+            wrong = WrongDatabase(problem.format(*found.groups()), fix.format(*found.groups()))
+            logger.error("database.unavailable", reason=wrong.problem, fix=wrong.fix)
+            return wrong
     logger.error("database.unavailable", reason=reason(error))
     stale = isinstance(error, DBAPIError) and error.connection_invalidated
     return (StaleConnection if stale else Unavailable)(NO_ANSWER)

@@ -30,7 +30,7 @@ _ALLOWED_CONNECTIONS: Final = text(
 )
 """NULL is no limit: `least` passes over it."""
 
-_WORKERS_OPTION: Final = re.compile(r"(?<!\S)--workers[= ](\d{1,5})(?!\S)")
+_WORKERS_OPTION: Final = re.compile(r"(?<!\S)(?:--workers[= ]|-w[= ]?)(\d{1,5})(?!\S)")
 
 _USER_VERSION: Final = text("PRAGMA user_version")
 

@@ -42,6 +42,7 @@ _BY_CODE: Final = {
     "CLUSTERDOWN": Problem("is a cluster that is down", "look at it with CLUSTER INFO"),
     "MISCONF": Problem("can't save to its disk and refuses writes", "look at its log"),
     "NOREPLICAS": Problem("has too few replicas and refuses writes", "look at its replicas"),
+    "DB index": Problem("has no database of this number", "write /0 at the end of REDIS_URL"),
     "HELLO": Problem("does not know HELLO", "add ?protocol=2 to REDIS_URL"),
 }
 """By what stands in the text. Some versions put it behind a code of scripts."""

@@ -20,10 +20,10 @@ from app.foundation.database import (
     Database,
     StaleConnection,
     create_engine,
-    sections,
 )
 from app.foundation.database.outages import is_outage, unavailable
 from tests.helpers import Account, Tables, connect, migrate, services_of, sign_in
+from tests.patience import deadlines
 from tests.services import needs_postgresql
 
 
@@ -61,12 +61,6 @@ async def test_parallel_writers_queue(database: Tables, ada: Account) -> None:
     assert re.fullmatch(r"Ada Lovelace\d{20}", (await database.user()).name)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What would take two seconds takes a fifth of one."""
-    monkeypatch.setattr(sections, "DEADLINE_SECONDS", 0.2)
-
-
 async def test_a_database_that_is_not_there_is_a_503(closed_port: int, tmp_path: Path) -> None:
     for url in (
         f"postgresql://user@127.0.0.1:{closed_port}/name",
@@ -84,11 +78,12 @@ async def test_a_database_that_is_not_there_is_a_503(closed_port: int, tmp_path:
         await away.close()
 
 
-async def test_who_waits_in_line_for_too_long_gets_a_503(database: Tables, impatient: None) -> None:
+async def test_who_waits_in_line_for_too_long_gets_a_503(database: Tables) -> None:
     for _ in range(POOL_SIZE):
         await database._gate.acquire()
 
-    assert not await database.is_up()
+    with deadlines(database=0.2):
+        assert not await database.is_up()
 
     for _ in range(POOL_SIZE):
         database._gate.release()
@@ -138,7 +133,7 @@ async def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path:
 
 
 async def test_a_lock_that_is_not_let_go_is_a_503(
-    start: Callable[..., Any], locked_file: Path, impatient: None
+    start: Callable[..., Any], locked_file: Path
 ) -> None:
     app = await start(database_url=f"sqlite:///{locked_file}")
     other = sqlite3.connect(locked_file, isolation_level=None)
@@ -152,7 +147,8 @@ async def test_a_lock_that_is_not_let_go_is_a_503(
             return type(error)
         return None
 
-    assert await asyncio.gather(*[write() for _ in range(12)]) == [Unavailable] * 12
+    with deadlines(database=0.2):
+        assert await asyncio.gather(*[write() for _ in range(12)]) == [Unavailable] * 12
 
     other.execute("COMMIT")
     other.close()
@@ -190,6 +186,8 @@ def dbapi_error(sqlstate: str | None, *, invalidated: bool = False) -> DBAPIErro
         (dbapi_error("42P01"), False),
         (dbapi_error("22021"), False),
         (dbapi_error("57014"), True),
+        (dbapi_error("57P05"), True),
+        (dbapi_error("58030"), True),
         (dbapi_error("55P03"), True),
         (dbapi_error("25P03"), True),
         (dbapi_error("25P04"), True),
@@ -257,7 +255,7 @@ async def test_what_providers_put_into_their_urls_is_understood(
 
 
 async def test_closing_a_frozen_database_does_not_take_forever(
-    app: FastAPI, impatient: None, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = services_of(app).database
     dispose = database.engine.dispose
@@ -266,7 +264,8 @@ async def test_closing_a_frozen_database_does_not_take_forever(
         await asyncio.sleep(60)
 
     monkeypatch.setattr(type(database.engine), "dispose", lambda self: hang())
-    await database.close()
+    with deadlines(database=0.2):
+        await database.close()
 
     monkeypatch.undo()
     await dispose()

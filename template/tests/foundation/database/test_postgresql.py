@@ -23,10 +23,11 @@ from app.foundation.database import (
     Database,
     UnusableDatabase,
     WrongDatabase,
+    connection_shortage,
     driver_url,
 )
-from app.foundation.database.pooled import DESCRIBED_SECONDS
 from tests.helpers import (
+    GIVE_UP_SECONDS,
     PASSWORD,
     RUN,
     Account,
@@ -91,7 +92,7 @@ def test_migrations_work_behind_a_pooler(tmp_path: Path) -> None:
     with pooler_to(empty, tmp_path) as url:
         for _ in range(2):
             migration = start_migrating(url)
-            said = migration.communicate(timeout=120)
+            said = migration.communicate(timeout=GIVE_UP_SECONDS)
             assert migration.returncode == 0, said
         command.check(alembic_config(url))
         command.downgrade(alembic_config(url), "base")
@@ -148,6 +149,25 @@ async def test_a_pooler_without_transactions_is_refused(
         monkeypatch.setenv("DATABASE_URL", url)
         [finding] = await asyncio.to_thread(findings, manage)
         assert (finding["id"], finding["fix"]) == ("database", "set its pool_mode = transaction")
+
+
+@needs_pgbouncer
+@directly
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("lock_timeout=77ms", "takes no lock_timeout for a connection; leave lock_timeout out"),
+        ("search_path=public", "takes no search_path for a connection; leave search_path out"),
+        ("options=-c%20jit%3Doff", r"takes no (options|jit) for a connection; leave \1 out"),
+        ("sslmode=require", "offers no TLS, and sslmode asks for it; switch"),
+    ],
+)
+async def test_what_a_pooler_does_not_take_of_a_url_is_refused_at_the_start(
+    start: Start, pooled_url: str, query: str, said: str
+) -> None:
+    """Not a 503 for each request, for good."""
+    with pytest.raises(UnusableDatabase, match=f"DATABASE_URL: the database .*{said}"):
+        await start(database_url=f"{pooled_url}?{query}")
 
 
 CHANGES = ("varchar(120)", "text", "varchar(130)", "varchar(100)")
@@ -282,7 +302,7 @@ async def test_behind_a_pooler_no_type_is_taken_as_known_for_long(
     await change_counts(database_url, "varchar(10)")
     await change_counts(database_url, "int")
     await change_counts(database_url, "varchar(10)")
-    give_up_at = time.monotonic() + 10 * DESCRIBED_SECONDS
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
     while await counts_of(database, counts) != {"7"}:
         assert time.monotonic() < give_up_at
         await asyncio.sleep(0.05)
@@ -334,7 +354,7 @@ def is_unavailable(response: httpx.Response) -> bool:
 async def test_what_takes_longer_than_the_role_may_is_a_503(
     start: Start, database_url: str, database: Tables, limit: str
 ) -> None:
-    async with role_with(database_url, f"SET {limit} = 150") as url:
+    async with role_with(database_url, f"SET {limit} = 1500") as url:
         app = await start(database_url=url)
         client = connect(app)
         account = await register(client)
@@ -363,7 +383,7 @@ async def test_who_idles_in_a_transaction_for_longer_than_the_role_may_wrote_not
         text("SELECT 1 FROM pg_settings WHERE name = :name"), name=limit
     ):
         pytest.skip(f"needs {limit}: PostgreSQL 17 or newer")
-    async with role_with(database_url, f"SET {limit} = 50") as url:
+    async with role_with(database_url, f"SET {limit} = 1000") as url:
         limited = Database(url)
 
         async def idle() -> None:
@@ -373,7 +393,7 @@ async def test_who_idles_in_a_transaction_for_longer_than_the_role_may_wrote_not
                 driver: Any = raw.driver_connection
                 closed = asyncio.Event()
                 driver.add_termination_listener(lambda _: closed.set())
-                await asyncio.wait_for(closed.wait(), 10)
+                await asyncio.wait_for(closed.wait(), GIVE_UP_SECONDS)
 
         with pytest.raises(Unavailable):
             await idle()
@@ -437,6 +457,18 @@ async def test_the_workers_of_a_server_are_counted(serve: Serve, database_url: s
         serve(workers=2, database_url=url) as server,
     ):
         assert "is 5 each of 2 workers, and the role may have 9 connections" in server.log
+
+
+@directly
+@pytest.mark.parametrize("options", ["--workers 4", "--workers=4", "-w 4", "-w4"])
+async def test_the_workers_of_other_servers_are_counted(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gunicorn", "app.main:app", *options.split()])
+    async with role_with(database_url, "CONNECTION LIMIT 19") as url:
+        database = Database(url)
+        assert "5 each of 4 workers" in str(await connection_shortage(database))
+        await database.close()
 
 
 def findings(manage: Manage) -> Any:

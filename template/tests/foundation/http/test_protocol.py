@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+from tests.helpers import GIVE_UP_SECONDS
 from tests.live import Serve, Server
 
 CREDENTIALS = b'{"email": "ada@example.com", "password": "Correct-Horse-7"}'
@@ -33,7 +34,7 @@ async def talk(server: Server, *pieces: bytes, answers: int = 1) -> list[tuple[i
         writer.write(piece)
         await writer.drain()
         await asyncio.sleep(0.02)
-    read = [await asyncio.wait_for(read_answer(reader), 10) for _ in range(answers)]
+    read = [await asyncio.wait_for(read_answer(reader), GIVE_UP_SECONDS) for _ in range(answers)]
     writer.close()
     return read
 
@@ -78,7 +79,7 @@ async def what_follows_is_served_too(server: Server, offer: bytes) -> None:
 async def no_tunnel_is_opened(server: Server) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n")
-    assert int((await asyncio.wait_for(reader.readline(), 10)).split()[1]) >= 400
+    assert int((await asyncio.wait_for(reader.readline(), GIVE_UP_SECONDS)).split()[1]) >= 400
     writer.close()
 
 

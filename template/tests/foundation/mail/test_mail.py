@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from app.foundation.mail import ConsoleMailer, Mail, MailRefused
 from app.foundation.mail.smtp import SmtpMailer
-from tests.helpers import all_mailed, connect, register, services_of
+from tests.helpers import GIVE_UP_SECONDS, all_mailed, connect, register, services_of
 
 LINK = "https://app.example.com/reset#token=a-canary"
 MAIL = Mail("jane@example.com", "Reset your password", f"Hello\n\n{LINK}\n\nBye\n")
@@ -353,7 +353,7 @@ async def test_a_server_that_says_nothing_is_given_up() -> None:
     loop = asyncio.get_running_loop()
     async with await loop.create_server(asyncio.Protocol, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             with pytest.raises(aiosmtplib.SMTPTimeoutError):
                 await smtp_mailer(port, timeout=0.1).deliver(MAIL)
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app.foundation.mail import Mail, MailRefused
 from app.foundation.mail import outbox as outbox_module
 from app.foundation.mail.smtp import SmtpMailer
-from tests.helpers import Tables, connect, register, services_of, tokens_in
+from tests.helpers import GIVE_UP_SECONDS, Tables, connect, register, services_of, tokens_in
 from tests.inbox import Inbox, smtp_server
 from tests.postfix import Greylisting, needs_postfix, postfix
 
@@ -30,7 +30,7 @@ def mailer(port: int, **values: Any) -> SmtpMailer:
 
 
 async def arrived(inbox: Inbox, count: int = 1) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         while len(inbox.mails) < count:  # noqa: ASYNC110 - only the inbox tells
             await asyncio.sleep(0.02)
 
@@ -89,12 +89,12 @@ async def test_a_greylisted_mail_arrives_once_after_a_restart_of_the_server(
             with pytest.raises(SMTPRecipientsRefused):  # so it is on
                 await mailer(server.port).deliver(Mail("user@example.com", "Hello", "Hello\n"))
             await client.post("/api/auth/forgot-password", json={"email": ada.email})
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(GIVE_UP_SECONDS):
                 while grey.left > 0:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             await asyncio.to_thread(server.stop)
             tries = (await database.mails())[0].attempts
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(GIVE_UP_SECONDS):
                 while (await database.mails())[0].attempts == tries:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             await asyncio.to_thread(server.start)
