@@ -69,6 +69,14 @@ DEFENCES = (
         "if False:",
         SETTINGS,
     ),
+    Defence(
+        33,
+        "a pipe keeps no start waiting",
+        PAIRS,
+        "if not Path(file).is_file():",
+        "if not Path(file).exists():",
+        SETTINGS,
+    ),
     Defence(33, "one key once", "app/jwks/settings.py", "if kid in known:", "if False:", SETTINGS),
     Defence(
         33,
