@@ -183,8 +183,8 @@ DEFENCES: Final = (
         6,
         "an unstaged rotation says what it costs",
         "app/manage/keys.py",
-        "                print(UNSTAGED, file=sys.stderr)",
-        "                pass",
+        "        print(UNSTAGED, file=sys.stderr)",
+        "        pass",
         "tests/manage/test_keys.py",
     ),
     Defence(

@@ -114,7 +114,7 @@ def _start_of(file: str) -> str | None:
 
 
 def _private_pem(text: str) -> bytes:
-    if "BEGIN ENCRYPTED" in text or "Proc-Type: 4" in text:
+    if "Proc-Type: 4" in text:  # OpenSSL's older way, whose header would not survive one line
         raise ValueError(ENCRYPTED)
     blocks = [(label, body) for label, body in _BLOCK.findall(text) if label != "EC PARAMETERS"]
     for label, body in blocks:

@@ -65,10 +65,11 @@ DEFENCES = (
         33,
         "an encrypted key is told",
         PAIRS,
-        'if "BEGIN ENCRYPTED" in text or "Proc-Type: 4" in text:',
+        'if "Proc-Type: 4" in text:',
         "if False:",
         SETTINGS,
     ),
+    Defence(33, "so is one in PKCS #8", PAIRS, "except TypeError:", "except KeyError:", SETTINGS),
     Defence(
         33,
         "a pipe keeps no start waiting",

@@ -109,10 +109,10 @@ def test_an_unreadable_file_is_refused(
 
     really_open = Path.open
 
-    def denied(self: Path, *how: Any) -> Any:
+    def denied(self: Path, *how: Any, **named: Any) -> Any:
         if self == file:
             raise PermissionError(13, "Permission denied")
-        return really_open(self, *how)
+        return really_open(self, *how, **named)
 
     monkeypatch.setattr(Path, "open", denied)
     [(_, problem)] = refused(settings_of_tests, jwt_private_keys=str(file))
