@@ -105,6 +105,17 @@ def test_a_missing_environment_is_one_finding(project: FakeProject) -> None:
     assert list(findings(project)) == ["application"]
 
 
+def test_settings_of_a_part_that_is_not_there(project: FakeProject) -> None:
+    """After `authkit remove jwks` nothing reads them, a private key among them."""
+    with (project.root / ".env").open("a") as file:
+        file.write("jwt_private_keys=canary.pem\nSERVICE_TOKENS=\n")
+    [finding] = project.run("doctor", "--json").json
+    assert finding["id"] == "part-settings"
+    assert finding["message"].startswith("JWT_PRIVATE_KEYS is set, and nothing reads it")
+    assert "authkit add jwks" in finding["fix"]
+    assert "canary" not in str(finding)
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_an_open_env_file(project: FakeProject, mode: int) -> None:
     (project.root / ".env").chmod(mode)

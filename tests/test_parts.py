@@ -17,6 +17,7 @@ from tests.stamps import checkout_with_stamps
 from tests.test_recipe import ASKING_EVERYTHING
 from tests.test_update import commit, edit, files_of, git, released
 
+from authkit.parts.left_settings import SETTINGS
 from authkit.project.migration_files import VERSIONS, found
 from authkit.template.parts import parts_of
 
@@ -188,6 +189,35 @@ def test_a_dry_run_shows_it_and_changes_nothing(project: Path) -> None:
     assert "would be removed\tapp/api/sessions.py" in result.out
     assert "it has no tables of its own" in result.err
     assert git(project, "status", "--porcelain") == ""
+
+
+def test_settings_that_stay_are_named(project: Path) -> None:
+    """A private key among them: nothing deletes it, and nothing reads it any more."""
+    with (project / ".env").open("a") as file:
+        file.write("JWT_PRIVATE_KEYS=canary.pem\nREFRESH_COOKIE=true\n")
+
+    result = authkit("remove", "jwks", "--dry-run", "--json", cwd=project)
+
+    assert result.code == 0, result.err
+    told = result.json["beforeYouDeploy"]
+    assert list(told["settings"]) == ["JWT_PRIVATE_KEYS"]
+    assert "authkit add jwks" in told["settings"]["JWT_PRIVATE_KEYS"]
+    assert "canary" not in result.out
+    assert any("Access tokens by a key pair are refused" in said for said in told["behaviour"])
+    shown = authkit("remove", "jwks", "--dry-run", cwd=project)
+    assert "JWT_PRIVATE_KEYS: is set, and nothing reads it" in shown.err
+
+
+def test_the_settings_of_each_part_are_known() -> None:
+    """`remove` and `doctor` read no template for them."""
+    excluded = (TEMPLATE.parent / "copier.yml").read_text()
+    found = {}
+    for part, folder in re.findall(r"'(\w+)' not in parts %\}(app/\w+)\{%", excluded):
+        if (file := TEMPLATE / folder / "settings.py").is_file():
+            kind = file.read_text().partition("(PartSettings):")[2]
+            names = re.findall(r"^    (\w+): ", kind, re.MULTILINE)
+            found[part] = tuple(name.upper() for name in names)
+    assert found == SETTINGS
 
 
 def test_a_file_of_the_part_that_its_owner_edited_is_a_conflict(project: Path) -> None:

@@ -1,6 +1,7 @@
 """`authkit token decode --key`: other people's tokens, verified with other people's keys."""
 
 import base64
+import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
-from tests.token_cases import AT, SECRET, Answer, run, signed
+from tests.token_cases import AT, SECRET, Answer, encode, run, signed
 
 CLAIMS = {"sub": "ada", "iat": AT - 60, "exp": AT + 60}
 KEYS: dict[str, Callable[[], Any]] = {
@@ -173,6 +174,136 @@ def test_a_public_key_is_no_shared_secret(desk: Desk) -> None:
 
     assert answer.code == 5
     assert "algorithm confusion" in answer.out
+
+
+def ssh(private: Any) -> bytes:
+    text = private.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return bytes(text)
+
+
+def der(private: Any) -> bytes:
+    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    return bytes(private.public_key().public_bytes(serialization.Encoding.DER, spki))
+
+
+def der_certificate(private: Any) -> bytes:
+    read = x509.load_pem_x509_certificate(certificate(private))
+    return read.public_bytes(serialization.Encoding.DER)
+
+
+def body_of(pem: bytes) -> bytes:
+    """A PEM without its frame, as some consoles show a key."""
+    return b"\n".join(pem.splitlines()[1:-1])
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>Not found</title></head></html>"
+ED25519, RSA, P256 = KEYS["EdDSA"](), KEYS["RS256"](), KEYS["ES256"]()
+NOT_SECRETS: dict[str, bytes] = {
+    "ssh-ed25519": ssh(ED25519),
+    "ssh-rsa, with a comment": ssh(RSA) + b" ada@example.com\n",
+    "ecdsa-sha2, among known hosts": b"git.example.com " + ssh(P256),
+    "SSH, without the type": ssh(RSA).split()[1],
+    "DER, Ed25519": der(ED25519),
+    "DER, RSA": der(RSA),
+    "DER, P-256, and a line break": der(P256) + b"\n",
+    "DER, a certificate": der_certificate(RSA),
+    "DER in base64": base64.b64encode(der(RSA)),
+    "PEM without its frame": body_of(public_pem(RSA)),
+    "PEM of SSH2": b"---- BEGIN SSH2 PUBLIC KEY ----\n" + ssh(RSA).split()[1] + b"\n---- END",
+    "a list of JWKs": json.dumps([jwk(ED25519)]).encode(),
+    "a list of JWKs, over lines": json.dumps([jwk(ED25519)], indent=2).encode(),
+    "a set behind a name": b"keys = " + json.dumps({"keys": [jwk(ED25519)]}).encode(),
+    "JSON of something else": b'{"error": "not found"}',
+    "an empty list": b"[]",
+    "a page": PAGE,
+    "a page, after a blank line": b"\n" + PAGE.lower(),
+    "XML": b'<?xml version="1.0"?><RSAKeyValue><Modulus>AQAB</Modulus></RSAKeyValue>',
+    "PuTTY": b"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n",
+}
+"""What everybody may know, and could therefore sign with."""
+
+
+@pytest.mark.parametrize("text", NOT_SECRETS.values(), ids=NOT_SECRETS)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+def test_what_everybody_may_know_is_no_shared_secret(text: bytes, mark: bytes, desk: Desk) -> None:
+    desk.key(mark + text)
+    for known in (text, text.strip(), mark + text):
+        answer = desk.decode(jwt_of(known))
+        assert answer.code == 2
+        assert answer.err.count("\n") <= 2
+        assert "hint: " in answer.err
+
+
+def jwt_of(secret: bytes) -> str:
+    """What somebody signed with HS256 who knows these bytes; PyJWT would refuse some."""
+    parts = [encode({"alg": "HS256"}), encode(CLAIMS)]
+    signature = hmac.digest(secret, ".".join(parts).encode(), "sha256")
+    return ".".join([*parts, encode(signature)])
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda pem: b"# the key of the issuer\n" + pem,
+        lambda pem: b"\xef\xbb\xbf" + pem,
+        lambda pem: pem.decode().encode("utf-16"),
+        lambda pem: pem.replace(b"\n", b"\r\n"),
+        lambda pem: b"\n\n  " + pem,
+    ],
+    ids=["a comment", "a mark", "UTF-16", "CR/LF", "blanks"],
+)
+def test_pem_is_pem_whatever_stands_around_it(algorithm: str, spell: Any, desk: Desk) -> None:
+    private = KEYS[algorithm]()
+    text = spell(public_pem(private))
+    desk.key(text)
+    assert desk.decode(jwt.encode(CLAIMS, private, algorithm)).code == 0
+    for known in (text, public_pem(private)):
+        assert desk.codes(jwt_of(known))[0] == "alg-refused"
+
+
+SECRETS = [
+    b"s" * 32,
+    b"0" * 64,
+    b"000" + b"1" * 47,
+    base64.b64encode(bytes(range(48))),
+    b"[not a list] but a sentence of some length",
+    b"<angle> brackets and ssh-keys in a sentence",
+    b"correct horse battery staple ssh-agent",
+    b"123456789012345678901234567890123456789",
+    b'"quoted, as somebody wrote it in a file"',
+    bytes(range(200, 248)),
+    "ein Geheimnis mit Umlauten: äöüß".encode(),
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=repr)
+def test_a_plain_secret_is_one_however_it_looks(secret: bytes, desk: Desk) -> None:
+    for written in (secret, secret + b"\n", b"\xef\xbb\xbf" + secret):
+        desk.key(written)
+        assert desk.decode(jwt_of(secret)).code == 0
+
+
+def test_a_file_has_a_size(desk: Desk) -> None:
+    desk.key(b"s" * (1024 * 1024 + 1))
+    answer = desk.decode(jwt_of(b"s" * (1024 * 1024)))
+    assert answer.code == 2
+    assert "more than 1,048,576 bytes" in answer.err
+
+
+def test_a_private_key_of_openssh_will_do(desk: Desk) -> None:
+    for algorithm in ("EdDSA", "ES256"):
+        private = KEYS[algorithm]()
+        desk.key(
+            private.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.OpenSSH,
+                serialization.NoEncryption(),
+            )
+        )
+        assert desk.decode(jwt.encode(CLAIMS, private, algorithm)).code == 0
 
 
 def test_kid_picks_from_a_set_and_odd_entries_are_passed_over(desk: Desk) -> None:

@@ -2,13 +2,17 @@
 
 import base64
 import hashlib
+import hmac
 import json
+import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jwt
 import pytest
@@ -21,12 +25,15 @@ from tests.token_cases import (
     FOREIGN,
     SECRET,
     claims,
+    encode,
     header,
     key_id,
     make_project,
     run,
     signed,
 )
+
+from authkit.tokens.claims import KINDS
 
 PAIRS: dict[str, Any] = {
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
@@ -63,6 +70,7 @@ def project(tmp_path: Path) -> Path:
     """EdDSA signs, from a file; ES256 is staged; the secret signs refresh tokens alone."""
     root = make_project(tmp_path / "myapi")
     (root / "key.pem").write_text(pem("EdDSA"))
+    (root / ".copier-answers.yml").write_text("_commit: v0.7.0\nparts: [jwks]\n")
     one_line = pem("ES256").replace("\n", "")
     (root / ".env").write_text(
         f"{ENV}JWT_PRIVATE_KEYS=key.pem\nJWT_STAGED_PRIVATE_KEY={one_line}\n"
@@ -109,7 +117,56 @@ def test_a_retired_key_is_known_by_its_id(project: Path) -> None:
     gone = decode(project, signed(header(typ="rt+jwt", kid=key_id(FOREIGN)), secret=FOREIGN))
     assert gone.code == 5
     [reason] = [reason for reason in gone.report["reasons"] if reason["code"] == "kid-retired"]
-    assert "was retired or removed at 2026-01-30T12:00:00Z" in reason["message"]
+    assert "was retired or removed, at 2026-01-30T12:00:00Z or by hand since" in reason["message"]
+
+
+def test_a_key_of_another_kind_of_token_is_not_a_retired_one(project: Path) -> None:
+    """The dates hold living keys too, and since when those are what they are."""
+    kids = (key_id(SECRET), key_id(OTHER), jwk("EdDSA")["kid"], jwk("ES256")["kid"])
+    dates = ",".join(f"{kid}@2026-01-30T12:00:00Z" for kid in kids)
+    text = (project / ".env").read_text().partition("JWT_KEY_DATES")[0]
+    (project / ".env").write_text(f"{text}JWT_KEY_DATES={dates}\n")
+    for other, name in (
+        (signed(), "JWT_SECRET"),
+        (signed(header(kid=key_id(OTHER)), secret=OTHER), "JWT_STAGED_SECRET"),
+        (token("EdDSA", typ="rt+jwt"), "JWT_PRIVATE_KEYS"),
+    ):
+        reasons = {reason["code"]: reason for reason in decode(project, other).report["reasons"]}
+        assert "kid-retired" not in reasons
+        assert f"({name}) is not for tokens of this typ" in reasons["kid-other-typ"]["message"]
+
+
+def test_without_the_part_its_settings_count_no_more(project: Path) -> None:
+    """The project reads none of them then."""
+    (project / ".copier-answers.yml").write_text("_commit: v0.7.0\nparts: [tokens]\n")
+    assert decode(project, signed()).report["key"] == "JWT_SECRET"
+    assert decode(project, token("EdDSA")).code == 5
+
+
+def test_names_of_settings_count_in_any_case(project: Path) -> None:
+    text = (project / ".env").read_text()
+    (project / ".env").write_text(text.replace("JWT_PRIVATE", "jwt_private"))
+    assert decode(project, token("EdDSA")).report["key"] == "JWT_PRIVATE_KEYS"
+
+
+def test_the_token_of_a_mailed_link_is_known(project: Path) -> None:
+    link = decode(project, signed(header(typ="ec+jwt"), claims(email="ada@example.com", state="x")))
+    assert (link.code, link.report["kind"]) == (0, "e-mail change token")
+    assert link.report["key"] == "JWT_SECRET", "refresh tokens have the same keys"
+    assert "email-change-token" in {finding["code"] for finding in link.findings}
+
+
+def test_every_kind_of_token_of_the_template_is_known() -> None:
+    source = Path(__file__).parents[1] / "template/app/accounts/tokens.py"
+    assert set(re.findall(r'"(\w+\+jwt)"', source.read_text())) == KINDS.keys()
+
+
+def test_a_pipe_as_key_file_keeps_nobody_waiting(project: Path) -> None:
+    (project / "key.pem").unlink()
+    os.mkfifo(project / "key.pem")
+    answer = decode(project, token("EdDSA"))
+    assert answer.code == 2
+    assert "a file of JWT_PRIVATE_KEYS can't be read" in answer.err
 
 
 def test_the_secret_named_among_the_pairs_verifies_access_tokens(project: Path) -> None:
@@ -188,6 +245,62 @@ def test_the_token_names_no_address(tmp_path: Path, project: Path) -> None:
         decode(project, token("EdDSA", jku=url, x5u=url))
         decode(tmp_path, token("EdDSA", jku=url), "--online", "--key", f"{url}2")
     assert asked == ["/keys?v=12"]
+
+
+@pytest.mark.parametrize("key", ["address", "file"])
+def test_no_database_is_asked_about_a_stranger_s_token(project: Path, key: str) -> None:
+    (project / "keys.json").write_bytes(KEYS)
+    with (
+        answering(KEYS) as (url, _),
+        mock.patch("authkit.project.project.Project.manage", side_effect=AssertionError),
+    ):
+        source = url if key == "address" else "@keys.json"
+        answer = decode(project, token("EdDSA"), "--online", "--key", source)
+    assert (answer.code, answer.report["verdict"]) == (0, "VERIFIED")
+    assert ("no database is asked" in answer.err) == (key == "file")
+
+
+def spki(encoding: Any) -> bytes:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return bytes(PAIRS["EdDSA"].public_key().public_bytes(encoding, form))
+
+
+PEM = spki(serialization.Encoding.PEM)
+OCT = {"kty": "oct", "k": encode(SECRET.encode()), "alg": "HS256"}
+
+
+@pytest.mark.parametrize("body", [json.dumps(jwk("EdDSA")).encode(), PEM], ids=["a JWK", "PEM"])
+def test_an_address_may_give_one_key(tmp_path: Path, body: bytes) -> None:
+    with answering(body) as (url, _):
+        answer = decode(tmp_path, token("EdDSA"), "--online", "--key", url)
+    assert answer.code == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SECRET.encode(),
+        b"<!DOCTYPE html><html>not found</html>",
+        b"not found",
+        spki(serialization.Encoding.DER),
+        json.dumps([jwk("EdDSA")]).encode(),
+        json.dumps({"keys": [OCT]}).encode(),
+        json.dumps(OCT).encode(),
+        b'"a text"',
+        b"",
+    ],
+    ids=lambda body: str(body[:12]),
+)
+def test_no_address_gives_a_secret(tmp_path: Path, body: bytes) -> None:
+    """What everybody can fetch, everybody can sign with."""
+    parts = [encode({"alg": "HS256", "typ": "JWT"}), encode(claims())]
+    secret = SECRET.encode() if body.startswith(b"{") else body.strip()
+    signature = hmac.digest(secret, ".".join(parts).encode(), "sha256")
+    forged = ".".join([*parts, encode(signature)])
+    with answering(body) as (url, _):
+        answer = decode(tmp_path, forged, "--online", "--key", url)
+    assert answer.code == 2
+    assert "Traceback" not in answer.err
 
 
 def test_no_redirect_is_followed(tmp_path: Path) -> None:

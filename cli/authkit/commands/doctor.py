@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 import typer
 
 from authkit import __version__
+from authkit.parts.left_settings import left
 from authkit.project.outcome import in_our_words
 from authkit.project.project import MARKER, Project
 from authkit.project.repository import Repository, around
@@ -65,7 +66,7 @@ def examine(project: Project, *, production: bool) -> Iterator[Finding]:
         lambda: application(project, production=production),
         lambda: secrets(project),
         lambda: environment(project, production=production),
-        lambda: workers(project),
+        lambda: without_effect(project),
         lambda: template(project),
     ]
     found = [finding for check in checks for finding in check()]
@@ -141,12 +142,15 @@ def environment(project: Project, *, production: bool) -> Iterator[Finding]:
         yield Finding("environment", "warning", message, install_command(lock))
 
 
-def workers(project: Project) -> Iterator[Finding]:
-    """uvicorn takes its number of workers from WEB_CONCURRENCY; memory is not shared by them."""
+def without_effect(project: Project) -> Iterator[Finding]:
+    """What is set and does not do what it says: limits, and settings of a part that was removed."""
     try:
-        settings = project.settings()
+        settings, parts = project.settings(), project.parts() or ()
     except AuthkitError:
-        return  # `application` has said so
+        return  # `application` or `template` says so
+    for name, problem, fix in left(settings, parts):
+        yield Finding("part-settings", "warning", f"{name} {problem}", fix)
+    # uvicorn takes its number of workers from WEB_CONCURRENCY; memory is not shared by them.
     count = settings.get("WEB_CONCURRENCY", "1")
     if count.isdecimal() and int(count) > 1 and not settings.get("REDIS_URL"):
         message = f"each of the {count} workers counts its own rate limits"

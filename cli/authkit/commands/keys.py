@@ -20,7 +20,7 @@ app = typer.Typer(
 
       authkit keys stage                       then restart each host
       authkit keys rotate                      then restart each host
-      authkit keys retire                      a session's life later; `keys list` says when
+      authkit keys retire                      a session's life and a day later; `list` says when
       authkit keys stage --algorithm EdDSA     move to a key pair (authkit add jwks)
     """,
 )
@@ -100,7 +100,8 @@ def rotate(
     """Sign with the staged key from the next start on; the present one goes on verifying.
 
     With nothing staged, a new key signs at once. That is for one host: while there are several,
-    those that were not restarted yet refuse what the new key signs.
+    those that were not restarted yet refuse what the new key signs. Within an hour of a rotation
+    it is taken for the same one, and changes nothing.
 
     Examples:
 
@@ -111,7 +112,10 @@ def rotate(
     if not yes:
         confirm_or_stop(_question(target.manage("keys", "list"), algorithm), yes=yes)
     show(target.manage("keys", "rotate", *_option(algorithm)), as_json=json)
-    console.message("Restart the server: running processes still sign with the old key.")
+    console.message(
+        "Restart each host within a day: until then it signs with the old key, and `retire` allows "
+        "for no longer."
+    )
 
 
 def _question(keys: Keys, algorithm: str | None) -> str:
@@ -124,6 +128,9 @@ def _question(keys: Keys, algorithm: str | None) -> str:
 @app.command()
 def retire(project: ProjectOption = None, json: JsonOption = False) -> None:
     """Forget the earlier keys whose tokens have all expired; of the others, say when that is.
+
+    That is REFRESH_TOKEN_DAYS after the rotation, and a day in which hosts may restart. A key
+    without a date gets today's.
 
     Examples:
 

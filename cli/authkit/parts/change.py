@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from authkit.parts import migrations
+from authkit.parts.left_settings import AFTER_REMOVAL, SETTINGS, left
 from authkit.parts.migrations import Lines, migrations_of
 from authkit.parts.report import Action, Data, PartReport
 from authkit.project.migration_files import VERSIONS
@@ -136,13 +137,26 @@ def owned_migrations(scratch: Scratch, head: str) -> dict[str, str]:
 
 def report_on(request: Request, result: Merge, before: Path, after: Path, data: Data) -> PartReport:
     """What the merge means for the owner."""
+    removed = request.action == "remove"
     return PartReport(
         request.versions,
         changes=result.changes,
         conflicts=result.conflicting,
         new_settings=new_settings(before / ".env.example", after / ".env.example"),
+        gone_settings=settings_left(request) if removed else {},
+        behaviour=AFTER_REMOVAL.get(request.part, []) if removed else [],
         action=request.action,
         part=request.part,
         parts=request.answers_with(request.action).parts or (),
         data=data,
     )
+
+
+def settings_left(request: Request) -> dict[str, str]:
+    """What nothing reads any more, of the part's settings that have a value."""
+    try:
+        values = request.project.settings()
+    except AuthkitError:  # `.env` can't be read; that is another command's to say
+        return {}
+    others = SETTINGS.keys() - {request.part}
+    return {name: f"{problem}; {fix}" for name, problem, fix in left(values, others)}

@@ -31,7 +31,7 @@ def from_environment(project: Project) -> tuple[str, ...]:
 
     try:
         with (project.root / ".env").open(encoding="utf-8") as file:
-            written = dotenv_values(stream=file)
+            written = {name.upper(): value for name, value in dotenv_values(stream=file).items()}
     except (OSError, UnicodeDecodeError):
         return ()
     given = {name.upper(): value for name, value in os.environ.items()}

@@ -14,8 +14,12 @@ from authkit.tokens.parts import JsonObject
 from authkit.tokens.text import Token
 from authkit.tokens.times import MAX_TIMESTAMP, is_timestamp, parse_time, relative, utc
 
-ACCESS, REFRESH = "at+jwt", "rt+jwt"
-KINDS: Final = {ACCESS: "access token", REFRESH: "refresh token"}
+ACCESS, REFRESH, EMAIL_CHANGE = "at+jwt", "rt+jwt", "ec+jwt"
+KINDS: Final = {
+    ACCESS: "access token",
+    REFRESH: "refresh token",
+    EMAIL_CHANGE: "e-mail change token",
+}
 PROJECT_HEADER: Final = {"alg", "typ", "kid"}
 PROJECT_MAX_LENGTH: Final = 2048
 PROJECT_CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")

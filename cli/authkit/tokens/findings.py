@@ -24,6 +24,8 @@ class Rules:
     audience: str
     retired: Mapping[str, str] = field(default_factory=dict)
     """When each key was retired that the project remembers, by its id."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """What the project's keys of other kinds of tokens are called, by their id."""
 
 
 def shown(value: Any) -> str:

@@ -1,27 +1,50 @@
 """The keys in a file: a secret, PEM, a JWK or a JWK set (RFC 7517)."""
 
 import base64
+import codecs
 import json
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from authkit.terminal.errors import UsageError
 from authkit.tokens.keys import HASHES, Key, public_key, shared_secret
+from authkit.tokens.not_secrets import refuse_other_keys
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+BEGIN: Final = b"-----BEGIN "
+WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_keys(data: bytes, name: str) -> list[Key]:
-    """The keys in what `name` holds."""
+def read_keys(data: bytes, name: str, *, from_address: bool = False) -> list[Key]:
+    """The keys in what `name` holds.
+
+    An address gives public keys: what everybody can fetch is nobody's secret.
+    """
+    data = _without_mark(data)
     text = data.strip()
     if not text:
         raise UsageError(f"the key in {name} is empty")
-    if text.startswith(b"-----BEGIN"):
-        return [_pem_key(text, name)]
-    if text.startswith(b"{"):
-        return _json_keys(text, name)
+    if text.startswith((b"{", b"[{")):
+        return _json_keys(text, name, secrets=not from_address)
+    if BEGIN in text:
+        return [_pem_key(text[text.index(BEGIN) :], name)]
+    if from_address:
+        raise UsageError(
+            f"{name} answers with neither JSON nor PEM", "name the address of the JWKS itself"
+        )
+    refuse_other_keys(data, name)
     # An editor ends a file with a line break that is not part of the secret.
     return [shared_secret(data.rstrip(b"\r\n"), name)]
+
+
+def _without_mark(data: bytes) -> bytes:
+    """What an editor or a shell wrote, without its byte order mark, and in UTF-8."""
+    if data.startswith(WIDE):
+        with suppress(UnicodeDecodeError):
+            return data.decode("utf-16").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _pem_key(pem: bytes, name: str) -> Key:
@@ -33,7 +56,7 @@ def _pem_key(pem: bytes, name: str) -> Key:
         if b"CERTIFICATE-----" in pem:
             return public_key(load_pem_x509_certificate(pem).public_key(), name)
         if b"PRIVATE KEY-----" in pem:
-            private = serialization.load_pem_private_key(pem, password=None)
+            private = _private_key(pem)
             weakness = f"{name} is the private key; verifying needs only the public one"
             return public_key(private.public_key(), name, weakness=weakness)
         return public_key(serialization.load_pem_public_key(pem), name)
@@ -48,28 +71,39 @@ def _pem_key(pem: bytes, name: str) -> Key:
 def public_half(pem: bytes, name: str) -> tuple["PublicKeyTypes", dict[str, Any]]:
     """Of a private key that signs with EdDSA or ES256: its public one, and that as a JWK."""
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import serialization
     from jwt import PyJWTError
     from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
     try:
-        public: Any = serialization.load_pem_private_key(pem, password=None).public_key()
+        public: Any = _private_key(pem).public_key()
         method = ECAlgorithm if hasattr(public, "curve") else OKPAlgorithm
         return public, dict(method.to_jwk(public, as_dict=True))
     except (ValueError, TypeError, UnsupportedAlgorithm, PyJWTError):
         raise UsageError(f"{name} holds a key that can't be used", "see: authkit doctor") from None
 
 
-def _json_keys(text: bytes, name: str) -> list[Key]:
+def _private_key(pem: bytes) -> "PrivateKeyTypes":
+    from cryptography.hazmat.primitives import serialization
+
+    if pem.startswith(BEGIN + b"OPENSSH"):
+        return serialization.load_ssh_private_key(pem, password=None)
+    return serialization.load_pem_private_key(pem, password=None)
+
+
+def _json_keys(text: bytes, name: str, *, secrets: bool) -> list[Key]:
     """A JWK or a JWK set (RFC 7517); entries for encryption or of unknown kinds are passed over."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise UsageError(f"{name} looks like a JWKS, but is not JSON") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{name} is a list", 'a set of keys is an object: {"keys": [...]}')
     entries = document.get("keys", [document])
     if not isinstance(entries, list):
         raise UsageError(f'{name} looks like a JWKS, but its "keys" is not a list')
     usable = [entry for entry in entries if isinstance(entry, dict) and entry.get("use") != "enc"]
+    if not secrets:
+        usable = [entry for entry in usable if entry.get("kty") != "oct"]
     keys = [key for entry in usable if (key := _jwk_key(entry, name)) is not None]
     if not keys:
         raise UsageError(

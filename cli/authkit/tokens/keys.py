@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from authkit.terminal.errors import UsageError
+from authkit.tokens.not_secrets import refuse_public_keys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -56,10 +57,12 @@ def project_secrets(settings: Mapping[str, str]) -> list[Key]:
         ("JWT_STAGED_SECRET", settings.get("JWT_STAGED_SECRET", "").strip()),
         *(("JWT_PREVIOUS_SECRETS", secret) for secret in earlier),
     ]
+    known = [(name, secret.encode()) for name, secret in named if secret]
+    for name, secret in known:
+        refuse_public_keys(secret, name)
     return [
-        shared_secret(secret.encode(), name, kid=key_id(secret.encode()), algorithms=("HS256",))
-        for name, secret in named
-        if secret
+        shared_secret(secret, name, kid=key_id(secret), algorithms=("HS256",))
+        for name, secret in known
     ]
 
 

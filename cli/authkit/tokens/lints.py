@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from authkit.terminal.safe_text import excerpt
-from authkit.tokens.claims import KEY_HEADERS, REFRESH
+from authkit.tokens.claims import EMAIL_CHANGE, KEY_HEADERS, REFRESH
 from authkit.tokens.findings import Finding, Rules, shown
 from authkit.tokens.keys import Key
 from authkit.tokens.parts import JsonObject
@@ -71,6 +71,12 @@ def _header_lints(header: JsonObject, rules: Rules | None) -> Iterator[Finding]:
         yield Finding(
             "refresh-token",
             "a refresh token: good only for POST /api/auth/refresh; any other request answers 401",
+        )
+    if rules is not None and header.get("typ") == EMAIL_CHANGE:
+        yield Finding(
+            "email-change-token",
+            "the token of a mailed link: good once, and only for POST /api/auth/confirm-email; any "
+            "other request answers 401",
         )
 
 

@@ -8,7 +8,8 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,10 +40,20 @@ def project_keys(settings: Mapping[str, str], root: Path, typ: Any) -> list[Key]
     return keys
 
 
-def retired_keys(settings: Mapping[str, str]) -> dict[str, str]:
+def other_keys(settings: Mapping[str, str], root: Path, typ: Any) -> dict[str, str]:
+    """The names of the keys, by their id, that verify other tokens than those of that `typ`."""
+    found = project_secrets(settings)
+    with suppress(UsageError):  # whoever needs the pairs is told what is wrong with them
+        found += project_keys(settings, root, ACCESS)
+    ours = {key.kid for key in project_keys(settings, root, typ)}
+    return {key.kid: key.name for key in found if key.kid and key.kid not in ours}
+
+
+def retired_keys(settings: Mapping[str, str], living: Collection[str | None]) -> dict[str, str]:
     """The dates of `JWT_KEY_DATES`: of a key that there is no more, when it was retired."""
     entries = settings.get("JWT_KEY_DATES", "").split(",")
-    return dict(entry.strip().split("@", 1) for entry in entries if "@" in entry)
+    dates = dict(entry.strip().split("@", 1) for entry in entries if "@" in entry)
+    return {kid: date for kid, date in dates.items() if kid not in living}
 
 
 def _pair(name: str, entry: str, root: Path) -> Key:
@@ -59,11 +70,11 @@ def _pair(name: str, entry: str, root: Path) -> Key:
 
 
 def _file(name: str, path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES).decode("latin-1")
-    except (OSError, ValueError):
-        raise UsageError(f"a file of {name} can't be read", "see: authkit doctor") from None
+    with suppress(OSError, ValueError):
+        if path.is_file():  # a pipe would keep us waiting
+            with path.open("rb") as file:
+                return file.read(MAX_FILE_BYTES).decode("latin-1")
+    raise UsageError(f"a file of {name} can't be read", "see: authkit doctor")
 
 
 def _thumbprint(members: Mapping[str, Any]) -> str:

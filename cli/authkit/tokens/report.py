@@ -46,8 +46,7 @@ class Verification:
 
 def examine(token: Token, how: Verification, now: float, leeway: float = 0) -> Report:
     """The verdict on a token at the time `now`."""
-    retired = how.rules.retired if how.rules else None
-    key, problems = signature_problems(token, how.keys if how.wanted else (), retired)
+    key, problems = signature_problems(token, how.keys if how.wanted else (), how.rules)
     problems += [*header_problems(token, how.rules)]
     problems += [*claim_problems(token.claims, how.rules, now, leeway)]
     problems += how.extra

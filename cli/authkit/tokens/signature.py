@@ -3,18 +3,18 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from authkit.terminal.safe_text import excerpt
-from authkit.tokens.findings import Finding, shown
+from authkit.tokens.findings import Finding, Rules, shown
 from authkit.tokens.keys import HASHES, Key
 from authkit.tokens.parts import BASE64URL, JsonObject, encode_base64url
 from authkit.tokens.text import Token
 
 
 def signature_problems(
-    token: Token, keys: Sequence[Key], retired: Mapping[str, str] | None = None
+    token: Token, keys: Sequence[Key], rules: Rules | None = None
 ) -> tuple[Key | None, list[Finding]]:
     """The key that the signature fits, and everything that is wrong with signature or algorithm."""
     problems = [*_algorithm_problems(token.header.get("alg"))]
@@ -22,7 +22,7 @@ def signature_problems(
     problems += spelling
     if not keys:
         return None, problems
-    candidates, kid_problems = _keys_by_id(token.header, keys, retired)
+    candidates, kid_problems = _keys_by_id(token.header, keys, rules)
     problems += kid_problems
     fitting = _fitting_key(token, keys, signature)
     if fitting is None or fitting not in candidates:
@@ -79,7 +79,7 @@ def _decode(bare: str) -> bytes:
 
 
 def _keys_by_id(
-    header: JsonObject, keys: Sequence[Key], retired: Mapping[str, str] | None
+    header: JsonObject, keys: Sequence[Key], rules: Rules | None
 ) -> tuple[list[Key], list[Finding]]:
     """The keys that the token may be signed with, by its `kid`: an exact match, never a lookup."""
     kid = header.get("kid")
@@ -91,17 +91,23 @@ def _keys_by_id(
     nameless = [key for key in keys if key.kid is None]
     if named or nameless:
         return named or nameless, []
-    known = ", ".join(str(key) for key in keys[:5])
-    if since := (retired or {}).get(kid):
-        gone = f"the key {shown(kid)} was retired or removed at {excerpt(since, 40)}"
-        return [], [Finding("kid-retired", f"{gone}; known: {known}")]
-    return [], [
-        Finding(
-            "kid-unknown",
-            f"no key is called {shown(kid)}; known: {known}. The key was removed, or the token "
-            "comes from another environment",
-        )
-    ]
+    return [], [_unknown(kid, ", ".join(str(key) for key in keys[:5]), rules)]
+
+
+def _unknown(kid: str, known: str, rules: Rules | None) -> Finding:
+    """A key that is not among those of this kind of token."""
+    if rules and kid in rules.others:
+        other = f"the key {shown(kid)} ({rules.others[kid]}) is not for tokens of this typ"
+        return Finding("kid-other-typ", f"{other}; known: {known}")
+    if rules and kid in rules.retired:
+        date = excerpt(rules.retired[kid], 40)
+        gone = f"the key {shown(kid)} was retired or removed, at {date} or by hand since"
+        return Finding("kid-retired", f"{gone}; known: {known}")
+    return Finding(
+        "kid-unknown",
+        f"no key is called {shown(kid)}; known: {known}. The key was removed, or the token "
+        "comes from another environment",
+    )
 
 
 def _fitting_key(token: Token, keys: Sequence[Key], signature: bytes | None) -> Key | None:

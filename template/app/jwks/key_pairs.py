@@ -25,7 +25,11 @@ SECRET: Final = "JWT_SECRET"  # noqa: S105
 
 EDDSA: Final = "EdDSA"
 ES256: Final = "ES256"
-MAKE_ONE: Final = f"run `python -m app.manage keys stage --algorithm {EDDSA}`"
+MAKE_ONE: Final = f"leave it out and run `python -m app.manage keys stage --algorithm {EDDSA}`"
+ENCRYPTED: Final = (
+    "is encrypted; write it decrypted, with `openssl pkey -in FILE`, or `ssh-keygen -p -f FILE` if "
+    "it is OpenSSH's"
+)
 INSTALL: Final = "run `python -m pip install --require-hashes -r requirements-jwks.txt`"
 
 _MAX_FILE_BYTES: Final = 16_384
@@ -85,18 +89,33 @@ def one_line(entry: str) -> str:
 def _text_of(entry: str) -> str:
     if "-----BEGIN" in entry:
         return entry
-    try:
-        with Path(entry).open("rb") as file:
-            return file.read(_MAX_FILE_BYTES).decode("latin-1")
-    except (OSError, ValueError):
+    text = _start_of(entry)
+    if text is None:
         raise ValueError(
             f"is no PEM text, nor a file that this user can read; correct the path, or {MAKE_ONE}"
-        ) from None
+        )
+    if len(text) > _MAX_FILE_BYTES:
+        raise ValueError(
+            f"is a file of more than {_MAX_FILE_BYTES:,} bytes, as no key is; correct the path, or "
+            f"{MAKE_ONE}"
+        )
+    return text
+
+
+def _start_of(file: str) -> str | None:
+    """What stands in a file, if it can be read: a pipe would keep the start waiting for ever."""
+    try:
+        if not Path(file).is_file():
+            return None
+        with Path(file).open("rb") as opened:
+            return opened.read(_MAX_FILE_BYTES + 1).decode("latin-1")
+    except (OSError, ValueError):
+        return None
 
 
 def _private_pem(text: str) -> bytes:
-    if "BEGIN ENCRYPTED" in text or "Proc-Type: 4" in text:
-        raise ValueError("is encrypted; write it decrypted, with `openssl pkey -in FILE`")
+    if "Proc-Type: 4" in text:  # OpenSSL's older way, whose header would not survive one line
+        raise ValueError(ENCRYPTED)
     blocks = [(label, body) for label, body in _BLOCK.findall(text) if label != "EC PARAMETERS"]
     for label, body in blocks:
         if "PUBLIC KEY" in label or "CERTIFICATE" in label:
@@ -105,18 +124,22 @@ def _private_pem(text: str) -> bytes:
             )
         lines = re.findall(r".{1,64}", re.sub(r"\s|\\n", "", body))
         return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----\n"]).encode()
-    raise ValueError(f"is not a private key in PEM; {MAKE_ONE}")
+    raise ValueError(f"is not a private key in PEM; replace it, or {MAKE_ONE}")
 
 
 def _load(pem: bytes) -> "PrivateKeyTypes":
     _require_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
 
     try:
-        return load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError(f"is a broken private key; {MAKE_ONE}") from None
+        if pem.startswith(b"-----BEGIN OPENSSH"):
+            return serialization.load_ssh_private_key(pem, password=None)
+        return serialization.load_pem_private_key(pem, password=None)
+    except TypeError:
+        raise ValueError(ENCRYPTED) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError(f"is a broken private key; replace it, or {MAKE_ONE}") from None
 
 
 def _algorithm_of(private: "PrivateKeyTypes") -> str:
@@ -127,7 +150,8 @@ def _algorithm_of(private: "PrivateKeyTypes") -> str:
     if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name == "secp256r1":
         return ES256
     raise ValueError(
-        f"is neither an Ed25519 key ({EDDSA}) nor a P-256 key ({ES256}), as sign here; {MAKE_ONE}"
+        f"is neither an Ed25519 key ({EDDSA}) nor a P-256 key ({ES256}), as sign here; "
+        f"replace it, or {MAKE_ONE}"
     )
 
 

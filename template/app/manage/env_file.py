@@ -20,12 +20,15 @@ ENV_FILE: Final = ".env"
 
 
 def read() -> dict[str, str]:
-    """The settings as texts: those of the file, and over them the environment's."""
+    """The settings as texts: those of the file, and over them the environment's.
+
+    By their names in capitals: the application reads `jwt_secret` as well.
+    """
     try:
-        values = {**dotenv_values(ENV_FILE), **os.environ}
+        found = [*dotenv_values(ENV_FILE).items(), *os.environ.items()]
     except (OSError, UnicodeDecodeError):
         raise CommandError(UNREADABLE_ENV_FILE) from None
-    return {name: value for name, value in values.items() if value is not None}
+    return {name.upper(): value for name, value in found if value is not None}
 
 
 def refuse_environment(*names: str) -> None:
@@ -34,7 +37,7 @@ def refuse_environment(*names: str) -> None:
         CommandError: one of these settings is in the environment, so that the file has no say.
     """
     for name in names:
-        if name in os.environ:
+        if name in map(str.upper, os.environ):
             raise CommandError(
                 f"{name} is set in the environment, which wins over {ENV_FILE}",
                 f"change it where it is set, or unset it and keep it in {ENV_FILE}",
@@ -80,12 +83,12 @@ def _path() -> Path:
 
 
 def _with_lines(text: str, lines: Mapping[str, str]) -> str:
-    kept = list(parse_stream(io.StringIO(text)))
-    written = "".join(lines.get(line.key or "", line.original.string) for line in kept)
+    parsed = parse_stream(io.StringIO(text))
+    kept = [((line.key or "").upper(), line.original.string) for line in parsed]
+    written = "".join(lines.get(name, line) for name, line in kept)
     if written and not written.endswith("\n"):
         written += "\n"
-    there = {line.key for line in kept}
-    return written + "".join(line for name, line in lines.items() if name not in there)
+    return written + "".join(line for name, line in lines.items() if name not in dict(kept))
 
 
 def _replace(path: Path, text: str) -> None:

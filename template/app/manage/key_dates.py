@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from app.config import Settings
 from app.foundation.checks.formats import read_key_dates
 from app.manage.errors import CommandError
@@ -18,6 +20,15 @@ REMEMBERED: Final = 10
 """Retired keys that are remembered by their id, for who asks why a token is refused."""
 
 KEYS: Final = "python -m app.manage keys"
+RETIRE: Final = f"{KEYS} retire"
+
+RESTARTS: Final = timedelta(days=1)
+"""How long hosts may take to restart after a rotation: until then they sign with the key before."""
+
+REPEATED: Final = timedelta(hours=1)
+"""Who rotates again within it, with nothing staged, means the rotation that was."""
+
+_DAYS: Final = TypeAdapter(int)
 
 Row = dict[str, Any]
 
@@ -50,10 +61,22 @@ def rows(values: Mapping[str, str]) -> list[Row]:
 
 def needed_until(since: datetime, values: Mapping[str, str]) -> datetime:
     """When nothing lives any more that a key signed which signs no longer: the longest life of a
-    token is that of a session, also of one that `token issue` made."""
-    days = values.get("REFRESH_TOKEN_DAYS", "")
-    default = Settings.model_fields["refresh_token_days"].default
-    return since + timedelta(days=int(days) if days.isdecimal() else default)
+    token is that of a session, also of one that `token issue` made. It counts from when the last
+    host may have restarted."""
+    try:  # "30.0" counts too, as for the application
+        days = _DAYS.validate_python(values.get("REFRESH_TOKEN_DAYS"))
+    except ValidationError:
+        days = Settings.model_fields["refresh_token_days"].default
+    return since + RESTARTS + timedelta(days=days)
+
+
+def rotated_lately(values: Mapping[str, str], algorithm: str | None) -> Row | None:
+    """The key that took over from another one just now."""
+    known, lately = rows(values), _iso(datetime.now(UTC) - REPEATED)
+    handed_over = {row["since"] for row in known if row["use"] == "verifying"}
+    signing = [row for row in known if row["use"] == "signing" and row["since"] in handed_over]
+    meant = [row for row in signing if algorithm in (None, row["algorithm"])]
+    return next((row for row in meant if (row["since"] or "") > lately), None)
 
 
 def overdue(values: Mapping[str, str], max_days: int) -> Iterator[tuple[str, str]]:
@@ -62,7 +85,10 @@ def overdue(values: Mapping[str, str], max_days: int) -> Iterator[tuple[str, str
         name = f"the {row['algorithm']} key {row['kid']}"
         if row["use"] == "staged":
             yield f"a rotation is under way: {name} is staged", row["next"]
-        elif row["use"] == "verifying" and row["next"] == f"{KEYS} retire":
+        elif row["since"] is None:
+            if row["use"] == "verifying" or max_days:
+                yield f"{name} has no date in {DATES}, so its age is not known", RETIRE
+        elif row["use"] == "verifying" and row["next"] == RETIRE:
             yield f"a rotation is not finished: {name} is needed no more", row["next"]
         elif row["use"] == "signing" and max_days and (row["days"] or 0) >= max_days:
             yield f"{name} has signed for {row['days']} days", f"{KEYS} stage{_option(row)}"
@@ -81,8 +107,11 @@ def _rows_of(family: Family, values: Mapping[str, str]) -> Iterator[Row]:
         following = None
         if use == "staged":
             following = f"{family.wait}, then: {KEYS} rotate"
+        elif since is None:
+            following = f"{RETIRE}, which counts its age from today on"
         elif until:
-            following = f"{KEYS} retire" + ("" if until <= now else f", from {_iso(until)}")
+            restarted = f"if each host was restarted by {_iso(since + RESTARTS)}"
+            following = RETIRE if until <= now else f"{RETIRE}, from {_iso(until)} {restarted}"
         yield {
             "kid": kid,
             "use": use,

@@ -20,6 +20,11 @@ UNSTAGED: Final = (
     "what the new key signs, and its users get 401. With several hosts, stage first."
 )
 
+ROTATED: Final = (
+    "note: this was rotated already: {kid} has signed since {since}. Nothing is staged, so nothing "
+    "was changed; for one more rotation, stage first."
+)
+
 Rows = list[key_dates.Row]
 
 
@@ -38,43 +43,53 @@ def stage(args: Namespace) -> Rows:
             raise CommandError("there is no key yet", "python -m app.manage keys rotate makes one")
         if not _is_staged(family, slots, args.algorithm):
             staged = family.make(args.algorithm or family.algorithms[0])
-            _write(values, family, Slots(staged, slots.keys), [family.key_id(staged)])
+            _write(values, family.write(Slots(staged, slots.keys)), [family.key_id(staged)])
     return list_keys(args)
 
 
 def rotate(args: Namespace) -> Rows:
-    """Sign with the staged key, or with a new one; the present one goes on verifying."""
-    seen = _staged(env_file.read(), args.algorithm)
-    for family in seen or [_family(args.algorithm or SECRETS.algorithms[0])]:
-        env_file.refuse_environment(*family.names, key_dates.DATES)
-        with env_file.locked():
-            values = env_file.read()
-            slots = family.read(values)
-            if not _is_staged(family, slots, args.algorithm) and seen:
-                continue  # another process has just done it: not once more, with an unknown key
-            keep = family.successors_of(slots)
-            if keep and not slots.staged:
-                print(UNSTAGED, file=sys.stderr)
-            new = slots.staged or family.make(args.algorithm or family.algorithms[0])
-            changed = [
-                family.key_id(key) for key in (new, *keep[: len(keep) - len(slots.keys[1:])])
-            ]
-            _write(values, family, Slots("", (new, *keep)), changed)
+    """Sign with the staged key, or with a new one; the present one goes on verifying.
+
+    Asked twice, it happens once: a second rotation would sign with a key that no other host knows.
+    """
+    with env_file.locked():
+        values = env_file.read()
+        staged = _staged(values, args.algorithm)
+        if not staged and (done := key_dates.rotated_lately(values, args.algorithm)):
+            print(ROTATED.format_map(done), file=sys.stderr)
+            return list_keys(args)
+        for family in staged or [_family(args.algorithm or SECRETS.algorithms[0])]:
+            _sign_with_next(family, args.algorithm)
     return list_keys(args)
 
 
+def _sign_with_next(family: Family, algorithm: str | None) -> None:
+    env_file.refuse_environment(*family.names, key_dates.DATES)
+    values = env_file.read()
+    slots = family.read(values)
+    is_staged = _is_staged(family, slots, algorithm)
+    keep = family.successors_of(slots)
+    if keep and not is_staged:
+        print(UNSTAGED, file=sys.stderr)
+    new = slots.staged or family.make(algorithm or family.algorithms[0])
+    changed = (new, *keep[: len(keep) - len(slots.keys[1:])])
+    _write(values, family.write(Slots("", (new, *keep))), map(family.key_id, changed))
+
+
 def retire(args: Namespace) -> Rows:
-    """Forget the earlier keys whose tokens have all expired; the others say when."""
+    """Forget the earlier keys whose tokens have all expired; the others say when, and the age of
+    those without a date counts from today on."""
     with env_file.locked():
+        known = list_keys(args)
+        due = {row["kid"] for row in known if row["next"] == key_dates.RETIRE}
         for family in families():
             values = env_file.read()
-            dates, now = key_dates.dates_in(values), datetime.now(UTC)
-            slots = family.read(values)
-            since = {key: dates.get(family.key_id(key), now) for key in slots.keys[1:]}
-            past = [key for key in since if key_dates.needed_until(since[key], values) <= now]
-            undated = [key for key in since if family.key_id(key) not in dates]
-            if past or undated:
-                _forget(values, family, past, undated)
+            earlier = family.read(values).keys[1:]
+            if gone := [key for key in earlier if family.key_id(key) in due]:
+                _forget(values, family, gone)
+        if any(row["since"] is None for row in known):
+            env_file.refuse_environment(key_dates.DATES)
+            _write(env_file.read(), {})
     return list_keys(args)
 
 
@@ -120,10 +135,7 @@ def _is_staged(family: Family, slots: Slots, algorithm: str | None) -> bool:
     return True
 
 
-def _forget(
-    values: Mapping[str, str], family: Family, keys: Iterable[str], dated: Iterable[str] = ()
-) -> None:
-    """Leave keys out; `dated` stay, and their date is now."""
+def _forget(values: Mapping[str, str], family: Family, keys: Iterable[str]) -> None:
     env_file.refuse_environment(*family.names, key_dates.DATES)
     slots = family.read(values)
     gone = set(keys)
@@ -131,16 +143,19 @@ def _forget(
         "" if slots.staged in gone else slots.staged,
         tuple(key for key in slots.keys if key not in gone),
     )
-    _write(values, family, left, [family.key_id(key) for key in (*gone, *dated)])
+    _write(values, family.write(left), map(family.key_id, gone))
 
 
-def _write(values: Mapping[str, str], family: Family, slots: Slots, changed: Iterable[str]) -> None:
-    """Write what the keys of a family are now, and since when the changed ones are so."""
-    after = {**values, **family.write(slots)}
+def _write(
+    values: Mapping[str, str], changes: Mapping[str, str], changed: Iterable[str] = ()
+) -> None:
+    """Write what the keys of a family are now, and since when the changed ones are so; of what has
+    no date yet, that is today, and not a rotation of just now."""
     now = datetime.now(UTC)
+    known = {row["kid"] for row in key_dates.rows({**values, **changes})}
     dates = key_dates.dates_in(values) | dict.fromkeys(changed, now)
-    known = [row["kid"] for row in key_dates.rows(after)]
-    changes = {**family.write(slots), key_dates.DATES: key_dates.spelled(dates, known)}
+    dates |= dict.fromkeys(known - dates.keys(), now - key_dates.REPEATED)
+    changes = {**changes, key_dates.DATES: key_dates.spelled(dates, known)}
     env_file.write({name: new for name, new in changes.items() if new != values.get(name, "")})
 
 
@@ -154,8 +169,6 @@ def add_commands(commands: Any) -> None:
     ):
         command = add_command(group, name, handler, help_text, services=False)
         command.add_argument("--algorithm", choices=known, help="what the key signs with")
-    add_command(
-        group, "retire", retire, "forget the keys that nothing needs any more", services=False
-    )
+    add_command(group, "retire", retire, "forget keys that nothing needs any more", services=False)
     removal = add_command(group, "remove", remove, "forget a key at once", services=False)
     removal.add_argument("kid", metavar="KID")

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
+from app.config import SettingsError, load_settings
 from tests.helpers import migrate
+from tests.jwks.test_settings import MAKE, REFUSED
 from tests.manage.conftest import Manage, manage, project  # noqa: F401 - fixtures
 from tests.rolling import load, roll, two_hosts
 from tests.services import needs_haproxy
@@ -101,6 +103,60 @@ def test_a_broken_key_is_one_sentence(
     assert "canary" not in outcome.err
     [finding] = json.loads(manage("check").out)
     assert finding["id"] == "jwt_private_keys"
+
+
+@pytest.mark.parametrize("name", ["JWT_PRIVATE_KEYS", "JWT_STAGED_PRIVATE_KEY"])
+@pytest.mark.parametrize("case", REFUSED)
+def test_the_fix_that_the_start_names_works(
+    manage: Manage,  # noqa: F811
+    project: Path,  # noqa: F811
+    case: str,
+    name: str,
+) -> None:
+    """Both say the same: while the broken key stands there, nothing is made beside it."""
+    before = (project / ".env").read_text()
+    value, _ = REFUSED[case]
+    broken = f"{before}{name}='{value}'\n"
+    if "\0" not in value:
+        (project / ".env").write_text(broken)
+        for command in ("stage", "rotate"):
+            outcome = manage("keys", command, "--algorithm", "EdDSA")
+            assert outcome.exit_code == 1
+            assert (project / ".env").read_text() == broken
+            if MAKE in problem_of(name):
+                assert f"leave it out and run `python -m app.manage {MAKE}`" in outcome.err
+    (project / ".env").write_text(before)  # left out
+    assert manage("keys", *MAKE.split()[1:]).data[-1]["use"] == "staged"
+    load_settings()
+
+
+def problem_of(name: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    [problem] = [said for setting, said in caught.value.problems if setting == name]
+    return problem
+
+
+def test_a_pair_is_rotated_once(manage: Manage) -> None:  # noqa: F811
+    """Nor is a secret put in its place by who comes second."""
+    manage("keys", "stage", "--algorithm", "EdDSA")
+    keys = manage("keys", "rotate").data
+    for command in (["rotate"], ["rotate", "--algorithm", "EdDSA"]):
+        outcome = manage("keys", *command)
+        assert f"rotated already: {keys[1]['kid']} has signed since" in outcome.err
+        assert outcome.data == keys
+
+
+def test_a_pair_without_a_date_is_told(
+    manage: Manage,  # noqa: F811
+    project: Path,  # noqa: F811
+    pair: str,
+) -> None:
+    with (project / ".env").open("a") as file:
+        file.write(f"JWT_PRIVATE_KEYS={pair},JWT_SECRET\n")
+    found = [finding["message"] for finding in json.loads(manage("check").out)]
+    assert sum("has no date in JWT_KEY_DATES" in message for message in found) == 2
+    assert all(key["since"] for key in manage("keys", "retire").data)
 
 
 @needs_haproxy

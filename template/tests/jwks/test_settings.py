@@ -57,6 +57,18 @@ REFUSED = {
         ),
         "openssl pkey",
     ),
+    "encrypted, of OpenSSH": (
+        pem(
+            ED25519,
+            kind=PrivateFormat.OpenSSH,
+            encryption=BestAvailableEncryption(token_urlsafe().encode()),
+        ),
+        "ssh-keygen -p",
+    ),
+    "broken, of OpenSSH": (
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----",
+        MAKE,
+    ),
     "public": (public_pem(ED25519), "give the private one"),
     "P-384": (pem(ec.generate_private_key(ec.SECP384R1())), "ES256"),
     "secp256k1": (pem(ec.generate_private_key(ec.SECP256K1())), "ES256"),
@@ -95,12 +107,36 @@ def test_an_unreadable_file_is_refused(
     file = tmp_path / "key.pem"
     file.write_text(pem(ED25519))
 
-    def denied(self: Path, *_: object) -> None:
-        raise PermissionError(13, "Permission denied")
+    really_open = Path.open
+
+    def denied(self: Path, *how: Any, **named: Any) -> Any:
+        if self == file:
+            raise PermissionError(13, "Permission denied")
+        return really_open(self, *how, **named)
 
     monkeypatch.setattr(Path, "open", denied)
     [(_, problem)] = refused(settings_of_tests, jwt_private_keys=str(file))
     assert "nor a file that this user can read" in problem
+
+
+def test_what_is_no_plain_file_keeps_no_start_waiting(
+    settings_of_tests: dict[str, str], tmp_path: Path
+) -> None:
+    pipe = tmp_path / "key.pem"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR)
+    os.write(end, b"#" * 20_000)  # so that who reads it all the same is not kept
+    for path in (pipe, Path("/dev/zero"), tmp_path):
+        [(_, problem)] = refused(settings_of_tests, jwt_private_keys=str(path))
+        assert "nor a file that this user can read" in problem
+    os.close(end)
+
+
+def test_a_file_has_a_size(settings_of_tests: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.write_text("#" * 16_384 + "\n" + pem(ED25519))
+    [(_, problem)] = refused(settings_of_tests, jwt_private_keys=str(file))
+    assert "is a file of more than 16,384 bytes" in problem
 
 
 def test_two_keys_with_one_id_are_refused(settings_of_tests: dict[str, str]) -> None:
@@ -138,6 +174,8 @@ def test_a_key_is_the_same_however_it_is_spelled(tmp_path: Path, private: Any) -
         text.replace("\n", "\r\n"),
     ]
     spellings.append(str(tmp_path / "key.pem"))
+    of_openssh = pem(private, kind=PrivateFormat.OpenSSH)
+    spellings += [of_openssh, of_openssh.replace("\n", "")]
     if private is P256:
         old = pem(private, kind=PrivateFormat.TraditionalOpenSSL)
         parameters = (

@@ -4,11 +4,13 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.accounts.key_rings import key_id
 from app.manage.__main__ import main
 
 
@@ -29,8 +31,10 @@ Manage = Callable[..., Outcome]
 
 @pytest.fixture
 def project(values: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The directory of a project: the settings of the test, in its `.env`."""
-    lines = [f"{name.upper()}={value}\n" for name, value in values.items()]
+    """The directory of a project: the settings of the test, in its `.env`, and a day-old key."""
+    since = datetime.now(UTC) - timedelta(days=1)
+    dated = {**values, "jwt_key_dates": f"{key_id(values['jwt_secret'])}@{since.isoformat()}"}
+    lines = [f"{name.upper()}={value}\n" for name, value in dated.items()]
     (tmp_path / ".env").write_text("".join(lines))
     (tmp_path / ".env").chmod(0o600)
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ import pytest
 from dotenv import dotenv_values, set_key
 
 from app.accounts.key_rings import key_id
+from app.config import load_settings
 from app.foundation.checks.production import EXAMPLE_SECRET
 from tests.live import environment
 from tests.manage.conftest import Manage
@@ -212,12 +213,56 @@ def test_a_key_is_retired_when_no_token_can_need_it(manage: Manage, project: Pat
     manage("keys", "rotate")
     [_, verifying] = manage("keys", "retire").data
     until = datetime.fromisoformat(verifying["retireFrom"]) - datetime.now(UTC)
-    assert timedelta(days=6, hours=23) < until <= timedelta(days=7)
+    assert timedelta(days=7, hours=23) < until <= timedelta(days=8)
 
     set_key(project / ".env", "REFRESH_TOKEN_DAYS", "30", quote_mode="never")
-    for days, left in ((8, 2), (29, 2), (30, 1)):
+    for days, left in ((8, 2), (30, 2), (31, 1)):
         date_back(project, key_id(old), days)
         assert len(manage("keys", "retire").data) == left
+
+
+def test_the_hosts_have_a_day_to_restart(manage: Manage, project: Path) -> None:
+    """Until then they sign with the key before: what it signed on that day must not be lost."""
+    old, _ = secrets_in(project)
+    [_, verifying] = manage("keys", "rotate").data
+    assert "keys retire, from " in verifying["next"]
+    assert "if each host was restarted by " in verifying["next"]
+    date_back(project, key_id(old), 7)
+    assert uses_of(manage("keys", "retire").data) == ["signing", "verifying"]
+    date_back(project, key_id(old), 8)
+    assert uses_of(manage("keys", "retire").data) == ["signing"]
+
+
+@pytest.mark.parametrize("days", ["30.0", " 30 ", "30"])
+def test_the_life_of_a_session_is_read_as_the_application_reads_it(
+    manage: Manage, project: Path, days: str
+) -> None:
+    old, _ = secrets_in(project)
+    manage("keys", "rotate")
+    set_key(project / ".env", "REFRESH_TOKEN_DAYS", days)
+    assert load_settings().refresh_token_days == 30
+    for since, left in ((30, 2), (31, 1)):
+        date_back(project, key_id(old), since)
+        assert len(manage("keys", "retire").data) == left
+
+
+def test_names_count_in_any_case_as_for_the_application(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, other = token_urlsafe(48), token_urlsafe(48)
+    (project / ".env").write_text(f"jwt_secret={old}\nJwt_Previous_Secrets={other}\n")
+    keys = manage("keys", "list").data
+    assert [key["kid"] for key in keys] == [key_id(old), key_id(other)]
+    manage("keys", "rotate")
+    settings = load_settings()
+    assert key_id(settings.jwt_secret.get_secret_value()) == manage("keys", "list").data[0]["kid"]
+    assert [secret.get_secret_value() for secret in settings.jwt_previous_secrets] == [old, other]
+    assert "jwt_secret" not in (project / ".env").read_text(), "each setting stands there once"
+
+    monkeypatch.setenv("jwt_secret", other)
+    outcome = manage("keys", "stage")
+    assert outcome.exit_code == 1
+    assert "JWT_SECRET is set in the environment" in outcome.err
 
 
 def test_an_earlier_key_of_an_unknown_age_is_kept_for_a_life_from_now(
@@ -226,7 +271,9 @@ def test_an_earlier_key_of_an_unknown_age_is_kept_for_a_life_from_now(
     """As of a project from before there were dates."""
     secret, earlier = token_urlsafe(48), token_urlsafe(48)
     (project / ".env").write_text(f"JWT_SECRET={secret}\nJWT_PREVIOUS_SECRETS={earlier}\n")
-    assert [key["retireFrom"] for key in manage("keys", "list").data] == [None, None]
+    keys = manage("keys", "list").data
+    assert [key["retireFrom"] for key in keys] == [None, None]
+    assert all("keys retire, which counts its age from today on" in key["next"] for key in keys)
     assert uses_of(manage("keys", "retire").data) == ["signing", "verifying"]
     date_back(project, key_id(earlier), 8)
     assert uses_of(manage("keys", "retire").data) == ["signing"]
@@ -269,41 +316,70 @@ def test_the_ids_of_the_last_retired_keys_are_remembered(manage: Manage, project
     assert len(known) <= 11
 
 
-def keys_process(project: Path, command: str) -> subprocess.Popen[bytes]:
+def keys_process(project: Path, command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "app.manage", "keys", command],
         cwd=project,
         env=environment({}),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
-def test_no_key_is_lost_when_many_rotate_at_once(manage: Manage, project: Path) -> None:
+def at_once(project: Path, command: str, times: int) -> list[str]:
+    """What so many processes say on standard error that all wait for each other."""
+    lock = os.open(project, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    processes = [keys_process(project, command) for _ in range(times)]
+    wait_for_lock(processes)
+    os.close(lock)
+    said = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * times
+    return said
+
+
+@pytest.mark.parametrize("staged", [True, False], ids=["staged", "unstaged"])
+def test_a_key_is_rotated_once_however_many_ask(
+    manage: Manage, project: Path, *, staged: bool
+) -> None:
+    """A second rotation would sign with a key that no other host knows; nor is any key lost."""
     old, _ = secrets_in(project)
-    processes = [keys_process(project, "rotate") for _ in range(4)]
-    assert [process.wait() for process in processes] == [0] * 4
+    kid = manage("keys", "stage").data[1]["kid"] if staged else None
+    said = at_once(project, "rotate", 3)
     new, previous = secrets_in(project)
-    assert len({new, *previous}) == 5
-    assert previous[-1] == old
+    assert previous == [old]
+    assert kid in (None, key_id(new))
+    again = [f"this was rotated already: {key_id(new)} has signed since" in text for text in said]
+    assert again.count(True) == 2
     assert [path.name for path in project.glob(".env*")] == [".env"]
 
 
-def test_a_staged_key_is_rotated_once_however_many_ask(manage: Manage, project: Path) -> None:
-    """A second rotation would sign with a key that no other host knows."""
+def test_a_rotation_that_was_done_is_not_done_again(manage: Manage, project: Path) -> None:
+    """By who comes later, too: a script that runs on each host, or a second try."""
     old, _ = secrets_in(project)
     [_, staged] = manage("keys", "stage").data
-    lock = os.open(project, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    processes = [keys_process(project, "rotate") for _ in range(3)]
-    wait_for_lock(processes)
-    os.close(lock)
-    assert [process.wait() for process in processes] == [0] * 3
-    new, previous = secrets_in(project)
-    assert (key_id(new), previous) == (staged["kid"], [old])
+    manage("keys", "rotate")
+    for command in (["rotate"], ["rotate", "--algorithm", "HS256"]):
+        outcome = manage("keys", *command)
+        assert f"rotated already: {staged['kid']} has signed since" in outcome.err
+        assert [key["kid"] for key in outcome.data] == [staged["kid"], key_id(old)]
+
+    kid = manage("keys", "stage").data[1]["kid"]
+    assert manage("keys", "rotate").data[0]["kid"] == kid, "one more, when that is meant"
+    date_back(project, kid, 1)
+    assert "nothing was staged" in manage("keys", "rotate").err
 
 
-def wait_for_lock(processes: list[subprocess.Popen[bytes]]) -> None:
+def test_a_key_without_a_date_took_over_from_none(manage: Manage, project: Path) -> None:
+    """What `retire` dates has not been rotated just now."""
+    text = f"JWT_SECRET={token_urlsafe(48)}\nJWT_PREVIOUS_SECRETS={token_urlsafe(48)}\n"
+    (project / ".env").write_text(text)
+    manage("keys", "retire")
+    assert "rotated already" not in manage("keys", "rotate").err
+
+
+def wait_for_lock(processes: list[subprocess.Popen[str]]) -> None:
     """Until each of them stands before it: the kernel lists who waits, with an arrow."""
     waiting: set[str] = set()
     while waiting < {str(process.pid) for process in processes}:
@@ -356,6 +432,38 @@ def test_check_tells_of_a_rotation_that_was_left_half_done(manage: Manage, proje
     [(message, fix)] = check_findings(manage)
     assert "a rotation is not finished" in message
     assert fix == "python -m app.manage keys retire"
+
+
+@pytest.mark.parametrize("earlier", [True, False], ids=["and an earlier one", "alone"])
+def test_check_tells_of_keys_without_a_date(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch, *, earlier: bool
+) -> None:
+    """Of a project from before there were dates, or put in by hand: they would stay for ever."""
+    secret = token_urlsafe(48)
+    previous = f"JWT_PREVIOUS_SECRETS={token_urlsafe(48)}\n" if earlier else ""
+    (project / ".env").write_text(f"JWT_SECRET={secret}\n{previous}")
+    found = [finding for finding in check_findings(manage) if "has no date" in finding[0]]
+    assert len(found) == 1 + earlier
+    assert found[0][0].startswith(f"the HS256 key {key_id(secret)} has no date in JWT_KEY_DATES")
+    assert {fix for _, fix in found} == {"python -m app.manage keys retire"}
+    monkeypatch.setenv("JWT_KEY_MAX_DAYS", "0")
+    found = [finding for finding in check_findings(manage) if "has no date" in finding[0]]
+    assert len(found) == earlier, "no age is too old"
+    monkeypatch.delenv("JWT_KEY_MAX_DAYS")
+
+    assert all(key["since"] for key in manage("keys", "retire").data)
+    assert not any("has no date" in message for message, _ in check_findings(manage))
+    assert secrets_in(project)[0] == secret
+
+
+def test_a_secret_of_the_environment_gets_its_date_in_the_file(
+    manage: Manage, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = token_urlsafe(48)
+    (project / ".env").write_text("")
+    monkeypatch.setenv("JWT_SECRET", f" {secret} ")
+    assert manage("keys", "retire").data[0]["since"]
+    assert secret not in (project / ".env").read_text()
 
 
 def test_check_tells_of_a_key_that_is_older_than_its_owner_wants(

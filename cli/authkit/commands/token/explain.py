@@ -40,8 +40,10 @@ def explain(
     home = find_project(project)
     parsed = _read(words, as_json=as_json)
     given = load_keys(key, online=online) if key is not None else None
-    # With the address of keys, --online is meant for that: no project has to be there.
-    asks = online and (home is not None or key is None or not is_address(key))
+    if online and key is not None and not is_address(key):
+        console.warning("--online: no database is asked about a token that --key verifies")
+    # It is somebody else's: the project's database knows nothing of it, and learns nothing.
+    asks = online and key is None
     status, unanswered = ask_database(home, parsed) if asks else ({}, None)
     how = verification(home, given, parsed, wanted=verify, status=status, now=now)
     report = examine(parsed, how, now, leeway)

@@ -45,7 +45,7 @@ def load_keys(source: str, *, online: bool) -> list[Key]:
         raise UsageError(
             "--key: an address is asked only with --online", "add --online, or save it as @FILE"
         )
-    return read_keys(*fetch(source))
+    return read_keys(*fetch(source), from_address=True)
 
 
 def _read_source(source: str) -> tuple[bytes, str]:
@@ -59,10 +59,13 @@ def _read_source(source: str) -> tuple[bytes, str]:
         path = Path(source.removeprefix("@"))
         try:
             with path.open("rb") as file:
-                return file.read(MAX_KEY_BYTES), path.name
+                text = file.read(MAX_KEY_BYTES + 1)
         except (OSError, ValueError) as problem:
             reason = getattr(problem, "strerror", None) or "not a path"
             raise UsageError(f"--key: the file can't be read: {reason}", f"{path}") from None
+        if len(text) > MAX_KEY_BYTES:
+            raise UsageError(f"--key: the file has more than {MAX_KEY_BYTES:,} bytes", f"{path}")
+        return text, path.name
     # What stands there may be the key itself: it is not repeated.
     raise UsageError(
         "--key takes @FILE, env:NAME or https://…, never the key itself",

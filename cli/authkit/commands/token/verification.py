@@ -5,13 +5,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from authkit.parts.left_settings import SETTINGS
 from authkit.project.project import Project, StrangersProject
 from authkit.terminal import console
 from authkit.terminal.errors import FAILED, AuthkitError, UsageError
 from authkit.tokens.claims import session_problems
 from authkit.tokens.findings import Finding, Rules
 from authkit.tokens.keys import Key
-from authkit.tokens.project_keys import project_keys, retired_keys
+from authkit.tokens.project_keys import other_keys, project_keys, retired_keys
 from authkit.tokens.report import Verification
 from authkit.tokens.text import Token
 
@@ -46,19 +47,33 @@ def verification(
         missing = Finding("no-key", "no key: this is not inside a project, and no --key was given")
         return Verification(missing=missing, wanted=wanted, extra=extra)
     settings = _settings(home)
-    keys = project_keys(settings, home.root, token.header.get("typ"))
+    typ = token.header.get("typ")
+    keys = project_keys(settings, home.root, typ)
+    others = other_keys(settings, home.root, typ)
     issuer, audience = (settings.get(name, "app") for name in ("JWT_ISSUER", "JWT_AUDIENCE"))
-    rules = Rules(issuer, audience, retired_keys(settings))
+    retired = retired_keys(settings, {*others, *(key.kid for key in keys)})
+    rules = Rules(issuer, audience, retired, others)
     missing_secret = Finding("no-key", "no key: the project's JWT_SECRET is not set (see .env)")
     return Verification(keys, rules, None if keys else missing_secret, wanted, extra)
 
 
 def _settings(home: Project) -> dict[str, str]:
     try:
-        return home.settings()
+        settings = home.settings()
     except AuthkitError as failure:
         console.warning(f"{failure.message}; only the environment counts")
-        return dict(os.environ)
+        settings = {name.upper(): value for name, value in os.environ.items()}
+    named = [name for name in SETTINGS["jwks"] if name in settings]
+    if named and not _has_key_pairs(home):  # then the project reads none of them
+        settings = {name: value for name, value in settings.items() if name not in named}
+    return settings
+
+
+def _has_key_pairs(home: Project) -> bool:
+    try:
+        return "jwks" in (home.parts() or ())
+    except AuthkitError:
+        return True
 
 
 def ask_database(home: Project | None, token: Token) -> tuple[dict[str, Any], AuthkitError | None]:

@@ -114,6 +114,7 @@ class RedisOrMemoryStorage(Storage):
         return None
 
     async def reset(self) -> int | None:
+        await self._memory.reset()
         return await self._ask(lambda storage: storage.reset())
 
     async def clear(self, key: str) -> None:

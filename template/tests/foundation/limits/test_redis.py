@@ -97,6 +97,7 @@ async def test_the_store_can_be_emptied(app: FastAPI) -> None:
     await storage.reset()
 
     assert await storage.get("key") == 0
+    assert await storage.incr("key", 60) == 1, "and what the memory knows is not told to it again"
     assert await services_of(app).limiter.is_up()
 
 
