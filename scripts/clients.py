@@ -1,10 +1,11 @@
 """Make a client of the API with each generator, compile it, and use it against a running project.
 
-`python -m scripts.clients` (`--only NAME,…`, `--document FILE`) needs npm and PyPI alone, and a
-JDK for Java: what that needs of Jackson is in the generator's own jar. Each client registers, signs
-in, meets 400, 401, 409 and 429, refreshes, patches, reads sessions and signs out. Each has a server
-of its own, since limits are counted by address. With `--document` clients are made and compiled,
-not used. Exit 1 when one fails. The last results are in docs/clients.md.
+`python -m scripts.clients` (`--only NAME,…`, `--document FILE`) needs npm and PyPI alone, and a JDK
+for Java and Kotlin: Jackson is in the generator's own jar, OkHttp and Gson in packages of npm. Each
+client registers, signs in, meets 400, 401, 409 and 429, refreshes, patches, reads sessions and
+signs out. Each has a server of its own, since limits are counted by address. With `--document`
+clients are made and compiled, not used. Exit 1 when one fails. The last results are in
+docs/clients.md.
 """
 
 import argparse
@@ -30,6 +31,8 @@ NPM: Final = {
     "@types/node": "20.19.0",
     "zod": "4.6.7",
     "kotlin-compiler": "2.4.20",
+    "allure-commandline": "2.34.1",
+    "google-closure-compiler-java": "20240317.0.0",
 }
 PIP: Final = {
     "openapi-python-client": "0.29.1",
@@ -41,6 +44,13 @@ TYPESCRIPT: Final = (
     "npx tsc --strict --target es2022 --lib es2023,dom,dom.iterable --module node16 --skipLibCheck"
     " --types node --outDir built"
 )
+KOTLIN: Final = (
+    "../node_modules/allure-commandline/dist/plugins/jira-plugin/lib/okhttp-4.12.0.jar"
+    ":../node_modules/allure-commandline/dist/plugins/jira-plugin/lib/okio-jvm-3.6.0.jar"
+    ":../node_modules/google-closure-compiler-java/compiler.jar"
+    ":../node_modules/kotlin-compiler/lib/kotlin-stdlib.jar"
+)
+"""OkHttp, and Gson: npm has neither under its own name, but programs that carry them."""
 JAR: Final = "$PIP/openapi_generator_cli/openapi-generator.jar"
 
 
@@ -104,15 +114,14 @@ CLIENTS: Final = {
         pip=("openapi-generator-cli",),
         needs=("javac",),
     ),
-    # Its HTTP layer needs OkHttp, which neither npm nor PyPI has: the models are compiled.
     "kotlin": Client(
         "$BIN/openapi-generator-cli generate -i openapi.json -g kotlin -o generated"
-        " --global-property models --additional-properties=serializationLibrary=jackson",
-        f"bash ../node_modules/kotlin-compiler/bin/kotlinc -nowarn -cp {JAR} -d built"
-        " generated/src/main/kotlin",
-        "",
-        (),
-        npm=("kotlin-compiler",),
+        " --additional-properties=serializationLibrary=gson",
+        f"bash ../node_modules/kotlin-compiler/bin/kotlinc -nowarn -cp {KOTLIN} -d built"
+        " generated/src/main/kotlin Use.kt",
+        f"java -cp built:{KOTLIN} UseKt",
+        ("Use.kt",),
+        npm=("kotlin-compiler", "allure-commandline", "google-closure-compiler-java"),
         pip=("openapi-generator-cli",),
         needs=("java", "npm"),
     ),

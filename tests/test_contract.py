@@ -104,6 +104,11 @@ ONE_WAY = [
     ("Note.properties.kind.enum", ["plain"], True, False),
     ("Note.properties.kind", STRING, False, True),
     ("Note.properties.tags.items.maxLength", 5, True, False),
+    ("Note.properties.text.multipleOf", 2, True, False),
+    ("Note.properties.tags.uniqueItems", True, True, False),
+    ("Note.properties.tags.items", ..., True, True),
+    ("Note.additionalProperties", True, False, True),
+    ("Note.additionalProperties", STRING, False, True),
     ("Answer.properties.text", ..., True, False),
     ("Answer.properties.title", STRING, False, True),
     ("Answer.required", [], True, False),
@@ -113,6 +118,7 @@ ONE_WAY = [
     ("Answer.properties.kind.enum", ["plain", "rich", "wild"], True, False),
     ("Answer.properties.kind", STRING, True, False),
     ("Answer.properties.tags.items.maxLength", 5, False, True),
+    ("Answer.properties.tags.items", ..., True, True),
 ]
 
 

@@ -13,29 +13,41 @@ from tests.projects import copy_of, lend_environment
 from tests.rows import run_sql
 from tests.test_update import commit, released
 
+from authkit.generate.write import alone, written
+from authkit.terminal.errors import AuthkitError
+
 GENERATE = ("generate", "resource")
 NOTE = ("note", "title", "body:text?", "done:boolean=false")
 
 RESOURCES = (
     ("note", "title:string", "due:date?", "done:boolean=false", "priority:enum(low,high)=low"),
-    ("comment", "note:references", "body:text", "info:json?", "page:uuid?:index"),
+    (
+        *("team_person", "note:string", "left:enum(a,b)", "at:datetime=2026-01-01T00:00:00+02:00"),
+        *("flag:boolean?", "text:text=hello", "--shared", "--plural", "team_people"),
+    ),
+    (
+        *("comment", "note:references", "team_person:references?", "body:text", "info:json?"),
+        *("page:uuid?:index", "client:string=a–b"),
+    ),
     (
         *("invoice", "number:string:unique", "total:decimal(12,2)", "rate:decimal(4,4)?"),
         *("units:decimal(18,0)=3", "on:date=2026-01-02", "--no-delete", "--owner-only"),
     ),
     (
         *("measurement", "label:string(80):index", "count:integer=-5", "big:bigint:unique?"),
-        *("at:datetime:index", "key:uuid:unique", "meta:json", "--public-read"),
+        *("at:datetime:index", "key:uuid:unique", "meta:json", "h2o:integer?", "--public-read"),
     ),
     (
-        *("line_item", "note:string", "kind:enum(a,b)", "at:datetime=2026-01-01T00:00:00+02:00"),
-        *("flag:boolean?", "text:text=hello", "--shared"),
+        "bulletin",
+        "title:string(20):unique",
+        "team_person:references?",
+        "type:json?",
+        "--admin-only",
     ),
-    ("bulletin", "title:string(20):unique", "line_item:references?", "--admin-only"),
 )
-"""Every type and every access."""
+"""Every type and every access; names that mean something elsewhere, and an irregular plural."""
 
-PLURALS = ("notes", "comments", "invoices", "measurements", "line_items", "bulletins")
+PLURALS = ("notes", "team_people", "comments", "invoices", "measurements", "bulletins")
 OWN = (
     *(f"tests/{plural}" for plural in PLURALS),
     *(f"tests/api/test_{plural}.py" for plural in PLURALS),
@@ -144,7 +156,7 @@ REFUSALS: Sequence[tuple[str, Sequence[str], int]] = [
     ("can't be the name of a resource", ("nöte", "title"), 2),
     ("longer than 25", ("n" * 26, "title"), 2),
     ("is a keyword of Python", ("class", "title"), 2),
-    ("is a keyword of Python", ("note", "match"), 2),
+    ("is a keyword of Python", ("note", "from"), 2),
     ("has to differ", ("sheep", "title", "--plural", "sheep"), 2),
     ("a class User is there already", ("user", "title"), 2),
     ("a class Error is there already", ("error", "title"), 2),
@@ -152,6 +164,10 @@ REFUSALS: Sequence[tuple[str, Sequence[str], int]] = [
     ("there is app/api/auth.py already", ("login", "title", "--plural", "auth"), 1),
     ("there is app/config.py already", ("setting", "title", "--plural", "config"), 1),
     ("has a table refresh_tokens already", ("refresh_token", "title"), 1),
+    ("has a table mails already", ("mail", "title"), 1),
+    ("there is app/api/schemas already", ("schema", "title"), 1),
+    ("has a EventInfo already", ("event", "title", "--plural", "happenings"), 1),
+    ("has a list_own_events already", ("own_event", "title"), 1),
     ("has its own id", ("note", "id:uuid"), 2),
     ("has its own user_id", ("note", "user_id"), 2),
     ("has its own version", ("note", "version:integer"), 2),
@@ -159,10 +175,12 @@ REFUSALS: Sequence[tuple[str, Sequence[str], int]] = [
     ("means something else here", ("note", "cursor"), 2),
     ("means something else here", ("note", "model_name"), 2),
     ("means something else here", ("note", "date:date"), 2),
-    ("is a word of SQL", ("note", "group:enum(a,b)"), 2),
+    ("means something else here", ("note", "t:integer"), 2),
+    ("means something else here", ("note", "self"), 2),
     ("the plural resources means something else", ("resource", "title"), 2),
     ("there is tests/helpers.py already", ("helper", "title"), 1),
     ("two fields title", ("note", "title", "title:text"), 2),
+    ("two fields h2O", ("note", "h2o", "h2_o"), 2),
     ("there is no type money", ("note", "total:money"), 2),
     ("is no field", ("note", "title:string(3"), 2),
     ("is no field", ("note", "title:string:primary"), 2),
@@ -212,6 +230,15 @@ def test_a_reference_is_for_the_same_people(project: Path) -> None:
     refused = authkit(*GENERATE, "remark", "note:references", "--shared", cwd=project)
 
     assert "notes belong to their users, and remarks would not" in refused.err
+    assert state(project) == before
+
+
+def test_what_admins_alone_have_is_for_admins(project: Path) -> None:
+    before = state(project)
+
+    for access in ("--shared", "--owner-only"):
+        refused = authkit(*GENERATE, "remark", "bulletin:references", access, cwd=project)
+        assert "bulletins are the admins' alone, and remarks would not be" in refused.err
     assert state(project) == before
 
 
@@ -317,8 +344,11 @@ WRITING = """
 import os, signal, sys
 from pathlib import Path
 from authkit.generate.write import written
-with written(Path(sys.argv[1]), {"app/notes/a.py": "a", "docs/b.md": "b"}, {"README.md": "c"}):
-    assert Path(sys.argv[1], "README.md").read_text() == "c"
+root = Path(sys.argv[1])
+readme = root / "README.md"
+changed = {"README.md": (readme.read_text(), "c")}
+with written(root, {"app/notes/a.py": "a", "docs/b.md": "b"}, changed):
+    assert readme.read_text() == "c"
     os.kill(os.getpid(), getattr(signal, sys.argv[2]))
 """
 
@@ -335,6 +365,29 @@ def test_a_signal_amid_the_files_takes_them_back(signal: str, fresh: Path) -> No
     assert stopped.returncode != 0
     assert state(fresh) == before
     assert sorted(path for path in fresh.rglob("*") if path.is_dir()) == directories
+
+
+def test_a_second_one_waits_until_the_first_has_ended(fresh: Path) -> None:
+    with alone(fresh):
+        before = state(fresh)
+        refused = authkit(*GENERATE, *NOTE, cwd=fresh)
+
+    assert refused.code == 1
+    assert "another `authkit generate` is at work in this project" in refused.err
+    assert state(fresh) == before
+
+
+def test_what_was_saved_while_a_question_was_open_stays(tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_text("mine", encoding="utf-8")
+
+    with (
+        pytest.raises(AuthkitError, match=r"openapi\.json has changed meanwhile"),
+        written(tmp_path, {"app/notes.py": ""}, {"openapi.json": ("theirs", "after")}),
+    ):
+        pytest.fail("nothing may be written")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["openapi.json"]
+    assert (tmp_path / "openapi.json").read_text(encoding="utf-8") == "mine"
 
 
 def test_production_is_not_migrated(fresh: Path) -> None:
@@ -397,7 +450,7 @@ def earlier(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project as 0.6.0 made it, with a resource of each kind of reader; and its packages."""
     root = released("0.6.0", "--no-install", "-y", cwd=tmp_path_factory.mktemp("earlier"))
     lend_environment(pristine, root)
-    done = authkit(*GENERATE, *RESOURCES[3], "--skip-migration", "--json", cwd=root)
+    done = authkit(*GENERATE, *RESOURCES[4], "--skip-migration", "--json", cwd=root)
     again = authkit(*GENERATE, *NOTE, "--skip-migration", "--json", cwd=root)
     assert done.code == again.code == 0, done.err + again.err
     assert "app/foundation/database/pages.py" in done.json["files"]

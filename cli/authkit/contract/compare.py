@@ -26,7 +26,8 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     if not found and contract_of(old) != contract_of(new):
         found = [other("document-changed", "the document", "its texts or examples changed")]
     return sorted(
-        set(found), key=lambda change: (not change.is_breaking, change.where, change.rule)
+        set(found),
+        key=lambda change: (not change.is_breaking, change.where, change.rule, change.what),
     )
 
 

@@ -85,14 +85,22 @@ class Comparison:
             return
         yield from self._enumeration(old, new, field)
         yield from self._bounds(old, new, field)
-        for name in ("format", "pattern", "const"):
+        for name in ("format", "pattern", "const", "multipleOf", "uniqueItems"):
             yield from self._keyword(name, old.get(name), new.get(name), field)
         yield from self._properties(old, new, field)
-        if "items" in old and "items" in new:
-            yield from self.compare(old["items"], new["items"], f"{field}[]")
-        extra = (old.get("additionalProperties"), new.get("additionalProperties"))
-        if all(isinstance(schema, dict) for schema in extra):
-            yield from self.compare(*extra, f"{field}.*")
+        if "items" in old or "items" in new:
+            yield from self.compare(old.get("items", {}), new.get("items", {}), f"{field}[]")
+        yield from self._others(old, new, field)
+
+    def _others(self, old: Schema, new: Schema, field: str) -> Iterator[Change]:
+        """Of properties without a name of their own: whether there may be any, and of what kind."""
+        before, after = others(old), others(new)
+        if (before is False) != (after is False):
+            yield self._widened(
+                "additional-properties", field, "another property", more=before is False
+            )
+        elif before or after:
+            yield from self.compare(before, after, f"{field}.*")
 
     def _takes_integers_too(self, old: Schema, new: Schema) -> bool:
         kinds = (old.get("type"), new.get("type"))
@@ -175,6 +183,12 @@ class Comparison:
     def _at(self, field: str) -> str:
         place = {"request": "input", "response": "answer"}[self.direction]
         return f"{self.where}, {place}{' ' + field.lstrip('.') if field else ''}"
+
+
+def others(schema: Schema) -> Any:
+    """What other properties may be; False when there are none."""
+    allowed = schema.get("additionalProperties", True)
+    return {} if allowed is True else allowed
 
 
 def none(value: Any) -> str:

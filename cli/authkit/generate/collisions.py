@@ -2,25 +2,23 @@
 
 import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-from authkit.generate.names import Names
+from authkit.generate.parents import Parent, models, sources
 from authkit.generate.resource import Access, Resource
 from authkit.project.project import Project
 from authkit.terminal.errors import AuthkitError, UsageError
 
 TABLE: Final = re.compile(r"__tablename__\s*=\s*[\"'](\w+)[\"']")
+FUNCTION: Final = re.compile(r"^(?:async )?def (\w+)\(", re.MULTILINE)
 CLASS: Final = re.compile(r"^class (\w+)\(", re.MULTILINE)
-OWNED_ROUTER: Final = re.compile(r"^Owner = ", re.MULTILINE)
 
 
 def require_free(project: Project, resource: Resource) -> None:
     """Refuse a name that is taken: as a feature, a router, a table or a model."""
     names, root = resource.names, project.root
     # A package and a module of one name are one to Python.
-    places = ("app/{}", "app/{}.py", "app/api/{}.py", "tests/{}.py")
+    places = ("app/{}", "app/{}.py", "app/api/{}", "app/api/{}.py", "tests/{}.py")
     for place in (each.format(names.plural) for each in places):
         if os.path.lexists(root / place):
             raise AuthkitError(f"there is {place} already", "choose another name, or a --plural")
@@ -35,25 +33,37 @@ def require_free(project: Project, resource: Resource) -> None:
             )
 
 
-def models(root: Path) -> Iterator[tuple[str, str]]:
-    for file in sorted((root / "app").glob("*/models.py")):
-        yield file.relative_to(root).as_posix(), file.read_text(encoding="utf-8")
+def require_free_api(project: Project, resource: Resource) -> None:
+    """Refuse names that generated clients would meet twice: of an operation, of a schema."""
+    names, root = resource.names, project.root
+    functions = {f"{verb}_{names.singular}" for verb in ("create", "read", "update", "delete")}
+    functions.add(f"list_{names.plural}")
+    classes = {f"{names.class_name}{kind}" for kind in ("Info", "Page", "Query")}
+    classes |= {f"{verb}{names.class_name}Input" for verb in ("Create", "Update")}
+    for file, code in sources(root, "app/api/**/*.py"):
+        taken = [*functions.intersection(FUNCTION.findall(code))]
+        taken += classes.intersection(CLASS.findall(code))
+        if taken:
+            raise AuthkitError(f"{file} has a {min(taken)} already", "choose another name")
 
 
 def require_parents(project: Project, resource: Resource) -> None:
-    """What a reference names must be there, and be for the same people."""
+    """What a reference names must be there, and be for all of the same people."""
     for field, parent in resource.parents.items():
         require_parent(project, field, parent)
-        router = project.root / "app/api" / f"{parent.plural}.py"
-        private = bool(OWNED_ROUTER.search(router.read_text(encoding="utf-8")))
-        if private and not resource.access.is_owned:
+        if parent.is_owned and not resource.access.is_owned:
             raise UsageError(
                 f"{parent.words} belong to their users, and {resource.names.words} would not",
                 f"make {resource.names.words} --{Access.OWNER_ONLY} or --{Access.PUBLIC_READ}",
             )
+        if parent.who == "Admin" and resource.access is not Access.ADMIN_ONLY:
+            raise UsageError(
+                f"{parent.words} are the admins' alone, and {resource.names.words} would not be",
+                f"make {resource.names.words} --{Access.ADMIN_ONLY}",
+            )
 
 
-def require_parent(project: Project, field: str, parent: Names) -> None:
+def require_parent(project: Project, field: str, parent: Parent) -> None:
     needed = (
         f"app/{parent.plural}/models.py",
         f"app/api/{parent.plural}.py",

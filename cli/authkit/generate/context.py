@@ -1,10 +1,12 @@
 """The variables of the skeleton: what a resource and its fields are, word by word."""
 
+import json
 import textwrap
 from typing import Any
 
 from authkit.generate.fields import Field
-from authkit.generate.names import Names, camel
+from authkit.generate.names import CLASSES_IN_THE_WAY, Names, camel
+from authkit.generate.parents import Parent
 from authkit.generate.resource import Access, Resource
 from authkit.generate.tables import check_of
 
@@ -86,7 +88,7 @@ def seen(resource: Resource, field: Field) -> dict[str, Any]:
     }
 
 
-def in_database(field: Field, parent: Names | None) -> dict[str, str]:
+def in_database(field: Field, parent: Parent | None) -> dict[str, str]:
     arguments = [field.kind.column] if field.kind.column else []
     if parent:
         arguments = [f'ForeignKey("{parent.plural}.id", ondelete="CASCADE")']
@@ -104,8 +106,9 @@ def in_schemas(resource: Resource, field: Field) -> dict[str, str]:
     kind = field.kind
     alias = ""
     if kind.alias:
-        own = field.pascal in OWN_CLASSES
-        alias = f"{resource.names.class_name}{field.pascal}{'Value' if own else ''}"
+        alias = f"{resource.names.class_name}{field.pascal}"
+        if field.pascal in OWN_CLASSES or alias in CLASSES_IN_THE_WAY:
+            alias += "Value"
     python = alias or kind.input
     output = alias if kind.output == "alias" else kind.output or alias or kind.python
     default = field.default[0] if field.default else "None"
@@ -119,7 +122,7 @@ def in_schemas(resource: Resource, field: Field) -> dict[str, str]:
     }
 
 
-def in_tests(field: Field, parent: Names | None) -> dict[str, Any]:
+def in_tests(field: Field, parent: Parent | None) -> dict[str, Any]:
     kind = field.kind
     example = field.column if parent else kind.example
     fixed = field.unique or parent  # a value that a second row could not have as well
@@ -135,14 +138,14 @@ def in_tests(field: Field, parent: Names | None) -> dict[str, Any]:
 
 def literal(text: str) -> str:
     """A text as Python: no formatter cuts one that is longer than a line."""
-    return " ".join(f'"{part}"' for part in textwrap.wrap(text, 70, drop_whitespace=False))
+    return " ".join(map(json.dumps, textwrap.wrap(text, 70, drop_whitespace=False)))
 
 
 def or_none(field: Field) -> str:
     return " | None" if field.optional else ""
 
 
-def said_of(field: Field, parent: Names | None) -> str:
+def said_of(field: Field, parent: Parent | None) -> str:
     """A line of the page."""
     said = [f"the id of {parent.a_word}" if parent else field.kind.said]
     if field.optional:

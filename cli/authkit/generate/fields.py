@@ -20,18 +20,6 @@ WRITTEN: Final = re.compile(
 SHAPE: Final = "a field is NAME:TYPE, then ? and =DEFAULT and :unique or :index, where it has them"
 
 
-SQL_WORDS: Final = frozenset(
-    """
-    all analyse analyze any array asc both case cast check collate column constraint create
-    current_date current_role current_time current_user default desc distinct do end except exists
-    fetch foreign from grant group having index initially intersect into join leading limit
-    localtime not null offset on only order placing primary references returning select some table
-    then to trailing true union unique user using values variadic when where window
-    """.split()  # noqa: SIM905
-)
-"""A check that the database makes is text, in which nobody quotes a name."""
-
-
 @dataclass(frozen=True)
 class Field:
     """What was said about a field, and what follows from its kind."""
@@ -77,9 +65,9 @@ def read_fields(written: Sequence[str]) -> tuple[Field, ...]:
         raise UsageError(
             "a resource needs a field", "authkit generate resource note title body:text"
         )
-    columns = [field.column for field in fields]
-    for name in columns:
-        if columns.count(name) > 1:
+    names = [field.camel for field in fields]
+    for name in names:
+        if names.count(name) > 1:
             raise UsageError(f"there are two fields {name}", "name each once")
     return fields
 
@@ -125,8 +113,6 @@ def require_sense(field: Field) -> None:
             f"{field.name}: {kind.name} has too few values to be unique",
             "leave out :unique, or take a longer type",
         )
-    if kind.check and field.name in SQL_WORDS:
-        raise UsageError(f"{field.name} is a word of SQL", "call the field something else")
     if field.unique and field.default is not None:
         raise UsageError(
             f"{field.name}: a default that may be there once is one row", "leave out = or :unique"

@@ -25,10 +25,9 @@ class Generated:
 
 def generate(project: Project, plan: Plan, screen: Screen, *, migrate: bool) -> Generated:
     """Write the files, and migrate the database unless told otherwise, or it is production's."""
-    changed = {path: after for path, (_, after) in plan.changed.items()}
     wanted = migrate and may_migrate(project, plan, screen)
     backup = keep_copy(project, screen) if wanted else None
-    with written(project.root, plan.new, changed) as keep:
+    with written(project.root, plan.new, plan.changed) as keep:
         if wanted:
             with (
                 stop_signals_put_off("interrupted when all was done", "look at it: git status"),

@@ -21,7 +21,12 @@ OF_PYDANTIC: Final = frozenset(
     update_forward_refs validate
     """.split()  # noqa: SIM905
 )
-OF_SQLALCHEMY: Final = frozenset({"metadata", "registry", "type_annotation_map"})
+OF_SQLALCHEMY: Final = frozenset(
+    """
+    mapped_column metadata registry self t tuple type_annotation_map utc_now
+    """.split()  # noqa: SIM905
+)
+"""Of models, of their rows, and of what takes columns by name."""
 OF_PYTHON: Final = frozenset({"bool", "date", "datetime", "int", "list", "str"})
 """Types of fields: the next field of one would be of the type of this one."""
 
@@ -31,10 +36,10 @@ PLURALS_IN_THE_WAY: Final = frozenset({"guards", "resources", "values"})
 CLASSES_IN_THE_WAY: Final = frozenset(
     """
     AdminUser Annotated AnyRow Any APIRouter AppError Base BigInteger CheckConstraint Collection
-    CurrentUser CursorQuery Date DateTime Decimal DecimalText Error ErrorBody ErrorCode ExactDecimal
-    FieldProblem Final ForeignKey Identifier Index Input Integer Json Literal Mapped Mapping Message
-    Moment Output Page PasswordReset Query Response Role Seen Services Session String
-    StringConstraints Text Timestamp UniqueConstraint User UtcDateTime Uuid
+    CurrentUser Cursor CursorQuery Date DateTime Decimal DecimalText Error ErrorBody ErrorCode
+    ExactDecimal FieldProblem Final ForeignKey Identifier Index Input Integer Json Literal
+    Mapped Mapping Message Moment Output Page PasswordReset Query Response Role Seen Services
+    Session String StringConstraints Text Timestamp UniqueConstraint User UtcDateTime Uuid
     """.split()  # noqa: SIM905
 )
 """What the generated files import, and the tables of accounts."""
@@ -99,7 +104,7 @@ def checked(given: str, what: str) -> str:
         )
     if len(name) > LONGEST:
         raise UsageError(f"{given!r} is longer than {LONGEST} characters", "shorten it")
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+    if keyword.iskeyword(name):  # `match`, `case`, `type` are names as well
         raise UsageError(f"{name} is a keyword of Python", "call it something else")
     return name
 
@@ -128,5 +133,6 @@ def pascal(name: str) -> str:
 
 
 def camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+    """As the project's schemas spell it: `h2o` is `h2O` there."""
+    words = name.title().replace("_", "")
+    return words[0].lower() + words[1:]

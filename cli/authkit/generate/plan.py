@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from authkit.generate.collisions import require_free, require_parents, require_room
+from authkit.generate.collisions import (
+    require_free,
+    require_free_api,
+    require_parents,
+    require_room,
+)
 from authkit.generate.context import context_of
 from authkit.generate.contract import contract_with
 from authkit.generate.resource import Resource
@@ -49,6 +54,7 @@ def plan(project: Project, resource: Resource) -> Plan:
     """What would be written; refuses whatever stands in its way."""
     _ = project.python  # no environment: say so first
     require_free(project, resource)
+    require_free_api(project, resource)
     require_parents(project, resource)
     skeleton = skeleton_for(project)
     down_revision, revision = place_in_line(project, resource.names.plural)

@@ -1,11 +1,12 @@
 """A resource: its names, its fields, and who may."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from authkit.generate.fields import Field
 from authkit.generate.names import Names, names_of
+from authkit.generate.parents import Parent
 from authkit.generate.tables import Index, indexes_of, uniques_of
 from authkit.terminal.errors import UsageError
 
@@ -31,7 +32,7 @@ class Access(StrEnum):
 class Resource:
     names: Names
     fields: tuple[Field, ...]
-    parents: Mapping[str, Names]
+    parents: Mapping[str, Parent]
     """What the references name, by the name of the field."""
     access: Access = Access.OWNER_ONLY
     can_delete: bool = True
@@ -48,14 +49,20 @@ class Resource:
 
 
 def resource(
-    name: str, plural: str | None, fields: tuple[Field, ...], access: Access, *, can_delete: bool
+    name: str,
+    plural: str | None,
+    fields: tuple[Field, ...],
+    access: Access,
+    parent_of: Callable[[str], Parent],
+    *,
+    can_delete: bool,
 ) -> Resource:
     """The resource that was asked for, as far as names alone can tell.
 
     A reference is named after what it refers to: `note:references` is a `note_id` of `notes`.
     """
     names = names_of(name, plural)
-    parents = {field.name: names_of(field.name, None) for field in fields if field.is_reference}
+    parents = {field.name: parent_of(field.name) for field in fields if field.is_reference}
     if any(parent.plural == names.plural for parent in parents.values()):
         raise UsageError(
             f"{names.a_word} can't refer to another one", "make a resource for what ties them"

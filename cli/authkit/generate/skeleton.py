@@ -23,6 +23,9 @@ ONE_LINE: Final = (
 )
 """What fits on a line stands on one, whatever the skeleton has to leave room for."""
 
+MEANT: Final = {"app": "RUF001,S105", "tests": "RUF001"}
+"""By directory what a default may look like: a `–`, or a password, since the field is a `token`."""
+
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -96,13 +99,16 @@ def formatted(project: Project, files: Mapping[str, str]) -> dict[str, str]:
             target.write_text(text, encoding="utf-8", newline="\n")
         quiet = ("--no-cache", "--quiet", "--config", str(project.root / "pyproject.toml"))
         options = [*quiet, *(part for line in ONE_LINE for part in ("--config", line))]
-        ruff(project, scratch, "check", "--select", "I,F401", "--fix", "--exit-zero", *options)
-        ruff(project, scratch, "format", *options)
+        ruff(project, scratch, "check", "--select", "I,F401", "--fix", "--exit-zero", *options, ".")
+        ruff(project, scratch, "format", *options, ".")
+        for directory, codes in MEANT.items():
+            if Path(scratch, directory).is_dir():
+                ruff(project, scratch, "check", "--add-noqa", "--select", codes, *quiet, directory)
         return {path: Path(scratch, path).read_text(encoding="utf-8") for path in files}
 
 
 def ruff(project: Project, directory: str, *arguments: str) -> None:
-    command = [str(project.python), "-m", "ruff", *arguments, "."]
+    command = [str(project.python), "-m", "ruff", *arguments]
     result = subprocess.run(
         command, cwd=directory, env=project.environ(), capture_output=True, text=True, check=False
     )

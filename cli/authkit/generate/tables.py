@@ -43,4 +43,5 @@ def uniques_of(table: str, fields: Iterable[Field], *, owned: bool) -> list[Inde
 
 
 def check_of(field: Field) -> str:
-    return field.kind.check.format(column=field.column)
+    """As SQL, in which `left` and `group` are names between quotes alone."""
+    return field.kind.check.format(column=f'"{field.column}"')

@@ -1,5 +1,7 @@
 """Writing the files: all of them, or not a byte."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -10,21 +12,41 @@ from authkit.terminal.signals import stop_signals_raised
 
 @contextmanager
 def written(
-    root: Path, new: Mapping[str, str], changed: Mapping[str, str]
+    root: Path, new: Mapping[str, str], changed: Mapping[str, tuple[str, str]]
 ) -> Iterator[Callable[[], object]]:
     """Write new files and change others; whatever stops the block takes all of it back.
 
-    What is given says that they may stay from now on.
+    What is given says that they may stay from now on. A file that is to change must still be as it
+    was: somebody may have saved it while a question was open.
     """
     with stop_signals_raised("nothing was changed"), explained(root), ExitStack() as undo:
         for path, text in new.items():
             create(root, root / path, text, undo)
-        for path, text in changed.items():
-            target = root / path
-            before = target.read_bytes()
-            undo.callback(target.write_bytes, before)
-            target.write_text(text, encoding="utf-8", newline="\n")
+        for path, (before, after) in changed.items():
+            change(root / path, before, after, undo)
         yield undo.pop_all
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Keep a second one out: both would take the same place in the line of migrations."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # there is none on Windows
+
+    directory = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(directory)
+        raise AuthkitError(
+            "another `authkit generate` is at work in this project", "wait until it has ended"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(directory)
 
 
 def create(root: Path, target: Path, text: str, undo: ExitStack) -> None:
@@ -36,6 +58,14 @@ def create(root: Path, target: Path, text: str, undo: ExitStack) -> None:
     with target.open("x", encoding="utf-8", newline="\n") as file:
         undo.callback(target.unlink, missing_ok=True)
         file.write(text)
+
+
+def change(target: Path, before: str, after: str, undo: ExitStack) -> None:
+    original = target.read_bytes()
+    if target.read_text(encoding="utf-8") != before:
+        raise AuthkitError(f"{target.name} has changed meanwhile", "try again; nothing was changed")
+    undo.callback(target.write_bytes, original)
+    target.write_text(after, encoding="utf-8", newline="\n")
 
 
 def remove_directory(directory: Path) -> None:

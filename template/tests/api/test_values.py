@@ -100,6 +100,7 @@ async def test_keeps_what_was_sent_to_the_last_digit(json: str, things: httpx.As
         *('{"count":2147483648}', '{"count":1.5}', '{"count":true}', '{"count":NaN}'),
         *(
             '{"big":9223372036854775808}',
+            '{"big":9007199254740993.0}',
             '{"big":9007199254740994.0}',
             '{"big":"1"}',
             '{"big":null}',

@@ -63,22 +63,28 @@ def resource(
       authkit generate resource invoice number:string:unique 'total:decimal(12,2)' --no-delete
       authkit generate resource note title --dry-run     what would be written
     """
+    from functools import partial
+
     from authkit.generate.fields import read_fields
     from authkit.generate.generate import generate
+    from authkit.generate.parents import parent_of
     from authkit.generate.plan import plan
     from authkit.generate.resource import resource as named
+    from authkit.generate.write import alone
     from authkit.project.contract_file import NAME, WRITE
 
     access = chosen(owner_only, public_read, shared, admin_only)
-    made = named(name, plural, read_fields(fields), access, can_delete=not no_delete)
     target = Project.find(project)
-    planned = plan(target, made)
-    if not planned.is_contract_known:
-        console.warning(f"{NAME} stays as it is: the application does not start. Later: {WRITE}")
-    if dry_run:
-        show_plan(planned, as_json=json)
-        return
-    done = generate(target, planned, console, migrate=not skip_migration)
+    parents = partial(parent_of, target.root)
+    made = named(name, plural, read_fields(fields), access, parents, can_delete=not no_delete)
+    with alone(target.root):
+        planned = plan(target, made)
+        if not planned.is_contract_known:
+            console.warning(f"{NAME} stays as it is: the application does not start. Then: {WRITE}")
+        if dry_run:
+            show_plan(planned, as_json=json)
+            return
+        done = generate(target, planned, console, migrate=not skip_migration)
     if json:
         console.print_json(summary(planned) | {"migrated": done.is_migrated, "backup": done.backup})
     else:

@@ -70,8 +70,8 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _whole(value: Any) -> Any:
-    """To JSON Schema 1.0 is an integer; over 2^53 a float may have lost digits."""
-    if isinstance(value, float | Decimal) and abs(float(value)) <= 2**53 and int(value) == value:
+    """To JSON Schema 1.0 is an integer; from 2^53 on a float may have lost digits."""
+    if isinstance(value, float | Decimal) and abs(float(value)) < 2**53 and int(value) == value:
         return int(value)
     return value
 
