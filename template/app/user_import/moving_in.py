@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.accounts.models import User
 from app.foundation.database import create_engine, utc_now
@@ -51,13 +52,14 @@ async def import_users(
 
 
 def _take_over(connection: Connection, users: list[NewUser]) -> int:
-    """Insert who is not there; returns how many that were."""
-    known = select(User.email).where(User.email.in_([user.email for user in users]))
-    there = set(connection.execute(known).scalars())
-    new = [_row(user) for user in users if user.email not in there]
-    if new:
-        connection.execute(insert(User), new)
-    return len(new)
+    """Insert who is not there, also not by a registration meanwhile; returns how many that were.
+
+    One statement: asking first who is there costs the client and PostgreSQL half as much again.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    unless_there = insert(User).on_conflict_do_nothing(index_elements=[User.email])
+    new = connection.execute(unless_there.returning(User.id), [_row(user) for user in users])
+    return len(new.all())
 
 
 def _each_once(users: Iterator[NewUser], seen: dict[str, int]) -> Iterator[NewUser]:
