@@ -22,6 +22,8 @@ START_SECONDS = 120.0
 """Only so that a test which fails also ends: a busy machine takes its time to import all of it."""
 STOP_SECONDS = 15.0
 
+APPLICATION = "app.main:app"
+
 START_OPTIONS = (
     "--no-proxy-headers",
     "--no-server-header",
@@ -139,7 +141,7 @@ def server_process(
     port = port or free_port()
     log_file = directory / f"server-{port}.log"
     where = ["--uds", str(uds)] if uds else ["--host", "127.0.0.1", "--port", str(port)]
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", *where, *START_OPTIONS]
+    command = [sys.executable, "-m", "uvicorn", APPLICATION, *where, *START_OPTIONS]
     with log_file.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
             [*command, "--workers", str(workers), *options],
