@@ -64,6 +64,11 @@ async def update(services: Services, args: Namespace, **changes: Any) -> dict[st
     return shown(await administration.update_user(services, user.id, **changes))
 
 
+activate = partial(update, is_active=True)
+
+deactivate = partial(update, is_active=False)
+
+
 async def set_role(services: Services, args: Namespace) -> dict[str, Any]:
     return await update(services, args, role=Role(args.role))
 
@@ -188,9 +193,8 @@ def add_commands(commands: Any) -> None:
     listing.add_argument("--role", choices=ROLES)
     listing.add_argument("--active", action=BooleanOptionalAction, help="who may sign in")
     add_command(group, "show", show, "one user", email=True)
-    let_in, lock_out = (partial(update, is_active=is_active) for is_active in (True, False))
-    add_command(group, "activate", let_in, "let a user in again", email=True)
-    add_command(group, "deactivate", lock_out, "lock a user out, at once", email=True)
+    add_command(group, "activate", activate, "let a user in again", email=True)
+    add_command(group, "deactivate", deactivate, "lock a user out, at once", email=True)
     role = add_command(group, "set-role", set_role, "make an admin, or unmake one", email=True)
     role.add_argument("role", choices=ROLES)
     password = add_command(group, "set-password", set_password, "set a password", email=True)
