@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from tests.conftest import AUTHKIT, ESCAPE, FakeProject, environ, plain
 
+from authkit import __version__
+
 ADA: dict[str, Any] = {
     "id": "5f0c4a52-5d0c-4c0e-9a58-3c2f1d7e8b90",
     "email": "ada@example.com",
@@ -219,6 +221,39 @@ def test_a_password_is_typed_unseen_in_a_terminal(project: FakeProject) -> None:
     assert screen.code == 0
     assert PASSWORD not in screen.out
     assert project.calls[-1]["stdin"] == f"{PASSWORD}\n"
+
+
+def test_an_invitation_is_passed_on_and_shows_no_password(project: FakeProject) -> None:
+    project.answer("manage user create", ADA | {"invited": True})
+
+    invited = project.run("user", "create", "ada@example.com", "--invite")
+
+    assert (invited.code, "password" in invited.out) == (0, False)
+    assert "mails a link" in invited.err
+    assert "--invite" in project.calls[-1]["args"]
+    both = project.run("user", "create", "ada@example.com", "--invite", "--password-stdin")
+    assert (both.code, both.out) == (2, "")
+    assert len(project.calls) == 1
+
+
+def test_an_import_says_how_far_it_is(project: FakeProject) -> None:
+    (project.root / ".copier-answers.yml").write_text(
+        f"_commit: v{__version__}\nparts:\n- import\n"
+    )
+    outcome = {"imported": 2000, "thereAlready": 0, "dryRun": False}
+    progress = "\r1,000 users\n2,000 users\n"  # with the \r of 0.7.0
+    project.answer("manage user import", outcome, err=progress + '{"event": "x"}\n')
+
+    imported = project.run("user", "import", "users.csv", "--json")
+
+    assert json.loads(imported.out) == outcome
+    assert imported.err == '1,000 users\n2,000 users\n{"event": "x"}\n'
+    assert project.calls[-1]["args"][-1] == str(project.root / "users.csv")
+
+    wrong = "error: users.csv, line 2: x; nothing was imported\nhint: correct the file\n"
+    project.answer("manage user import", err="1,000 users\n" + wrong, code=1)
+    refused = project.run("user", "import", "users.csv")
+    assert (refused.code, refused.out, refused.err) == (1, "", "1,000 users\n" + wrong)
 
 
 DESTRUCTIVE = {

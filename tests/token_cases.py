@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ TOKEN_ID: Final = "33333333-3333-4333-8333-333333333333"
 ENV: Final = (
     f"JWT_SECRET={SECRET}\nJWT_PREVIOUS_SECRETS={EARLIER}\nJWT_ISSUER=myapi\nJWT_AUDIENCE=myapi\n"
 )
+
+PERSONAL: Final = f"authkit_pat_{'A' * 43}{zlib.crc32(b'authkit_pat_' + b'A' * 43):08x}"
 
 JsonObject = dict[str, Any]
 
@@ -142,6 +145,8 @@ REVOKED: Final = {"revokedAt": "2026-01-31T11:57:00Z", "revokedReason": "logout"
 NOT_A_TOKEN: Final = [
     malformed("nothing at all", ""),
     malformed("an opaque token, an API key", "5cKgVv0pQx2"),
+    malformed("a personal access token", PERSONAL),
+    malformed("a personal access token, cut", PERSONAL[:-1]),
     malformed("the header alone", HEAD),
     malformed("the signature and its dot cut off", f"{HEAD}.{BODY}"),
     malformed("four parts", f"{GOOD}.{SIGNATURE}"),

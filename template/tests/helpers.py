@@ -252,7 +252,8 @@ async def drop_scratch_databases(neighbour: str) -> None:
 
 
 def empty_database(url: str) -> None:
-    statements = ("DELETE FROM mails", "DELETE FROM users")  # the other tables cascade
+    # The other tables cascade.
+    statements = ("DELETE FROM mails", "DELETE FROM account_events", "DELETE FROM users")
     if url.startswith("postgresql"):
         assert "/scratch_" in url
         asyncio.run(_execute(url, ";".join(statements)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import socket
@@ -16,7 +17,9 @@ from pathlib import Path
 import httpx
 
 from app.config import all_fields
-from tests.helpers import GIVE_UP_SECONDS, ROOT
+from tests.helpers import GIVE_UP_SECONDS, ROOT, tokens_in
+
+APPLICATION = "app.main:app"
 
 START_OPTIONS = (
     "--no-proxy-headers",
@@ -171,3 +174,14 @@ async def serving(
             yield server
         finally:  # in a thread: what the server says goodbye to may run on this loop
             await asyncio.to_thread(server.terminate)
+
+
+async def mailed_token(client: httpx.AsyncClient, server: Server, email: str) -> str:
+    """Ask for a reset link and read it from what the server prints."""
+    await client.post("/api/auth/forgot-password", json={"email": email})
+    mail = re.compile(rf"^To: {email}\n.*?^-{{72}}$", re.MULTILINE | re.DOTALL)
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
+    while (found := mail.search(server.log)) is None:
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.01)
+    return tokens_in(found[0])[0]

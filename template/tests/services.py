@@ -31,6 +31,7 @@ def _needs_program(name: str, package: str) -> pytest.MarkDecorator:
 
 
 needs_nginx = _needs_program("nginx", "nginx-light")
+needs_curl = _needs_program("curl", "curl")
 needs_haproxy = _needs_program("haproxy", "haproxy")
 REDIS_SERVER = os.environ.get("TEST_REDIS_SERVER", "redis-server")
 """Or `valkey-server`."""

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,8 +25,15 @@ from app.application import create_app
 from app.config import Settings
 from app.foundation.http.security_headers import SECURITY_HEADERS
 from tests.helpers import ROOT, Account, Tables, connect, error_code, register, services_of
+from tests.live import APPLICATION
 
 NOT_FOUND = {"error": {"code": "not_found", "message": "There is nothing at this address."}}
+
+
+def test_fastapi_dev_serves_what_every_server_here_does() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+    assert project["tool"]["fastapi"]["entrypoint"] == APPLICATION
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/api", "/api/auth", "/api/users/me/x", "/é"])

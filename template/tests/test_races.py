@@ -6,7 +6,6 @@ TEST_DATABASE_URL the same races are run on PostgreSQL.
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from tests.helpers import (
     try_refresh,
     with_tokens,
 )
-from tests.live import Server, server_process
+from tests.live import Server, mailed_token, server_process
 
 pytestmark = pytest.mark.race
 
@@ -96,17 +95,6 @@ def successes(responses: list[httpx.Response]) -> list[httpx.Response]:
 async def assert_ended(client: httpx.AsyncClient, account: Account) -> None:
     assert not await is_signed_in(client, account)
     assert (await try_refresh(client, account.refresh_token)).status_code == 401
-
-
-async def mailed_token(client: httpx.AsyncClient, server: Server, email: str) -> str:
-    """Ask for a reset link and read it from what the server prints."""
-    await client.post("/api/auth/forgot-password", json={"email": email})
-    mail = re.compile(rf"^To: {email}\n.*?^-{{72}}$", re.MULTILINE | re.DOTALL)
-    give_up_at = time.monotonic() + GIVE_UP_SECONDS
-    while (found := mail.search(server.log)) is None:
-        assert time.monotonic() < give_up_at
-        await asyncio.sleep(0.01)
-    return tokens_in(found[0])[0]
 
 
 def change_password(

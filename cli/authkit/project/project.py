@@ -92,7 +92,9 @@ class Project:
             raise self.unusable(f"can't be started: {error.strerror}") from None
 
     @contextmanager
-    def started(self, args: Sequence[str], stderr: IO[str]) -> Iterator[subprocess.Popen[str]]:
+    def started(
+        self, args: Sequence[str], stderr: IO[str] | int
+    ) -> Iterator[subprocess.Popen[str]]:
         """Like `run`, but what it prints is read while it runs; a failure meanwhile ends it."""
         try:
             process = subprocess.Popen(

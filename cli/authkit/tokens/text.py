@@ -5,6 +5,7 @@ holds no token is `Malformed`, which names the part and what is wrong with it.
 """
 
 import re
+import zlib
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,10 @@ WRAPPING: Final = re.compile(
     r"""|(?:access|refresh|id)?_?token["'\s]*[:=]|bearer(?=[\s"':]|$))+""",
     re.IGNORECASE,
 )
+PERSONAL: Final = "authkit_pat_"
+CHECKSUM: Final = 8
+"""Hexadecimal digits at the end of a personal token (`app/personal_tokens/format.py`)."""
+
 JSON_HINT: Final = "take the token out of it: … | jq -r .accessToken | authkit token decode"
 ELSEWHERE: Final = re.compile(
     r"://|^(?:curl|http|https|wget|fetch\(|cookie:|set-cookie:)", re.IGNORECASE
@@ -138,6 +143,15 @@ def _one_part(text: str, header: JsonObject | None) -> Malformed:
             ["only the header is here; the payload and the signature are missing"],
             "was it cut when it was copied?",
             header,
+        )
+    if text.startswith(PERSONAL):
+        body, checksum = text[:-CHECKSUM], text[-CHECKSUM:]
+        whole = f"{zlib.crc32(body.encode()):08x}" == checksum
+        return Malformed(
+            ["this is a personal access token, and no JWT: nothing is written in it"]
+            + ([] if whole else ["its checksum is wrong: was it cut when it was copied?"]),
+            "whose it is, only its API knows: GET /api/users/me; authkit token list EMAIL has those"
+            " of a user, by their first characters",
         )
     return Malformed(
         [f"no dots: one part of {len(text):,} characters; a token has 3: header.payload.signature"],

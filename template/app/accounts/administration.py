@@ -64,14 +64,6 @@ async def find_user(services: Services, user_id: UUID) -> AnyRow:
     return _found(await services.database.fetch_one(_USERS.where(User.id == user_id)))
 
 
-async def find_user_by_email(services: Services, email: str) -> AnyRow:
-    """
-    Raises:
-        AppError: 404 not_found.
-    """
-    return _found(await services.database.fetch_one(_USERS.where(User.email == email)))
-
-
 async def update_user(
     services: Services,
     user_id: UUID,
@@ -90,9 +82,7 @@ async def update_user(
         InvalidToken: the session of `by` has ended meanwhile.
     """
     async with services.database.transaction() as db:
-        if by is not None:
-            await _confirm_admin(db, by, user_id)
-        user = _found(await lock_user(db, user_id))
+        user = await lock_for(db, by, user_id)
         if role is not None and role != user.role:
             user.role = role
             record(db, SecurityEvent.ROLE_CHANGED, user_id, role=role.value)
@@ -102,12 +92,22 @@ async def update_user(
     return user
 
 
-async def _confirm_admin(db: AsyncSession, admin: SignedInUser, user_id: UUID) -> None:
-    """Ask again with both rows locked: of two admins who unmake each other, one must remain."""
-    both = select(User.id).where(User.id.in_((admin.id, user_id))).order_by(User.id)
-    await db.execute(both.with_for_update())  # in one order, or they would wait for each other
-    if (await lock_signed_in_user(db, admin)).role != Role.ADMIN:
-        raise only_admins()
+async def lock_for(db: AsyncSession, admin: SignedInUser | None, user_id: UUID) -> User:
+    """Take the row of somebody's account, for an admin or an operator.
+
+    Whether an admin still is one is asked again with both rows locked: of two who unmake each
+    other, one must remain.
+
+    Raises:
+        AppError: 404 not_found; 403 forbidden, the admin is none any more.
+        InvalidToken: the session of the admin has ended meanwhile.
+    """
+    if admin is not None:
+        both = select(User.id).where(User.id.in_((admin.id, user_id))).order_by(User.id)
+        await db.execute(both.with_for_update())  # in one order, or they would wait for each other
+        if (await lock_signed_in_user(db, admin)).role != Role.ADMIN:
+            raise only_admins()
+    return _found(await lock_user(db, user_id))
 
 
 def only_admins() -> AppError:
@@ -121,7 +121,7 @@ async def _set_active(services: Services, db: AsyncSession, user: User, is_activ
         return
     await reset_links.end_all(services, db, user)
     await db.execute(revoke(RevokedReason.DEACTIVATED).where(Session.user_id == user.id))
-    await end_credentials(db, user.id, RevokedReason.DEACTIVATED)
+    await end_credentials(services, db, user.id, RevokedReason.DEACTIVATED)
     record(db, SecurityEvent.USER_DEACTIVATED, user.id)
 
 
@@ -137,7 +137,7 @@ async def set_password(services: Services, user_id: UUID, new_password: str) -> 
         user.password_hash = password_hash
         await reset_links.end_all(services, db, user)
         await db.execute(revoke(RevokedReason.PASSWORD_CHANGED).where(Session.user_id == user_id))
-        await end_credentials(db, user_id, RevokedReason.PASSWORD_RESET)
+        await end_credentials(services, db, user_id, RevokedReason.PASSWORD_RESET)
         record(db, SecurityEvent.PASSWORD_CHANGED, user_id)
 
 

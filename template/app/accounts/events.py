@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Select, Uuid, func, insert, literal, select
+from sqlalchemy import ColumnElement, Uuid, func, insert, literal, select, update
 from sqlalchemy.event import listen
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,6 +49,15 @@ def record(
 def log_when_committed(db: AsyncSession, event: StrEnum, **facts: Any) -> None:
     """Log an event, unless the transaction that it tells of is rolled back."""
     listen(db.sync_session, "after_commit", lambda _: _log(event, **facts), once=True)
+
+
+async def keep_without_account(db: AsyncSession, user: User) -> None:
+    """Leave the events of an account that is about to be deleted to whoever knows its address; the
+    caller holds the lock on the user. What stays names nobody, and nothing of theirs."""
+    whose = {"user_id": None, "email_hash": token_hash(user.email)}
+    traces = {"ip_address": None, "user_agent": None}
+    mine = update(AccountEvent).where(AccountEvent.user_id == user.id)
+    await db.execute(mine.values(**whose, **traces))
 
 
 def note(
@@ -105,14 +114,15 @@ def _log(event: StrEnum, **facts: Any) -> None:
 
 
 async def list_events(
-    services: Services, user_id: UUID, limit: int, offset: int
+    services: Services, whose: ColumnElement[bool], limit: int, offset: int
 ) -> tuple[Sequence[AnyRow], int]:
-    """One page of what happened to an account, the latest first, and how much there is in all."""
+    """One page of what happened, the latest first, and how much there is in all.
 
-    def of_user(*columns: Any) -> Select[Any]:
-        return select(*columns).where(AccountEvent.user_id == user_id)
-
-    page = of_user(AccountEvent.__table__).order_by(AccountEvent.created_at.desc(), AccountEvent.id)
-    events = await services.database.fetch_all(page.limit(limit).offset(offset))
-    [(total,)] = await services.database.fetch_all(of_user(func.count()))
+    Args:
+        whose: what must hold of an event, such as `AccountEvent.user_id == user.id`.
+    """
+    page = select(AccountEvent.__table__).where(whose).limit(limit).offset(offset)
+    latest_first = page.order_by(AccountEvent.created_at.desc(), AccountEvent.id)
+    events = await services.database.fetch_all(latest_first)
+    [(total,)] = await services.database.fetch_all(select(func.count()).where(whose))
     return events, total

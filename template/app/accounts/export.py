@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
-from sqlalchemy import Column, Table, select, tuple_
+from sqlalchemy import Column, MetaData, Table, select, tuple_
 
 from app.accounts.models import User
 from app.foundation.database import AnyRow, Base
@@ -22,7 +22,7 @@ ROWS_AT_ONCE: Final = 500
 
 async def export(services: Services, user_id: UUID) -> AsyncIterator[bytes]:
     """One JSON object, in pieces: for each table, the rows that are the user's."""
-    for number, (table, owner) in enumerate(_tables_of_users()):
+    for number, (table, owner) in enumerate(tables_of_users()):
         yield (b"," if number else b"{") + to_json(to_camel(table.name)) + b":["
         separator = b""
         async for rows in _pages(services, table, owner, user_id):
@@ -33,7 +33,8 @@ async def export(services: Services, user_id: UUID) -> AsyncIterator[bytes]:
 
 
 def _as_json(row: AnyRow) -> bytes:
-    return to_json({to_camel(name): value for name, value in row._asdict().items()})
+    shown = {to_camel(name): value for name, value in row._asdict().items()}
+    return to_json(shown, bytes_mode="base64", inf_nan_mode="strings", fallback=str)
 
 
 async def _pages(
@@ -49,11 +50,12 @@ async def _pages(
         rows = await services.database.fetch_all(page.where(tuple_(*key) > last))
 
 
-def _tables_of_users() -> Iterator[tuple[Table, Column[Any]]]:
-    """Each table whose rows belong to a user, and the column that says to whom."""
-    users = Base.metadata.tables[User.__tablename__]
+def tables_of_users(metadata: MetaData = Base.metadata) -> Iterator[tuple[Table, Column[Any]]]:
+    """Each table whose rows belong to a user, and the column that says to whom: of several, the
+    first."""
+    users = metadata.tables[User.__tablename__]
     yield users, users.c.id
-    for table in Base.metadata.sorted_tables:
+    for table in metadata.sorted_tables:
         owners = [c for c in table.columns if any(key.references(users) for key in c.foreign_keys)]
-        if owners:
+        if owners and table is not users:  # who invited somebody does not get their row
             yield table, owners[0]

@@ -5,11 +5,12 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts.events import log_when_committed
+from app.accounts.administration import lock_for
+from app.accounts.events import keep_without_account, record
 from app.accounts.guessing import check_own_password
 from app.accounts.mails import MailKind
 from app.accounts.models import Role, User
-from app.accounts.sessions import SessionUser, SignedInUser, lock_signed_in_user, lock_user
+from app.accounts.sessions import SessionUser, SignedInUser, lock_signed_in_user
 from app.accounts.tokens import token_hash
 from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
@@ -41,11 +42,7 @@ async def delete_user(services: Services, user_id: UUID, *, by: SignedInUser | N
     """
     async with services.database.transaction() as db:
         await _lock_admins(db, user_id, *([by.id] if by else []))
-        if by is not None and (await lock_signed_in_user(db, by)).role != Role.ADMIN:
-            raise AppError(403, ErrorCode.FORBIDDEN, "Only admins may do this.")
-        user = await lock_user(db, user_id)
-        if user is None:
-            raise AppError(404, ErrorCode.NOT_FOUND, "There is no such user.")
+        user = await lock_for(db, by, user_id)
         await _delete(services, db, user)
     return user.email
 
@@ -60,14 +57,13 @@ async def _lock_admins(db: AsyncSession, *others: UUID) -> None:
 async def _delete(services: Services, db: AsyncSession, user: User) -> None:
     """Delete a user who is locked; what refers to the row goes with it, by ON DELETE CASCADE.
 
-    So do the account's events; what happened stays in the log, with a hash of the address.
+    The account's events stay, with a hash of the address.
     """
     admins = select(User.id).where(User.role == Role.ADMIN, User.is_active)
     if (await db.scalars(admins)).all() == [user.id]:
         message = "This is the last admin: make another one first."
         raise AppError(409, ErrorCode.LAST_ADMIN, message)
     await services.outbox.promise(db, MailKind.ACCOUNT_DELETED, user.email, user_id=None)
+    record(db, SecurityEvent.USER_DELETED, user.id, email_hash=token_hash(user.email))
+    await keep_without_account(db, user)
     await db.execute(delete(User).where(User.id == user.id))
-    log_when_committed(
-        db, SecurityEvent.USER_DELETED, user_id=str(user.id), email_hash=token_hash(user.email)
-    )

@@ -28,8 +28,8 @@ def preview(settings: Settings, kind: MailKind, to: str = "ada@example.com") -> 
 
 async def _write(services: Services, queued: QueuedMail) -> Mail | None:
     token, is_due = "", True
-    if queued.kind == MailKind.PASSWORD_RESET:
-        token, is_due = await reset_links.make(services, queued.id, queued.recipient)
+    if queued.kind in reset_links.KINDS:
+        token, is_due = await reset_links.make(services, queued)
     if queued.kind == MailKind.EMAIL_CONFIRM:
         token, is_due = await email_change.make_token(services, queued)
     detail = queued.detail or ""
@@ -49,5 +49,6 @@ def _compose(
         "detail": detail,
         "link": link(token),
         "minutes": str(settings.password_reset_minutes),
+        "days": str(reset_links.INVITATION_LIFETIME.days),
     }
     return read_letter(LETTERS / f"{kind}.txt", to, mail_id, values)

@@ -94,7 +94,10 @@ class AccountEvent(Base):
     __table_args__ = (Index("ix_account_events_user_id", "user_id", "created_at"),)
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    email_hash: Mapped[str | None] = mapped_column(String(64), info=SECRET)
+    """Whose account it was, once that is deleted: the SHA-256 of its address, in place of the id.
+    Then no trace of a client is left, either."""
     event: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
     session_id: Mapped[UUID | None] = mapped_column(Uuid)

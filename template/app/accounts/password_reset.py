@@ -60,7 +60,7 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
             raise _invalid_reset_token()
         user.password_hash = password_hash
         await db.execute(revoke(RevokedReason.PASSWORD_RESET).where(Session.user_id == user_id))
-        await end_credentials(db, user_id, RevokedReason.PASSWORD_RESET)
+        await end_credentials(services, db, user_id, RevokedReason.PASSWORD_RESET)
         kind = MailKind.PASSWORD_CHANGED
         await services.outbox.promise(db, kind, user.email, user_id=user_id)
         record(db, SecurityEvent.PASSWORD_RESET, user_id)

@@ -41,6 +41,9 @@ _BCRYPT: Final = re.compile(
 )
 """What else is stored is no hash, and no password opens it."""
 
+NO_PASSWORD: Final = "!"  # noqa: S105  # nosec B105
+"""Stored in place of a hash until a mailed link has set a password."""
+
 FOREIGN_STEP: Final = 4
 """The cost of the bcrypt hashes that fill up what a foreign one lacks."""
 

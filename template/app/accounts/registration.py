@@ -7,6 +7,7 @@ from app.accounts.emails import refuse_unmailable
 from app.accounts.events import record
 from app.accounts.models import Role, User
 from app.accounts.own_names import refuse_own_names
+from app.accounts.passwords import NO_PASSWORD
 from app.accounts.sessions import Device, TokenPair, open_session
 from app.errors import AppError, ErrorCode
 from app.security_events import SecurityEvent
@@ -36,9 +37,12 @@ async def register(
 
 
 async def new_user(
-    services: Services, email: str, password: str, name: str | None, role: Role
+    services: Services, email: str, password: str | None, name: str | None, role: Role
 ) -> User:
     """Build a user whose e-mail is still free, with the password hashed; the caller stores it.
+
+    Args:
+        password: None for one who is to set it by a link.
 
     Raises:
         AppError: 409 email_taken; 400 validation_failed, mail can't be sent to it here.
@@ -47,7 +51,7 @@ async def new_user(
     taken = select(User.id).where(User.email == email)
     if await services.database.fetch_one(taken):  # before the hash, which costs 0.2 s
         raise email_taken()
-    password_hash = await services.passwords.hash(password)
+    password_hash = await services.passwords.hash(password) if password else NO_PASSWORD
     return User(email=email, name=name, password_hash=password_hash, role=role)
 
 

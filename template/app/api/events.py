@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 
 from app.accounts import administration
 from app.accounts.events import list_events
+from app.accounts.models import AccountEvent
 from app.api.dependencies import AdminUser, CurrentUser, ServicesDep
 from app.api.schemas.events import EventInfo, EventPage, OwnEvent, OwnEventPage
 from app.api.schemas.users import PageQuery
@@ -20,7 +21,8 @@ async def list_own_events(
     user: CurrentUser, services: ServicesDep, page: Annotated[PageQuery, Query()]
 ) -> OwnEventPage:
     """What happened to the account of who is signed in, the latest first, for 90 days."""
-    rows, total = await list_events(services, user.id, page.limit, page.offset)
+    mine = AccountEvent.user_id == user.id
+    rows, total = await list_events(services, mine, page.limit, page.offset)
     events = [OwnEvent.of(row) for row in rows]
     return OwnEventPage(events=events, total=total, limit=page.limit, offset=page.offset)
 
@@ -31,6 +33,7 @@ async def list_events_of_user(
 ) -> EventPage:
     """What happened to an account, the latest first, for 90 days."""
     await administration.find_user(services, user_id)
-    rows, total = await list_events(services, user_id, page.limit, page.offset)
+    theirs = AccountEvent.user_id == user_id
+    rows, total = await list_events(services, theirs, page.limit, page.offset)
     events = [EventInfo.model_validate(row) for row in rows]
     return EventPage(events=events, total=total, limit=page.limit, offset=page.offset)

@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         problem, fix = what_is_wrong(error)
         return _fail(f"the database {problem}", fix)
     except AppError as error:
-        return _fail(error.detail.rstrip(".").lower())
+        about = f"{args.email}: " if "email" in args else ""
+        return _fail(about + error.detail.rstrip(".").lower())
     (print_json if args.json else print_text)(data)
     return 1 if data and args.data_is_bad_news else 0
 

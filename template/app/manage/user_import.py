@@ -5,8 +5,6 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-
 from app.config import load_settings
 from app.manage.commands import add_command, add_group
 from app.manage.errors import CommandError
@@ -22,10 +20,6 @@ async def import_all(args: Namespace) -> dict[str, Any]:
         raise CommandError(
             f"{args.file}, {error}; nothing was imported", "correct the file; docs/import.md"
         ) from None
-    except IntegrityError:
-        raise CommandError(
-            "somebody registered one of the addresses meanwhile; nothing was imported", "try again"
-        ) from None
     except UnicodeDecodeError:
         raise CommandError(f"{args.file} is not UTF-8", "save it as UTF-8") from None
     except OSError as error:
@@ -38,7 +32,9 @@ async def import_all(args: Namespace) -> dict[str, Any]:
 
 
 def _say(count: int) -> None:
-    print(f"\r{count:,} users", end="\n" if not sys.stderr.isatty() else "", file=sys.stderr)
+    in_place = sys.stderr.isatty()
+    text = f"\r{count:,} users\r" if in_place else f"{count:,} users\n"
+    print(text, end="", file=sys.stderr, flush=True)
 
 
 def add_commands(commands: Any) -> None:

@@ -3,20 +3,22 @@
 import secrets
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import administration, sessions
 from app.accounts.emails import canonical_email
 from app.accounts.events import list_events, record
-from app.accounts.models import RevokedReason, Role, User
+from app.accounts.mails import MailKind
+from app.accounts.models import AccountEvent, RevokedReason, Role, User
 from app.accounts.own_names import own_name_problem
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
-from app.errors import AppError, ErrorCode
+from app.accounts.tokens import token_hash
 from app.foundation.database import AnyRow
 from app.manage.commands import add_command, add_group, whole_number
 from app.manage.errors import CommandError
@@ -26,7 +28,6 @@ from app.services import Services
 
 MAX_NAME_LENGTH: Final = 100
 
-
 SEARCHED: Final = (User.email, User.name)
 
 ROLES: Final = [role.value for role in Role]
@@ -34,10 +35,10 @@ ROLES: Final = [role.value for role in Role]
 
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
     name = None if args.name is None else checked_name(args.name)
-    email = canonical(args.email)
-    password, generated = _read_password(services, args, email)
-    user = await store(services, email, password, name, Role(args.role))
-    return shown(user) | generated
+    email, password, extra = canonical(args.email), None, dict[str, Any](invited=True)
+    if not args.invite:
+        password, extra = _read_password(services, args, email)
+    return shown(await store(services, email, password, name, Role(args.role))) | extra
 
 
 async def list_all(services: Services, args: Namespace) -> dict[str, Any]:
@@ -58,19 +59,18 @@ async def show(services: Services, args: Namespace) -> dict[str, Any]:
     return shown(user) | {"sessions": len(await sessions.list_sessions(services, user.id))}
 
 
-async def activate(services: Services, args: Namespace) -> dict[str, Any]:
+async def update(services: Services, args: Namespace, **changes: Any) -> dict[str, Any]:
     user = await find(services, args.email)
-    return shown(await administration.update_user(services, user.id, is_active=True))
+    return shown(await administration.update_user(services, user.id, **changes))
 
 
-async def deactivate(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await find(services, args.email)
-    return shown(await administration.update_user(services, user.id, is_active=False))
+activate = partial(update, is_active=True)
+
+deactivate = partial(update, is_active=False)
 
 
 async def set_role(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await find(services, args.email)
-    return shown(await administration.update_user(services, user.id, role=Role(args.role)))
+    return await update(services, args, role=Role(args.role))
 
 
 async def set_password(services: Services, args: Namespace) -> dict[str, Any]:
@@ -88,8 +88,13 @@ async def list_sessions(services: Services, args: Namespace) -> dict[str, Any]:
 
 
 async def show_events(services: Services, args: Namespace) -> dict[str, Any]:
-    user = await find(services, args.email)
-    rows, total = await list_events(services, user.id, args.limit, args.offset)
+    """Those of a former account of the address too, which are kept for a while."""
+    address = canonical(args.email)
+    of_account = AccountEvent.user_id.in_(select(User.id).where(User.email == address))
+    whose = of_account | (AccountEvent.email_hash == token_hash(address))
+    rows, total = await list_events(services, whose, args.limit, args.offset)
+    if not total:
+        await find(services, address)
     names = ("created_at", "event", "ip_address", "user_agent", "session_id", "actor", "details")
     events = [facts(row, *names, "request_id") for row in rows]
     return {"events": events, "total": total, "limit": args.limit, "offset": args.offset}
@@ -146,25 +151,25 @@ def checked_name(name: str) -> str:
 
 async def find(services: Services, email: str) -> AnyRow:
     address = canonical(email)
-    try:
-        return await administration.find_user_by_email(services, address)
-    except AppError as error:
-        if error.code is not ErrorCode.NOT_FOUND:
-            raise
-        raise CommandError(
-            f"there is no user {address}", "list them: python -m app.manage user list"
-        ) from None
+    users, _ = await administration.list_users(services, 1, 0, User.email == address)
+    if users:
+        return users[0]
+    raise CommandError(f"there is no user {address}", "list them: python -m app.manage user list")
 
 
 async def store(
-    services: Services, email: str, password: str, name: str | None, role: Role
+    services: Services, email: str, password: str | None, name: str | None, role: Role
 ) -> User:
+    """Without a password, a link to set one is mailed."""
     user = await new_user(services, email, password, name, role)
+    how: dict[str, Any] = {} if password else {"invited": True}
     try:
         async with services.database.transaction() as db:
             db.add(user)
             await db.flush()
-            record(db, SecurityEvent.USER_CREATED, user.id, role=user.role)
+            if how:
+                await services.outbox.promise(db, MailKind.INVITATION, email, user_id=user.id)
+            record(db, SecurityEvent.USER_CREATED, user.id, role=user.role, **how)
     except IntegrityError:  # somebody else was faster
         raise email_taken() from None
     return user
@@ -179,7 +184,9 @@ def add_commands(commands: Any) -> None:
     new = add_command(group, "create", create, "create a user", email=True)
     new.add_argument("--name")
     new.add_argument("--role", choices=ROLES, default=Role.USER.value)
-    _add_password_option(new)
+    how = new.add_mutually_exclusive_group()
+    _add_password_option(how)
+    how.add_argument("--invite", action="store_true", help="mail a link to set the password")
     listing = add_command(group, "list", list_all, "list users, a page at a time")
     _add_page_options(listing)
     listing.add_argument("--search", metavar="TEXT", help="in an address or a name")
@@ -204,7 +211,7 @@ def _add_page_options(parser: ArgumentParser) -> None:
     parser.add_argument("--offset", type=whole_number, default=0)
 
 
-def _add_password_option(parser: ArgumentParser) -> None:
+def _add_password_option(parser: Any) -> None:
     parser.add_argument(
         "--password-stdin", action="store_true", help="read it from stdin, instead of making one"
     )

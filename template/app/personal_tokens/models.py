@@ -1,14 +1,16 @@
 """The table of personal access tokens."""
 
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import ForeignKey, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts.models import RevokedReason
+from app.config import Settings
 from app.foundation.database import SECRET, Base, UtcDateTime, utc_now
+from app.personal_tokens.settings import TokenSettings
 
 MAX_NAME: Final = 100
 
@@ -17,9 +19,6 @@ class PersonalToken(Base):
     """A token by its SHA-256: a copy of the database signs nobody in."""
 
     __tablename__ = "personal_tokens"
-
-    ends_with: ClassVar = (RevokedReason.DEACTIVATED, RevokedReason.PASSWORD_RESET)
-    """Who resets a password may have lost the account to somebody who then made a token."""
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -31,3 +30,11 @@ class PersonalToken(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    @staticmethod
+    def ends_with(settings: Settings) -> set[RevokedReason]:
+        """For which reasons the tokens of a user go (`end_credentials`)."""
+        reasons = {RevokedReason.DEACTIVATED}
+        if settings.part(TokenSettings).personal_tokens_end_with_reset:
+            reasons.add(RevokedReason.PASSWORD_RESET)
+        return reasons

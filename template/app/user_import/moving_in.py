@@ -1,19 +1,22 @@
 """Taking users over into the database: all of a file, or none."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.accounts.models import User
 from app.foundation.database import create_engine, utc_now
 from app.user_import.rows import BadRow, NewUser, read_users
 
 ROWS_AT_ONCE: Final = 1000
+
+_COLUMNS: Final = [field.name for field in fields(NewUser) if field.name != "line"]
 
 
 @dataclass(slots=True)
@@ -51,13 +54,14 @@ async def import_users(
 
 
 def _take_over(connection: Connection, users: list[NewUser]) -> int:
-    """Insert who is not there; returns how many that were."""
-    known = select(User.email).where(User.email.in_([user.email for user in users]))
-    there = set(connection.execute(known).scalars())
-    new = [_row(user) for user in users if user.email not in there]
-    if new:
-        connection.execute(insert(User), new)
-    return len(new)
+    """Insert who is not there, also not by a registration meanwhile; returns how many that were.
+
+    One statement: asking first who is there costs the client and PostgreSQL half as much again.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    unless_there = insert(User).on_conflict_do_nothing(index_elements=[User.email])
+    new = connection.execute(unless_there.returning(User.id), [_row(user) for user in users])
+    return len(new.all())
 
 
 def _each_once(users: Iterator[NewUser], seen: dict[str, int]) -> Iterator[NewUser]:
@@ -69,6 +73,5 @@ def _each_once(users: Iterator[NewUser], seen: dict[str, int]) -> Iterator[NewUs
 
 
 def _row(user: NewUser) -> dict[str, object]:
-    row = asdict(user)
-    del row["line"]
+    row = {name: getattr(user, name) for name in _COLUMNS}  # asdict would copy each value
     return row | {"id": uuid4(), "updated_at": utc_now()}

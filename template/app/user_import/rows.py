@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.accounts.emails import canonical_email
 from app.accounts.models import Role
+from app.accounts.passwords import NO_PASSWORD
 from app.foundation.database import utc_now
 from app.user_import.hashes import stored_form
 
@@ -96,7 +97,7 @@ def _user(line: int, row: dict[str, Any]) -> NewUser:
         is_active=_flag(row.get("active")),
         created_at=_moment(_text(row, "created")),
         # Without one nobody signs in until the password is reset by mail.
-        password_hash=stored_form(exported) if exported else "!",
+        password_hash=stored_form(exported) if exported else NO_PASSWORD,
     )
 
 
@@ -131,9 +132,9 @@ def _moment(text: str | None) -> datetime:
         return utc_now()
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):  # of the year 1, in a zone where it is still the year 0
         raise ValueError("created must be a moment like 2024-02-29T12:00:00Z") from None
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
     if moment > utc_now():
         raise ValueError("created must not be in the future")
     return moment

@@ -1,16 +1,33 @@
 """Leaving: what goes, what stays, who can't go, and what happens beside it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import select
+from fastapi import FastAPI
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    select,
+)
 
-from app.accounts.export import ROWS_AT_ONCE
-from app.accounts.models import PasswordReset, Session
+from app.accounts import administration
+from app.accounts.export import ROWS_AT_ONCE, tables_of_users
+from app.accounts.models import AccountEvent, PasswordReset, Session
+from app.accounts.tokens import token_hash
+from app.foundation.database import SECRET, AnyRow, Base
 from tests.helpers import (
+    ADDRESS,
     NOBODY,
     OTHER_PASSWORD,
     PASSWORD,
@@ -22,10 +39,11 @@ from tests.helpers import (
     register,
     request_reset,
     reset_password,
+    services_of,
     sign_in,
     try_refresh,
 )
-from tests.live import Serve
+from tests.live import Serve, mailed_token
 
 ME = "/api/users/me"
 
@@ -61,6 +79,61 @@ async def test_the_address_can_register_again(client: httpx.AsyncClient, ada: Ac
     await leave(client, ada)
 
     assert (await register(client)).id != ada.id
+
+
+async def left_of(database: Tables, email: str) -> dict[str, AnyRow]:
+    """What is kept of the account that had the address, by the names of the events."""
+    theirs = AccountEvent.email_hash == token_hash(email)
+    rows = await database.fetch_all(select(AccountEvent.__table__).where(theirs))
+    return {row.event: row for row in rows}
+
+
+async def test_what_happened_stays_and_names_nobody(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    eve = await register(client, "eve@example.com")
+    await client.post("/api/auth/login", json=ada.credentials | {"password": OTHER_PASSWORD})
+    await services_of(app).background.close()
+    await client.post("/api/auth/logout", json={"refreshToken": "x"}, headers=ada.headers)
+    assert {event.ip_address for event in await database.events(ada)} == {ADDRESS}
+
+    await leave(client, await sign_in(client))
+
+    left = await left_of(database, ada.email)
+    assert set(left) == {
+        *("auth.user_registered", "auth.login_failed", "auth.logged_out"),
+        *("auth.login_succeeded", "auth.user_deleted"),
+    }
+    for row in left.values():
+        assert (row.user_id, row.ip_address, row.user_agent) == (None, None, None)
+        assert not any(word in str(tuple(row)) for word in (ada.id, ada.email, ADDRESS))
+    [other] = await database.events(eve)
+    assert (other.ip_address, other.email_hash) == (ADDRESS, None)
+
+
+async def test_what_stays_is_nobodys_and_goes_after_90_days(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    await leave(client, ada)
+    again = await register(client)
+
+    shown = (await client.get("/api/users/me/events", headers=again.headers)).json()
+    exported = (await client.get(f"{ME}/export", headers=again.headers)).json()
+    assert [event["event"] for event in shown["events"]] == ["auth.user_registered"]
+    assert len(exported["accountEvents"]) == 1
+    assert len(await left_of(database, ada.email)) == 2
+    await database.travel(days=91)
+    await administration.purge(services_of(app))
+    assert await left_of(database, ada.email) == {}
+
+
+async def test_who_deleted_an_account_is_known(
+    client: httpx.AsyncClient, ada: Account, admin: Account, database: Tables
+) -> None:
+    await client.delete(f"/api/users/{ada.id}", headers=admin.headers)
+
+    deleted = (await left_of(database, ada.email))["auth.user_deleted"]
+    assert deleted.actor == f"admin {admin.id}"
 
 
 async def test_leaving_takes_the_password(
@@ -144,29 +217,77 @@ async def test_an_export_has_every_row(
     assert len(ids) == len(set(ids)) == 2 * ROWS_AT_ONCE + 1
 
 
+@pytest.fixture
+async def scans(database: Tables) -> AsyncIterator[Table]:
+    """A table of a feature, of which the export knows nothing."""
+    owner = ForeignKey("users.id", ondelete="CASCADE")
+    columns = (Column("id", Integer, primary_key=True), Column("user_id", Uuid, owner))
+    data = (Column("image", LargeBinary), Column("angle", Float), Column("key", Text, info=SECRET))
+    table = Table("scans", Base.metadata, *columns, *data)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(table.create)
+    yield table
+    async with database.engine.begin() as connection:
+        await connection.run_sync(table.drop)
+    Base.metadata.remove(table)
+
+
+async def test_an_export_has_the_tables_of_features(
+    client: httpx.AsyncClient, ada: Account, database: Tables, scans: Table
+) -> None:
+    """By their foreign key; also what JSON has no word for."""
+    row = {"user_id": UUID(ada.id), "image": b"\xff\x00", "angle": float("inf"), "key": "s3cret"}
+    await database.execute(scans.insert().values(id=1, **row))
+
+    exported = (await client.get(f"{ME}/export", headers=ada.headers)).json()
+
+    assert exported["scans"] == [
+        {"id": 1, "userId": ada.id, "image": "_wA=", "angle": "Infinity"},
+    ]
+
+
+def test_who_refers_to_a_user_is_not_theirs() -> None:
+    """A column such as `invited_by` in `users` itself."""
+    metadata = MetaData()
+    by = Column[UUID]("invited_by", ForeignKey("users.id"))
+    Table("users", metadata, Column("id", Uuid, primary_key=True), by)
+    Table("notes", metadata, Column("id", Uuid), Column("user_id", ForeignKey("users.id")))
+
+    assert [table.name for table, _ in tables_of_users(metadata)] == ["users", "notes"]
+
+
 @pytest.mark.race
-async def test_nothing_outlives_the_account(serve: Serve) -> None:
-    """Refresh, login and a second deletion beside it, on two workers."""
-    async with serve(workers=2) as server, server.client() as client:
+async def test_nothing_outlives_the_account(serve: Serve, database: Tables) -> None:
+    """Refresh, login, a reset and a second deletion beside it, on two workers."""
+    async with serve(workers=2, environment="development") as server, server.client() as client:
         for number in range(3):
             ada = await register(client, f"ada{number}@example.com")
             login = client.post("/api/auth/login", json=ada.credentials)
+            link = await mailed_token(client, server, ada.email)
 
-            gone, again, refreshed, signed_in = await asyncio.gather(
+            gone, again, refreshed, signed_in, reset = await asyncio.gather(
                 leave(client, ada),
                 leave(client, ada),
                 try_refresh(client, ada.refresh_token),
                 login,
+                reset_password(client, link),
             )
 
             assert {gone.status_code, again.status_code} <= {200, 400, 401, 429}
-            assert 200 in {gone.status_code, again.status_code}
+            assert reset.status_code in {200, 400, 429}
+            if 200 not in {gone.status_code, again.status_code}:  # the reset was first
+                ada = await sign_in(client, ada.email, OTHER_PASSWORD)
+                assert (await leave(client, ada, OTHER_PASSWORD)).status_code == 200
             assert refreshed.status_code in {200, 401}
             assert signed_in.status_code in {200, 401, 429}
             for response in (refreshed, signed_in):
                 if response.status_code == 200:
                     token = response.json()["refreshToken"]
                     assert (await try_refresh(client, token)).status_code == 401
+            assert error_code(await reset_password(client, link)) == "invalid_reset_token"
+        nobodys = AccountEvent.user_id.is_(None) & AccountEvent.ip_address.is_not(None)
+        rows = select(AccountEvent.event).where(nobodys | AccountEvent.user_id.is_not(None))
+        assert await database.fetch_all(rows) == []
 
 
 @pytest.mark.race

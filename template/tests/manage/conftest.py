@@ -1,17 +1,22 @@
 """Running operator commands: as `python -m app.manage` does, in this process."""
 
+import asyncio
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from app.accounts.key_rings import key_id
+from app.config import load_settings
 from app.manage.__main__ import main
+from tests.helpers import all_mailed, connect, running_app, services_of
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,23 @@ def manage(
         return Outcome(exit_code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def api(project: Path) -> Iterator[Callable[..., httpx.Response]]:
+    """Requests to the API of the same project, which runs between the commands."""
+
+    async def ask(method: str, path: str, **options: Any) -> httpx.Response:
+        response = await connect(app).request(method, path, **options)
+        # The loop stands still until the next request: what goes on behind an answer ends here.
+        await all_mailed(services_of(app))
+        return response
+
+    def request(method: str, path: str, **options: Any) -> httpx.Response:
+        return loop.run(ask(method, path, **options))
+
+    with asyncio.Runner() as loop:
+        stack = AsyncExitStack()
+        app = loop.run(stack.enter_async_context(running_app(load_settings())))
+        yield request
+        loop.run(stack.aclose())

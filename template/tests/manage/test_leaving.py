@@ -44,9 +44,22 @@ def test_a_user_is_exported_and_deleted(manage: Manage) -> None:
 
 
 @pytest.mark.usefixtures("three")
+def test_what_happened_to_a_deleted_user_is_found_by_the_address(manage: Manage) -> None:
+    manage("user", "delete", "bob@example.com")
+    manage("user", "create", "bob@example.com")
+
+    events = manage("user", "events", "bob@example.com").data["events"]
+
+    assert [event["event"] for event in events] == [
+        *("auth.user_created", "auth.user_deleted", "auth.user_created")
+    ]
+    assert events[1]["actor"].startswith("operator ")
+
+
+@pytest.mark.usefixtures("three")
 def test_the_last_admin_stays(manage: Manage) -> None:
     outcome = manage("user", "delete", "ada@example.com")
 
     assert outcome.exit_code == 1
-    assert outcome.err.startswith("error: this is the last admin")
+    assert outcome.err.startswith("error: ada@example.com: this is the last admin")
     assert manage("user", "show", "ada@example.com").data["role"] == "admin"

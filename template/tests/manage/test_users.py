@@ -2,9 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -13,38 +11,13 @@ import pytest
 from app.accounts.models import User
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
-from app.config import load_settings
 from app.services import Services
 from tests.helpers import (
     PASSWORD,
     Tables,
-    all_mailed,
     bearer,
-    connect,
-    running_app,
-    services_of,
 )
 from tests.manage.conftest import Manage
-
-
-@pytest.fixture
-def api(project: Path) -> Iterator[Callable[..., httpx.Response]]:
-    """Requests to the API of the same project, which runs between the commands."""
-
-    async def ask(method: str, path: str, **options: Any) -> httpx.Response:
-        response = await connect(app).request(method, path, **options)
-        # The loop stands still until the next request: what goes on behind an answer ends here.
-        await all_mailed(services_of(app))
-        return response
-
-    def request(method: str, path: str, **options: Any) -> httpx.Response:
-        return loop.run(ask(method, path, **options))
-
-    with asyncio.Runner() as loop:
-        stack = AsyncExitStack()
-        app = loop.run(stack.enter_async_context(running_app(load_settings())))
-        yield request
-        loop.run(stack.aclose())
 
 
 def login(api: Callable[..., httpx.Response], email: str, password: str) -> httpx.Response:
@@ -80,7 +53,8 @@ def test_a_seed_that_is_overtaken_shows_no_password_that_does_not_work(
     ]
 
 
-def test_seed_refuses_production(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _production(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "ENVIRONMENT": "production",
         "BCRYPT_COST": "12",
@@ -89,6 +63,10 @@ def test_seed_refuses_production(manage: Manage, monkeypatch: pytest.MonkeyPatch
         "PASSWORD_RESET_URL": "https://app.example.com/reset-password",
     }.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("_production")
+def test_seed_refuses_production(manage: Manage) -> None:
     outcome = manage("seed")
     assert outcome.exit_code == 1
     assert outcome.out == ""
@@ -115,6 +93,28 @@ def test_create_reads_a_password_from_stdin_and_does_not_repeat_it(
     assert login(api, "bob@example.com", PASSWORD).status_code == 200
 
 
+def test_an_invitation_shows_no_password(manage: Manage) -> None:
+    user = manage("user", "create", "bob@example.com", "--role", "admin", "--invite").data
+
+    assert (user["email"], user["role"], user["invited"]) == ("bob@example.com", "admin", True)
+    assert "password" not in user
+
+
+@pytest.mark.usefixtures("_production")
+def test_production_invites_nobody_without_a_mail_server(
+    manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert manage("user", "create", "ada@example.com", "--invite").exit_code == 0
+    monkeypatch.setenv("SMTP_HOST", "")
+
+    outcome = manage("user", "create", "bob@example.com", "--invite")
+
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert "SMTP_HOST: is empty, reset links would be printed; name the server" in outcome.err
+    monkeypatch.setenv("SMTP_HOST", "localhost")
+    assert manage("user", "list").data["total"] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "exit_code", "message"),
     [
@@ -123,7 +123,9 @@ def test_create_reads_a_password_from_stdin_and_does_not_repeat_it(
         (["bob@example.com", "--name", " "], "", 2, "1 to 100 characters"),
         (["bob@example.com", "--name", "a\nb"], "", 2, "1 to 100 characters"),
         (["bob@example.com", "--role", "owner"], "", 2, "invalid choice"),
-        (["ada@example.com"], "", 1, "an account with this e-mail address exists"),
+        (["ada@example.com"], "", 1, "ada@example.com: an account with this e-mail address exists"),
+        (["ada@example.com", "--invite"], "", 1, "ada@example.com: an account with this"),
+        (["bob@example.com", "--invite", "--password-stdin"], f"{PASSWORD}\n", 2, "not allowed"),
     ],
 )
 def test_create_refuses_what_is_wrong_and_stores_nothing(
@@ -229,7 +231,10 @@ def test_sessions_are_listed_and_revoked(
 
 @pytest.mark.parametrize(
     "command",
-    ["show", "activate", "deactivate", "set-password", "sessions", "revoke"],
+    [
+        *("show", "activate", "deactivate", "set-password", "sessions", "revoke", "events"),
+        *("delete", "export"),
+    ],
 )
 def test_an_unknown_user_is_named_as_such(manage: Manage, command: str) -> None:
     outcome = manage("user", command, "nobody@example.com")

@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 
+from app.accounts import administration
+from app.foundation.database import Database
 from app.personal_tokens.format import LENGTH, is_well_formed, new_token
 from app.personal_tokens.models import PersonalToken
 from tests.helpers import (
@@ -24,6 +28,7 @@ from tests.helpers import (
     register,
     request_reset,
     reset_password,
+    services_of,
 )
 from tests.live import Serve
 
@@ -125,6 +130,8 @@ async def test_no_token_takes_the_account_over(client: httpx.AsyncClient, ada: A
         ("DELETE", f"{TOKENS}/{made['id']}", None),
         ("POST", "/api/users/me/change-password", passwords),
         ("PATCH", "/api/users/me", {"email": "eve@example.com"}),
+        ("DELETE", "/api/users/me", {"currentPassword": ada.password}),
+        ("GET", "/api/users/me/export", None),
     ):
         response = await client.request(method, path, json=body, headers=bearer(made["token"]))
         assert (response.status_code, error_code(response)) == (403, "fresh_login_required"), path
@@ -205,6 +212,34 @@ async def test_a_reset_of_the_password_ends_tokens(
     response = await reset_password(client, await request_reset(client, mailbox))
 
     assert response.status_code == 200
+    assert not await is_good(client, made["token"])
+
+
+async def test_a_reset_leaves_tokens_where_its_owner_says_so(
+    start: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = await start(personal_tokens_end_with_reset="false")
+    client, mailbox = connect(app), Mailbox(app, capsys)
+    ada = await register(client)
+    made = await make(client, ada)
+
+    response = await reset_password(client, await request_reset(client, mailbox))
+
+    assert response.status_code == 200
+    assert await is_good(client, made["token"])
+    services = services_of(app)
+    await administration.set_password(services, UUID(ada.id), OTHER_PASSWORD)
+    assert await is_good(client, made["token"])
+    await administration.update_user(services, UUID(ada.id), is_active=False)
+    assert not await is_good(client, made["token"])
+
+
+async def test_an_operator_who_sets_the_password_ends_tokens(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account
+) -> None:
+    made = await make(client, ada)
+
+    await administration.set_password(services_of(app), UUID(ada.id), OTHER_PASSWORD)
 
     assert not await is_good(client, made["token"])
 
@@ -239,6 +274,26 @@ async def test_last_used_costs_a_write_in_ten_minutes(
     await database.travel(minutes=11)
     assert await is_good(client, made["token"])
     assert await last_used() >= first
+
+
+async def test_a_request_is_one_query(
+    client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a session; and no write, once it was used."""
+    made = await make(client, ada)
+    assert await is_good(client, made["token"])
+    asked: list[str] = []
+    run = Database._run
+
+    async def watched(self: Database, options: Any, statement: Any, *rest: Any) -> Any:
+        asked.append(type(statement).__name__)
+        return await run(self, options, statement, *rest)
+
+    monkeypatch.setattr(Database, "_run", watched)
+    for token in (ada.access_token, made["token"]):
+        assert await is_good(client, token)
+
+    assert asked == ["Select", "Select"]
 
 
 @pytest.mark.race

@@ -15,6 +15,22 @@ DEFENCES = (
         TESTS,
     ),
     Defence(
+        62,
+        "the cookie of a page that does not say whose it is",
+        LAYER,
+        "return bool(origin) and (",
+        "return not origin or (",
+        TESTS,
+    ),
+    Defence(
+        62,
+        "the cookie stays at home",
+        "app/api/refresh_cookie/cookie.py",
+        "; Secure",
+        "",
+        TESTS,
+    ),
+    Defence(
         62, "the refresh token is out of the body", LAYER, "body.pop(_FIELD)", "body[_FIELD]", TESTS
     ),
     Defence(

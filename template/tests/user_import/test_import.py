@@ -1,6 +1,9 @@
 """Users move in with their passwords: whole or nothing, and each hash opens for its password."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from app.accounts.passwords import PasswordHasher
 from app.user_import.foreign_hashes import verifier_of
 from app.user_import.hashes import stored_form
 from tests.helpers import PASSWORD, Tables, error_code
+from tests.live import environment
 from tests.manage.conftest import Manage, manage, project  # noqa: F401 - fixtures
 
 HASHES: dict[str, Any] = json.loads(
@@ -158,6 +162,7 @@ ADA = "email,role,active,created,hash\nada@example.com,user,1,,\n"
         (ADA + "b@example.com,user,maybe,,\n", "u.csv", 3, "active must be true or false"),
         (ADA + "b@example.com,user,1,yesterday,\n", "u.csv", 3, "created must be a moment"),
         (ADA + "b@example.com,user,1,2999-01-01,\n", "u.csv", 3, "not be in the future"),
+        (ADA + "b@example.com,user,1,0001-01-01T00:00+14:00,\n", "u.csv", 3, "must be a moment"),
         (ADA + "b@example.com,user,1,,secret\n", "u.csv", 3, "the hash is of no known kind"),
         (ADA + "b@example.com,user,1\n", "u.csv", 3, "more fields, or fewer"),
         (ADA + "b@example.com,user,1,,,\n", "u.csv", 3, "more fields, or fewer"),
@@ -199,6 +204,49 @@ def test_a_bad_row_in_a_later_piece_takes_the_earlier_back(
 
     assert "line 2502" in manage("user", "import", file).err
     assert manage("user", "list").data["total"] == 0
+
+
+def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(
+    manage: Manage,  # noqa: F811
+    project: Path,  # noqa: F811
+    write: Write,
+) -> None:
+    """It reads a pipe that stays open, so it is amid its work when it is killed."""
+    lines = ["email\n", *[f"user{number}@example.com\n" for number in range(3000)]]
+    pipe = project / "pipe.csv"
+    os.mkfifo(pipe)
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "app.manage", "user", "import", str(pipe)],
+        cwd=project,
+        env=environment({}),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process, pipe.open("w", encoding="utf-8") as end:
+        end.writelines(lines[:2500])
+        end.flush()
+        assert process.stderr is not None
+        assert process.stderr.readline() == "1,000 users\n"
+        process.kill()
+        process.wait()
+    assert manage("user", "list").data["total"] == 0
+
+    file = write("".join(lines))
+
+    assert manage("user", "import", file).data["imported"] == 3000
+    assert manage("user", "import", file).data["thereAlready"] == 3000
+
+
+def test_who_is_there_stays_as_they_are(manage: Manage, write: Write) -> None:  # noqa: F811
+    before = manage("user", "create", "ada@example.com", "--name", "Ada", "--role", "admin").data
+    file = write("email,name,role\neve@example.com,Eve,user\nADA@example.com,Other,user\n")
+
+    outcome = manage("user", "import", file).data
+
+    assert (outcome["imported"], outcome["thereAlready"]) == (1, 1)
+    assert before.items() >= manage("user", "show", "ada@example.com").data.items() - {
+        ("sessions", 0)
+    }
 
 
 def test_a_file_that_can_not_be_read_is_one_sentence(

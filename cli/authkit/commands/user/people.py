@@ -14,6 +14,7 @@ from authkit.commands.user.shared import (
 )
 from authkit.project.project import Project
 from authkit.terminal import console, tables
+from authkit.terminal.errors import UsageError
 from authkit.terminal.options import JsonOption, ProjectOption, YesOption, confirm_or_stop
 from authkit.terminal.safe_text import safe
 
@@ -23,18 +24,27 @@ def create(
     name: Annotated[str, typer.Option(help="What to call the user.")] = "",
     role: Role = "user",
     password_stdin: PasswordStdin = False,
+    invite: Annotated[
+        bool, typer.Option("--invite", help="Mail a link to set the password, good for 7 days.")
+    ] = False,
     project: ProjectOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a user, with a generated password that is printed once.
+    """Make a user, with a generated password that is printed once, or by invitation.
+
+    With --invite nobody sees a password: its owner sets one by the link of a mail. The running API
+    sends it within seconds; without SMTP_HOST, in development, it prints it.
 
     Examples:
 
-      authkit user create ada@example.com --name "Ada Lovelace"
+      authkit user create ada@example.com --name "Ada Lovelace" --invite
       authkit user create root@example.com --role admin
       authkit user create ada@example.com --password-stdin < password.txt
     """
+    if invite and password_stdin:
+        raise UsageError("--invite sets no password", "leave --password-stdin out")
     options = [f"--role={role}", *([f"--name={name}"] if name else [])]
+    options += ["--invite"] if invite else []
     user = manage_with_password(Project.find(project), "create", email, options, password_stdin)
     show_user(user, as_json=json)
 

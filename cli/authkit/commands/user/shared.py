@@ -74,3 +74,5 @@ def show_user(user: dict[str, Any], *, as_json: bool) -> None:
     tables.record(fields)
     if "password" in user:
         console.message("The password is shown only now.", style="dim")
+    if "invited" in user:
+        console.message("The API mails a link to set the password; in development it prints it.")

@@ -1,8 +1,8 @@
 """The texts of the mails, one file a kind: yours to edit.
 
 The first line is the subject; the rest, after an empty line, is the text, with `{app_name}`,
-`{detail}`, `{link}` and `{minutes}` filled in. `layout.html` is put around it as HTML. A kind of
-your own is a name here, a file beside it, and `services.outbox.promise(db, kind, …)` in the
+`{detail}`, `{link}`, `{minutes}` and `{days}` filled in. `layout.html` is put around it as HTML. A
+kind of your own is a name here, a file beside it, and `services.outbox.promise(db, kind, …)` in the
 transaction of what it tells about. `python -m app.manage mail preview` shows them all.
 """
 
@@ -20,3 +20,4 @@ class MailKind(StrEnum):
     EMAIL_ADDED = "email_added"
     EMAIL_CONFIRM = "email_confirm"
     ACCOUNT_DELETED = "account_deleted"
+    INVITATION = "invitation"

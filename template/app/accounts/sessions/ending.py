@@ -23,13 +23,16 @@ def revoke(reason: RevokedReason) -> Update:
     )
 
 
-async def end_credentials(db: AsyncSession, user_id: UUID, reason: RevokedReason) -> None:
+async def end_credentials(
+    services: Services, db: AsyncSession, user_id: UUID, reason: RevokedReason
+) -> None:
     """End what else signs a user in, such as the personal tokens of a part.
 
-    A model that has `ends_with` says for which reasons its rows go.
+    A model that has `ends_with(settings)` says for which reasons its rows go.
     """
     for mapper in Base.registry.mappers:
-        if reason in getattr(mapper.class_, "ends_with", ()):
+        ends_with = getattr(mapper.class_, "ends_with", None)
+        if ends_with and reason in ends_with(services.settings):
             await db.execute(delete(mapper.class_).where(mapper.class_.user_id == user_id))
 
 

@@ -1,5 +1,6 @@
 """What happens to the rows of `mails`: added, claimed, put off, done."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -122,9 +123,9 @@ class MailQueue:
         row = await self._database.fetch_one(select(func.min(QueuedMail.created_at)).where(which))
         return utc_now() - row[0] if row and row[0] else None
 
-    async def withdraw(self, db: AsyncSession, kind: str, recipient: str) -> None:
+    async def withdraw(self, db: AsyncSession, kinds: Collection[str], recipient: str) -> None:
         """Take back what was promised and is not sent."""
-        same = (QueuedMail.kind == kind) & (QueuedMail.recipient == recipient)
+        same = QueuedMail.kind.in_(kinds) & (QueuedMail.recipient == recipient)
         await db.execute(delete(QueuedMail).where(same, _WAITS))
 
 
