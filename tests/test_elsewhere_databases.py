@@ -3,9 +3,11 @@
 import asyncio
 import json
 import secrets
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import asyncpg
 import pytest
 from tests.conftest import Result, authkit
 from tests.services import database_named, require_postgres
+
+from authkit.new.database import contents, remove_empty
 
 PROVISION = Path(__file__).parents[1] / "cli/authkit/new/provision_database.py"
 
@@ -112,6 +116,87 @@ def test_a_database_of_another_application_is_refused(tmp_path: Path, url: str) 
     tables = execute(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     assert sorted(row["tablename"] for row in tables) == ["invoices", "users"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        ("CREATE TABLE users (id integer)",),
+        ("CREATE TABLE alembic_version (version_num text)", "CREATE TABLE users (id integer)"),
+        (
+            "CREATE TABLE alembic_version (version_num text)",
+            "INSERT INTO alembic_version VALUES ('theirs')",
+        ),
+        ("CREATE VIEW mails AS SELECT 1 AS id",),
+    ],
+    ids=["one-name", "no-revision", "their-revision", "view"],
+)
+def test_names_like_ours_make_no_database_ours(
+    myapi: Path, url: str, theirs: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Only our own migrations do; else they would fail, after it was called empty or shared."""
+    execute(require_postgres(), f"CREATE DATABASE {name_of(url)}")
+    execute(url, *theirs)
+    with closing(sqlite3.connect(tmp_path / "theirs.db")) as connection:
+        for statement in theirs:
+            connection.execute(statement)
+        connection.commit()
+
+    for found in (provision(myapi, url), provision(myapi, f"file:{tmp_path}/theirs.db")):
+        assert found["became"] == "existed"
+        assert len(found["foreign"]) == found["tables"] == len(theirs) - ("INSERT" in theirs[-1])
+
+
+def test_tables_of_others_in_other_schemas_are_named(myapi: Path, url: str) -> None:
+    execute(require_postgres(), f"CREATE DATABASE {name_of(url)}")
+    execute(url, "CREATE SCHEMA shop", "CREATE TABLE shop.orders (id integer)")
+
+    found = provision(myapi, url)
+
+    assert (found["tables"], found["foreign"], found["schemas"]) == (0, [], ["shop"])
+    assert contents(found) == "empty but for other schemas: shop"
+
+
+def test_a_sqlite_file_of_another_application_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE invoices (id integer)")
+    before = file.read_bytes()
+    (tmp_path / "text.db").write_text("no database\n")
+
+    theirs = new(tmp_path / "made", f"sqlite:///{file}")
+    text = new(tmp_path / "made", f"sqlite:///{tmp_path}/text.db")
+
+    assert f"the database {file} exists and holds what is not this project's: inv" in theirs.err
+    assert f"error: {tmp_path}/text.db can't be used: file is not a database" in text.err
+    assert file.read_bytes() == before
+    assert not (tmp_path / "made").exists()
+
+
+def test_of_a_sqlite_file_elsewhere_nothing_empty_is_left_and_the_rest_is_named(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "data" / "app.db"
+    file.parent.mkdir()
+
+    failed = new(tmp_path / "made", f"sqlite:///{file}", GIT_AUTHOR_DATE="no date")
+    again = new(tmp_path / "made", f"sqlite:///{file}")
+
+    assert f"the database {file}, which was made, stays there" in failed.err
+    assert "nothing was left behind" not in failed.err
+    assert (failed.code, again.code) == (1, 0)
+    assert f"the database {file} exists already, with 2 users, whom it would share" in again.err
+
+
+def test_an_empty_sqlite_file_is_removed_and_no_other(tmp_path: Path) -> None:
+    """What a first connection makes before a migration fails."""
+    for name, statement in (("empty", "PRAGMA journal_mode = WAL"), ("full", "CREATE TABLE x (y)")):
+        with closing(sqlite3.connect(tmp_path / name)) as connection:
+            connection.execute(statement)
+        remove_empty(tmp_path / name)
+
+    remove_empty(tmp_path / "none")
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
 
 def test_what_a_failure_leaves_in_a_database_that_existed_is_named(

@@ -107,7 +107,14 @@ def test_the_release_keeps_no_token_and_pins_what_it_runs() -> None:
     assert "password" not in text
     assert jobs["publish"]["permissions"]["id-token"] == "write"
     assert jobs["publish"]["needs"] == "try"
-    for job in jobs.values():
-        for step in job["steps"]:
-            if "uses" in step:
-                assert len(step["uses"].partition("@")[2]) == 40, step["uses"]
+    assert jobs["try"]["needs"] == "build"
+    assert (jobs["build"]["needs"], jobs["gate"]["uses"]) == ("gate", "./.github/workflows/ci.yml")
+    steps = [step for job in jobs.values() for step in job.get("steps", ())]
+    tools = [step["run"] for step in steps if "pip install" in step.get("run", "")]
+    assert tools == [
+        "python -m pip install build==1.6.1 twine==7.0.0",
+        "python -m pip install dist/*.whl",
+    ]
+    for step in steps:
+        if "uses" in step:
+            assert len(step["uses"].partition("@")[2]) == 40, step["uses"]

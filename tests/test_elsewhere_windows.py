@@ -166,3 +166,13 @@ def test_what_only_posix_has_is_said_in_one_place() -> None:
     found = {name for name, path in CLI.items() if only.search(path.read_text(encoding="utf-8"))}
 
     assert found <= allowed
+
+
+def test_a_clone_on_windows_has_the_bytes_of_the_commit() -> None:
+    """Else the job of `ci.yml`, and whoever installs from a clone, made projects with CRLF."""
+    root = CLI["authkit.cli"].parents[2]
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True)
+    command = ["git", "check-attr", "--stdin", "-z", "text"]
+    said = subprocess.run(command, cwd=root, input=listed.stdout, check=True, capture_output=True)
+
+    assert set(said.stdout.decode().split("\0")[2::3]) == {"unset"}

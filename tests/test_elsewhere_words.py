@@ -28,8 +28,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"\u200b\u2060{GOOD[:20]}\u200b{GOOD[20:]}\ufeff",
         f"\u00a0{GOOD}\u00a0",
         f"INFO 10.0.0.1 GET /api?token={GOOD} 200",
+        f"{GOOD}%",
+        f"{GOOD}  # of yesterday",
+        f"{GOOD}\nHTTP/1.1 200 OK",
+        f"Authorization: Bearer {GOOD}\nHost: api.example.com\nUser-Agent: curl/8.4.0",
+        f"https://a.example/login?next=https%3A%2F%2Fapp%2F%23token%3D{GOOD}%26x%3D1",
+        f'{{"url": "https://a.example/?token\\u003d{GOOD}\\u0026x=1"}}',
+        f"\x1b[36m{GOOD}\x1b[39;49m",
+        f"> {GOOD[:60]}\n> {GOOD[60:]}\n",
+        f"It was {GOOD}. Then nothing.",
     ],
-    ids=["fragment", "path", "curl", "fetch", "cookie", "json", "no-width", "nbsp", "log"],
+    ids=[
+        *("fragment", "path", "curl", "fetch", "cookie", "json", "no-width", "nbsp", "log", "zsh"),
+        *("comment", "answer", "headers", "percent", "unicode", "colours", "mail", "prose"),
+    ],
 )
 def test_the_one_token_is_taken_out_of_what_it_was_pasted_with(project: Path, text: str) -> None:
     result = authkit("token", "decode", "-", "--at", str(AT), "--json", cwd=project, stdin=text)

@@ -1,7 +1,9 @@
-"""The PostgreSQL database of a new project: made, or found and looked at before it is used."""
+"""The database of a new project: made, or found and looked at before it is used."""
 
 import json
-from contextlib import ExitStack
+import os
+import sqlite3
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -16,14 +18,26 @@ SHOWN: Final = 5
 """How many of somebody's tables a message names."""
 
 
-def provide_database(url: str, project: Project, made: Made, undo: ExitStack) -> None:
-    """Create the database, to be dropped again if `new` fails; refuse one that is somebody's."""
+def provide_database(url: str, project: Project, made: Made, undo: ExitStack) -> str:
+    """Create the database, to be dropped again if `new` fails; refuse one that is somebody's.
+
+    Returns what would stay, were `new` to fail after the migrations; a SQLite file of the project's
+    own goes with the project.
+    """
     name = unquote(urlsplit(url).path.removeprefix("/"))
+    if url.startswith("sqlite"):
+        file = Path(os.path.normpath(project.root / name.removeprefix("file:")))
+        if file.is_relative_to(project.root):
+            return ""
+        name, url = str(file), f"file:{file}"
     with made.step("database"):
         found = run(project, url)
     if found["became"] == "created":
         undo.callback(take_back, project, url, name, made)
-        return
+        return ""
+    if found["became"] == "missing":
+        undo.callback(remove_empty, Path(name))
+        return f"the database {name}, which was made, stays there"
     if found["foreign"]:
         tables = ", ".join(found["foreign"][:SHOWN])
         more = " and others" if len(found["foreign"]) > SHOWN else ""
@@ -31,12 +45,27 @@ def provide_database(url: str, project: Project, made: Made, undo: ExitStack) ->
             f"the database {name} exists and holds what is not this project's: {tables}{more}",
             "nothing was written; name a database of its own with --database-url",
         )
-    holds = f"with {found['users']} users, which it would share" if found["tables"] else "empty"
-    made.screen.warning(f"the database {name} exists already, {holds}")
+    made.screen.warning(f"the database {name} exists already, {contents(found)}")
     if not made.screen.confirm(f"Use the database {name}?"):
         raise AuthkitError("stopped; nothing was left behind")
-    made.stays = f"what was made in the database {name}, which existed before, stays there"
-    undo.callback(made.screen.warning, made.stays)
+    return f"what was made in the database {name}, which existed before, stays there"
+
+
+def contents(found: dict[str, Any]) -> str:
+    """What it holds, in a phrase."""
+    users = f"{found['users']} user{'' if found['users'] == 1 else 's'}"
+    holds = f"with {users}, whom it would share" if found["tables"] else "empty"
+    schemas = ", ".join(found["schemas"][:SHOWN])
+    return f"{holds} but for other schemas: {schemas}" if schemas else holds
+
+
+def remove_empty(file: Path) -> None:
+    """Remove a SQLite file in which nothing was made."""
+    with suppress(OSError, sqlite3.Error):
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True)) as connection:
+            empty = not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if empty:
+            file.unlink()
 
 
 def run(project: Project, url: str, *action: str) -> dict[str, Any]:

@@ -23,13 +23,12 @@ MIGRATED: Final = "migrated\n"
 def prepare_database(plan: Plan, project: Project, made: Made, undo: ExitStack) -> list[str]:
     """Create what is missing, migrate, seed; return the settings that were kept out meanwhile."""
     with only_own_settings(project) as overriding:
-        if plan.answers.database == "postgres":
-            provide_database(plan.database_url, project, made, undo)
-        migrate_and_seed(project, made)
+        stays = provide_database(plan.database_url, project, made, undo)
+        migrate_and_seed(project, made, stays, undo)
     return overriding
 
 
-def migrate_and_seed(project: Project, made: Made) -> None:
+def migrate_and_seed(project: Project, made: Made, stays: str, undo: ExitStack) -> None:
     """Both in one process: half of the time of either is the start."""
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
@@ -45,6 +44,9 @@ def migrate_and_seed(project: Project, made: Made) -> None:
                 failed = ended(process, "".join(said), stderr)
                 raise without_traces(failure_of(failed, "alembic upgrade head"), made)
             read = os.fstat(stderr.fileno()).st_size
+        if stays:
+            made.stays = stays
+            undo.callback(made.screen.warning, stays)
         with made.step("seed"):
             result = ended(process, "".join(process.stdout or ()), stderr, skip=read)
             try:

@@ -1,10 +1,12 @@
-"""Create or drop the project's PostgreSQL database. Runs in the project's environment.
+"""Create the project's database or look at one that is there, and drop what was created.
+
+Runs in the project's environment.
 
 A script, not a module of authkit's: `new` hands it to the project's Python, which has the driver,
-in the project's root.
-The URL comes on standard input, since it may hold a password. Prints JSON: what became of it
-(`created`, `existed`, `dropped` or `used`) and what an existing one holds; on failure `error: …`
-and `hint: …`, like `python -m app.manage`.
+in the project's root. A SQLite file is only looked at: the first connection makes it.
+The URL, or `file:` and the path, comes on standard input, since it may hold a password. Prints
+JSON: what became of it (`created`, `missing`, `existed`, `dropped` or `used`) and what an existing
+one holds; on failure `error: …` and `hint: …`, like `python -m app.manage`.
 
 Several may be at it at once, with one name. A lock on the server puts them in a row; whoever finds
 a database notes on it that it is used, and whoever made it drops it only without such a note.
@@ -12,6 +14,8 @@ a database notes on it that it is used, and whoever made it drops it only withou
 
 import asyncio
 import json
+import re
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -32,21 +36,28 @@ USED = "found and used by authkit new"
 ENDED_SECONDS = 3
 """How long the server may take to notice that our own processes have ended."""
 
-OWN_TABLES = """
-    SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = ANY (current_schemas(false)) AND relkind IN ('r', 'p', 'f', 'v', 'm')
+TABLES = """
+    SELECT nspname, relname, nspname = ANY (current_schemas(false)) AS in_reach
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p', 'f', 'v', 'm')
+      AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass
                       AND objid = pg_class.oid AND deptype = 'e')
-    ORDER BY relname
+    ORDER BY nspname, relname
 """
-"""Tables and views, but for those of an extension."""
+"""Tables and views, but for those of the server and of an extension."""
+
+FILE = "file:"
+VERSION = "alembic_version"
+REVISIONS = "SELECT version_num FROM alembic_version"
+USERS = "SELECT count(*) FROM users"
+REVISION = re.compile(r"""^revision(?::\s*str)?\s*=\s*["']([^"']+)""", re.MULTILINE)
 
 Answer = dict[str, Any]
 
 
 def plain_dsn(url: str) -> str:
     """`postgres://` and `postgresql+driver://` as asyncpg spells them, with what it understands."""
-    sys.path.insert(0, str(Path.cwd()))
     try:
         from app.foundation import database
     except ImportError:  # before 0.6.0
@@ -104,22 +115,64 @@ async def create(connection: asyncpg.Connection, name: str) -> bool:
 async def look(dsn: str) -> Answer:
     """What a database that exists holds: how many accounts, and whose tables."""
     connection = await asyncpg.connect(dsn, timeout=5)
+
+    async def first(query: str) -> list[Any]:
+        return [row[0] for row in await connection.fetch(query)]
+
     try:
-        tables = [row["relname"] for row in await connection.fetch(OWN_TABLES)]
-        foreign = [table for table in tables if table not in tables_of_the_project()]
+        found = await connection.fetch(TABLES)
+        tables = [row["relname"] for row in found if row["in_reach"]]
+        schemas = sorted({row["nspname"] for row in found if not row["in_reach"]})
+        revisions = await first(REVISIONS) if VERSION in tables else []
+        foreign = not_ours(tables, revisions)
         ours = "users" in tables and not foreign
-        users = await connection.fetchval("SELECT count(*) FROM users") if ours else 0
+        (users,) = await first(USERS) if ours else [0]
     finally:
         await connection.close()
-    return {"became": "existed", "tables": len(tables), "foreign": foreign, "users": users}
+    return existing(tables, foreign, users) | {"schemas": schemas}
+
+
+def look_into_file(path: Path) -> Answer:
+    """The same of a SQLite file."""
+    if not path.exists():
+        return {"became": "missing"}
+
+    def first(query: str) -> list[Any]:
+        return [row[0] for row in connection.execute(query)]
+
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+    try:
+        tables = first("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY 1")
+        tables = [name for name in tables if not name.startswith("sqlite_")]
+        revisions = first(REVISIONS) if VERSION in tables else []
+        foreign = not_ours(tables, revisions)
+        (users,) = first(USERS) if "users" in tables and not foreign else [0]
+    finally:
+        connection.close()
+    return existing(tables, foreign, users)
+
+
+def existing(tables: list[str], foreign: list[str], users: int) -> Answer:
+    found = {"became": "existed", "tables": len(tables), "foreign": foreign}
+    return found | {"users": users, "schemas": []}
+
+
+def not_ours(tables: list[str], revisions: list[str]) -> list[str]:
+    """The tables that are another application's: all, unless our migrations have made them."""
+    made = [REVISION.search(path.read_text("utf-8")) for path in Path("migrations").rglob("*.py")]
+    if set(tables) - {VERSION} and not revisions:
+        return tables
+    if not set(revisions) <= {match[1] for match in made if match}:
+        return tables
+    return [table for table in tables if table not in tables_of_the_project()]
 
 
 def tables_of_the_project() -> set[str]:
     from app.foundation.database import Base
 
-    for models in sorted(Path("app").glob("*/models.py")):
-        import_module(f"app.{models.parent.name}.models")
-    return {"alembic_version", *Base.metadata.tables}
+    for models in sorted(Path("app").rglob("models.py")):
+        import_module(".".join(models.with_suffix("").parts))
+    return {VERSION, *Base.metadata.tables}
 
 
 async def drop(dsn: str, name: str) -> Answer:
@@ -139,15 +192,24 @@ async def drop(dsn: str, name: str) -> Answer:
 
 
 def main() -> int:
-    dsn = plain_dsn(sys.stdin.read().strip())
-    name = unquote(urlsplit(dsn).path.removeprefix("/"))
+    sys.path.insert(0, str(Path.cwd()))
+    url = sys.stdin.read().strip()
     action = drop if sys.argv[1:] == ["drop"] else ensure
     try:
-        print(json.dumps(asyncio.run(action(dsn, name))))
+        if url.startswith(FILE):
+            answer = look_into_file(Path(url.removeprefix(FILE)))
+        else:
+            dsn = plain_dsn(url)
+            answer = asyncio.run(action(dsn, unquote(urlsplit(dsn).path.removeprefix("/"))))
+    except sqlite3.Error as error:
+        hint = "hint: name another file with --database-url"
+        print(f"error: {url.removeprefix(FILE)} can't be used: {error}\n{hint}", file=sys.stderr)
+        return 1
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or type(error).__name__
         print(f"error: PostgreSQL can't be used: {reason}\nhint: {HINT}", file=sys.stderr)
         return 1
+    print(json.dumps(answer))
     return 0
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from authkit.tokens.parts import JsonObject, read_part
-from authkit.tokens.surrounding import tokens_in, visible
+from authkit.tokens.surrounding import is_whole, tokens_in, unescaped, visible
 
 # RFC 8259 §9 lets a parser limit what it takes; proxies refuse headers long before this.
 MAX_TOKEN_BYTES: Final = 1024 * 1024
@@ -80,9 +80,11 @@ def alone(text: str) -> str:
     bare = strip_wrapping(text)
     if NOTHING_ELSE.fullmatch(bare):
         return bare
-    found = tokens_in(text)
-    if len(found) == 1 and not bare.startswith(tuple(found)):
-        return next(iter(found))
+    found = tokens_in(text) or tokens_in(unescaped(text))
+    if len(found) == 1:
+        (token,) = found
+        if is_whole(token, text) or not bare.startswith(token):
+            return token
     if len(found) > 1:
         names = " or ".join(dict.fromkeys(name for name in found.values() if name))
         hint = f"give one of them: that of {names}" if names else "give one of them"
