@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from pydantic.alias_generators import to_camel
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +20,7 @@ from app.accounts.sessions import (
     revoke,
 )
 from app.errors import AppError, ErrorCode
-from app.foundation.database import AnyRow, utc_now
+from app.foundation.database import AnyRow, Base, utc_now
 from app.foundation.mail import QueuedMail, finished
 from app.security_events import SecurityEvent
 from app.services import Services
@@ -148,9 +149,16 @@ async def seeded_users(services: Services) -> list[str]:
 
 
 async def purge(services: Services) -> dict[str, int]:
-    """Delete what has expired; returns how many sessions, reset links, events and mails."""
+    """Delete what has expired; returns how many sessions, reset links, events and mails.
+
+    A model of a part or a feature that has `expired(now)` says which of its rows go.
+    """
     now = utc_now()
+    own = [mapper.class_ for mapper in Base.registry.mappers if hasattr(mapper.class_, "expired")]
     return {
+        to_camel(kind.__tablename__): await _delete(services, kind, kind.expired(now))
+        for kind in own
+    } | {
         "sessions": await _delete(services, Session, Session.expires_at < now),
         "passwordResets": await _delete(services, PasswordReset, PasswordReset.expires_at < now),
         "events": await _delete(
