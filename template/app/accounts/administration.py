@@ -154,18 +154,16 @@ async def purge(services: Services) -> dict[str, int]:
     A model of a part or a feature that has `expired(now)` says which of its rows go.
     """
     now = utc_now()
-    own = [mapper.class_ for mapper in Base.registry.mappers if hasattr(mapper.class_, "expired")]
-    return {
-        to_camel(kind.__tablename__): await _delete(services, kind, kind.expired(now))
-        for kind in own
-    } | {
-        "sessions": await _delete(services, Session, Session.expires_at < now),
-        "passwordResets": await _delete(services, PasswordReset, PasswordReset.expires_at < now),
-        "events": await _delete(
-            services, AccountEvent, AccountEvent.created_at < now - EVENTS_KEPT
-        ),
-        "mails": await _delete(services, QueuedMail, finished(now)),
+    rows: dict[str, tuple[Any, ColumnElement[bool]]] = {
+        "sessions": (Session, Session.expires_at < now),
+        "passwordResets": (PasswordReset, PasswordReset.expires_at < now),
+        "events": (AccountEvent, AccountEvent.created_at < now - EVENTS_KEPT),
+        "mails": (QueuedMail, finished(now)),
     }
+    for kind in [mapper.class_ for mapper in Base.registry.mappers]:
+        if hasattr(kind, "expired"):
+            rows[to_camel(kind.__tablename__)] = (kind, kind.expired(now))
+    return {name: await _delete(services, *expired) for name, expired in rows.items()}
 
 
 async def is_purge_overdue(services: Services) -> bool:
