@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from pydantic.alias_generators import to_camel
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +20,7 @@ from app.accounts.sessions import (
     revoke,
 )
 from app.errors import AppError, ErrorCode
-from app.foundation.database import AnyRow, utc_now
+from app.foundation.database import AnyRow, Base, utc_now
 from app.foundation.mail import QueuedMail, finished
 from app.security_events import SecurityEvent
 from app.services import Services
@@ -148,16 +149,21 @@ async def seeded_users(services: Services) -> list[str]:
 
 
 async def purge(services: Services) -> dict[str, int]:
-    """Delete what has expired; returns how many sessions, reset links, events and mails."""
+    """Delete what has expired; returns how many sessions, reset links, events and mails.
+
+    A model of a part or a feature that has `expired(now)` says which of its rows go.
+    """
     now = utc_now()
-    return {
-        "sessions": await _delete(services, Session, Session.expires_at < now),
-        "passwordResets": await _delete(services, PasswordReset, PasswordReset.expires_at < now),
-        "events": await _delete(
-            services, AccountEvent, AccountEvent.created_at < now - EVENTS_KEPT
-        ),
-        "mails": await _delete(services, QueuedMail, finished(now)),
+    rows: dict[str, tuple[Any, ColumnElement[bool]]] = {
+        "sessions": (Session, Session.expires_at < now),
+        "passwordResets": (PasswordReset, PasswordReset.expires_at < now),
+        "events": (AccountEvent, AccountEvent.created_at < now - EVENTS_KEPT),
+        "mails": (QueuedMail, finished(now)),
     }
+    for kind in [mapper.class_ for mapper in Base.registry.mappers]:
+        if hasattr(kind, "expired"):
+            rows[to_camel(kind.__tablename__)] = (kind, kind.expired(now))
+    return {name: await _delete(services, *expired) for name, expired in rows.items()}
 
 
 async def is_purge_overdue(services: Services) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, String, Uuid
+from sqlalchemy import ColumnElement, ForeignKey, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts.models import RevokedReason
@@ -30,6 +30,11 @@ class PersonalToken(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    @classmethod
+    def expired(cls, now: datetime) -> ColumnElement[bool]:
+        """The rows that `purge` deletes."""
+        return cls.expires_at < now
 
     @staticmethod
     def ends_with(settings: Settings) -> set[RevokedReason]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from app.accounts import administration
 from app.accounts.export import ROWS_AT_ONCE, tables_of_users
+from app.accounts.messages import start_mail
 from app.accounts.models import AccountEvent, PasswordReset, Session
 from app.accounts.tokens import token_hash
 from app.foundation.database import SECRET, AnyRow, Base
@@ -79,6 +80,21 @@ async def test_the_address_can_register_again(client: httpx.AsyncClient, ada: Ac
     await leave(client, ada)
 
     assert (await register(client)).id != ada.id
+
+
+async def test_mail_under_way_is_not_sent(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    await services_of(app).outbox.close()
+    await client.post("/api/auth/forgot-password", json={"email": ada.email})
+    change = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
+    await client.post("/api/users/me/change-password", json=change, headers=ada.headers)
+
+    await leave(client, ada, OTHER_PASSWORD)
+    start_mail(services_of(app))
+
+    [goodbye] = await mailbox.mails()
+    assert "was deleted" in goodbye.subject
 
 
 async def left_of(database: Tables, email: str) -> dict[str, AnyRow]:

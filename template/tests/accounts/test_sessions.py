@@ -417,7 +417,8 @@ async def test_expired_rows_are_purged_and_no_others(
 
     purged = await administration.purge(services_of(app))
 
-    assert purged == {"sessions": 1, "passwordResets": 1, "events": 0, "mails": 1}
+    own = {"sessions": 1, "passwordResets": 1, "events": 0, "mails": 1}
+    assert {name: count for name, count in purged.items() if name in own} == own
     assert not await is_ended(client, phone)
     assert len(await database.sessions()) == 1
 
@@ -445,7 +446,7 @@ async def test_a_purge_deletes_a_bounded_number_of_rows_at_once(
     monkeypatch.setattr(Database, "execute", watched)
     purged = await administration.purge(services_of(app))
 
-    assert purged == {"sessions": 7, "passwordResets": 0, "events": 0, "mails": 0}
+    assert (purged["sessions"], sum(purged.values())) == (7, 7)
     assert left[:3] == [4, 1, 0]
 
 

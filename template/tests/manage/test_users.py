@@ -322,9 +322,10 @@ def test_purge_deletes_what_has_expired(
     manage("token", "issue", "ada@example.com", "--ttl", "60")
     api("POST", "/api/auth/forgot-password", json={"email": "ada@example.com"})
     none = {"sessions": 0, "passwordResets": 0, "events": 0, "mails": 0}
-    assert manage("purge").data == none
+    assert manage("purge").data.items() >= none.items()
     asyncio.run(age(database_url))
-    assert manage("purge").data == none | {"sessions": 1, "passwordResets": 1, "mails": 1}
+    purged = none | {"sessions": 1, "passwordResets": 1, "mails": 1}
+    assert manage("purge").data.items() >= purged.items()
 
 
 async def age(database_url: str) -> None:

@@ -65,6 +65,14 @@ DEFENCES = (
     ),
     Defence(
         61,
+        "personal tokens that have expired are purged",
+        "app/personal_tokens/models.py",
+        "return cls.expires_at < now",
+        "return cls.expires_at > now",
+        TESTS,
+    ),
+    Defence(
+        61,
         "a personal token does not take the account along",
         "app/accounts/profile.py",
         'if "email" in changes and not isinstance(user, SessionUser):',

@@ -191,6 +191,19 @@ async def test_a_token_expires(client: httpx.AsyncClient, ada: Account, database
     assert not await is_good(client, made["token"])
 
 
+async def test_expired_tokens_are_purged(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    await make(client, ada, expiresInDays=1)
+    kept = await make(client, ada, expiresInDays=3)
+    await database.travel(days=1, seconds=1)
+
+    assert (await administration.purge(services_of(app)))["personalTokens"] == 1
+
+    [row] = await database.fetch_all(select(PersonalToken.id))
+    assert str(row.id) == kept["id"]
+
+
 async def test_a_token_ends_for_good_when_its_user_is_deactivated(
     client: httpx.AsyncClient, ada: Account, admin: Account
 ) -> None:

@@ -112,6 +112,19 @@ async def test_a_page_of_somebody_else_does_nothing_with_the_cookie(
     assert (await browser.post("/api/auth/refresh", json={})).status_code == 200
 
 
+async def test_who_does_not_say_which_page_asks_does_nothing_with_the_cookie(
+    browser: httpx.AsyncClient, cookie_app: FastAPI
+) -> None:
+    """Every browser says so with a POST."""
+    token = cookie_of(await sign_up(browser)).value
+    silent = connect(cookie_app, headers={"Cookie": f"{NAME}={token}"})
+    for path in ("/api/auth/refresh", "/api/auth/logout"):
+        response = await silent.post(path, json={})
+        assert response.status_code in {400, 401}
+        assert "set-cookie" not in response.headers
+    assert (await browser.post("/api/auth/refresh", json={})).status_code == 200
+
+
 async def test_a_page_of_the_same_host_may(cookie_app: FastAPI) -> None:
     browser = connect(cookie_app, headers={"Origin": "https://api.example.com"})
     await sign_up(browser)
