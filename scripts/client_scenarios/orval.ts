@@ -30,7 +30,7 @@ run({
     return got.status === 200 ? { value: got.data } : refused(got);
   },
   sessions: async (token) => {
-    const got = await api.listSessions(bearer(token));
+    const got = await api.listSessions({}, bearer(token));
     return got.status === 200 ? { value: got.data.sessions } : refused(got);
   },
   refresh: async (body) => {

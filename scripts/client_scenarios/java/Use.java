@@ -56,7 +56,7 @@ public class Use {
     Tokens tokens = auth.refresh(new RefreshInput().refreshToken(first.getRefreshToken()));
     UsersApi users = new UsersApi(as(tokens.getAccessToken()));
     expect(users.updateProfile(new UpdateProfileInput().name("Zoë")).getName(), "Zoë");
-    List<SessionInfo> sessions = new SessionsApi(as(tokens.getAccessToken())).listSessions().getSessions();
+    List<SessionInfo> sessions = new SessionsApi(as(tokens.getAccessToken())).listSessions(null, null).getSessions();
     expect(sessions.stream().filter(SessionInfo::getCurrent).count(), 1L);
     RefreshInput last = new RefreshInput().refreshToken(tokens.getRefreshToken());
     expect(new AuthApi(as(tokens.getAccessToken())).logout(last).getMessage(), "Logged out");
