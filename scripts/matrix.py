@@ -149,7 +149,7 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}")
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp/authkit-matrix"))  # noqa: S108
     parser.add_argument("--pooler", choices=POOLERS, default="", help="go through PgBouncer")
-    parser.add_argument("--pytest", default="-n2 -q", help="its options")
+    parser.add_argument("--pytest", default="-n2 -q --no-cov", help="its options")
     chosen = parser.parse_args()
     names = chosen.rows or list(ROWS)
     if unknown := set(names) - set(ROWS):

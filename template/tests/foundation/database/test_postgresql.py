@@ -157,7 +157,7 @@ async def test_a_pooler_without_transactions_is_refused(
     ("query", "said"),
     [
         ("lock_timeout=77ms", "takes no lock_timeout for a connection; leave lock_timeout out"),
-        ("search_path=public", "takes no search_path for a connection; leave search_path out"),
+        ("work_mem=4MB", "takes no work_mem for a connection; leave work_mem out"),
         ("options=-c%20jit%3Doff", r"takes no (options|jit) for a connection; leave \1 out"),
         ("sslmode=require", "offers no TLS, and sslmode asks for it; switch"),
     ],
