@@ -195,7 +195,7 @@ def show(plan: "Plan", made: "Made") -> None:
     tell_surprises(plan, made)
     console.message(f"\n{plan.answers.project_name} is ready. Next:\n", style="bold")
     for command in next_commands(plan):
-        console.message(f"  {command}", style="cyan")
+        console.message(f"  {command}", style="cyan", whole=True)
     console.message("\nThen open http://127.0.0.1:8000/docs")
 
 
