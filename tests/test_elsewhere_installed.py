@@ -3,6 +3,7 @@
 Afterwards nothing is fetched any more: a project is made, and works, without a network.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -72,7 +73,11 @@ def test_a_project_is_made_offline_by_what_was_installed_in_an_empty_home(
     assert run(*authkit, "--version", cwd=tmp_path) == f"authkit {__version__}\n"
     before = kept_in(home)  # uv has its list of tools there; pip asks rustc, which may be rustup
 
-    run(*authkit, "new", "myapi", "-y", cwd=tmp_path, **OFFLINE)
+    made = json.loads(run(*authkit, "new", "myapi", "-y", "--json", cwd=tmp_path, **OFFLINE))
+    if how == "uv":
+        assert made["next"][-1] == "uvx --from authkit-fastapi authkit serve", (
+            "it is gone from PATH"
+        )
 
     project = tmp_path / "myapi"
     assert run(*authkit, "doctor", cwd=project, **OFFLINE) == ""

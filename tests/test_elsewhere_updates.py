@@ -119,6 +119,15 @@ def test_an_update_that_is_only_looked_at_wants_no_home(project: Path) -> None:
     assert dry.json["to"] == __version__
 
 
+def test_a_line_break_in_the_path_is_no_obstacle(earlier: Path, tmp_path: Path) -> None:
+    project = tmp_path / 'new\n"line\\' / "myapi"
+    shutil.copytree(earlier, project, symlinks=True)
+
+    result = authkit("update", "--dry-run", "--json", cwd=project)
+
+    assert result.code == 0, result.err
+
+
 def test_nothing_is_left_in_a_home(project: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -124,11 +124,15 @@ def test_who_was_asked_for_is_named(myapi: Path, tmp_path: Path) -> None:
     gone = authkit(
         *("user", "revoke", "user@example.com", "--session", session), cwd=myapi, env=env
     )
+    no_id = authkit(
+        *("user", "revoke", "user@example.com", "--session", "mine"), cwd=myapi, env=env
+    )
     revision = authkit("migrate", "--to", "0815", cwd=myapi, env=env)
 
     assert "error: there is no user nobody@example.com\nhint: list them: authkit user" in nobody.err
     assert "there is no user nobody@example.com" in issued.err
     assert f"user@example.com has no live session {session}" in gone.err
+    assert f"error: 'mine' is no id; one is like {session}\n" in no_id.err
     assert "no revision starts with '0815'" in revision.err
 
 

@@ -68,6 +68,8 @@ def as_written(value: object) -> object:
     """A setting as `.env` would have it."""
     if isinstance(value, list):
         return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return ",".join(f"{name}@{each}" for name, each in value.items())
     return str(value).lower() if isinstance(value, bool) else value
 
 

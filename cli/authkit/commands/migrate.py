@@ -148,7 +148,7 @@ def report_move(
         console.success(f"The database is at {id_at(revisions, there) or 'base'} already.")
         return
     tables.table(
-        ("revision", "", "what it does"),
+        ("revision", "became", "what it does"),
         [(r.id, "applied", r.message) for r in applied]
         + [(r.id, "reverted", r.message) for r in reverted],
     )

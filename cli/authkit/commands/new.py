@@ -1,16 +1,11 @@
 """`authkit new`: a project, from nothing to answering."""
 
-import os
-import shlex
-import shutil
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from authkit.project.system import WINDOWS
 from authkit.terminal import console, tables
 from authkit.terminal.options import JsonOption
 
@@ -139,6 +134,7 @@ def show_files(plan: "Plan", files: list[str], *, json: bool) -> None:
 def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
     """What a script wants to know."""
     from authkit import __version__
+    from authkit.new.next_commands import next_commands
 
     return {
         "path": str(plan.target),
@@ -157,37 +153,10 @@ def summary(plan: "Plan", made: "Made") -> dict[str, Any]:
     }
 
 
-def next_commands(plan: "Plan") -> list[str]:
-    """What to type now."""
-    from authkit.project.project import make_environment
-
-    authkit = this_program()
-    commands = [f"cd {shlex.quote(from_here(plan.target))}"]
-    if not plan.install:
-        commands += [make_environment(), f"{authkit} migrate", f"{authkit} seed"]
-    return [*commands, f"{authkit} serve"]
-
-
-def from_here(target: Path) -> str:
-    """The way to it; on Windows there is none to another drive."""
-    try:
-        return os.path.relpath(target)
-    except ValueError:
-        return str(target)
-
-
-def this_program() -> str:
-    """How to call authkit from another directory: its name alone when it is on PATH."""
-    if shutil.which("authkit"):
-        return "authkit"
-    beside_python = Path(sys.executable).with_name("authkit.exe" if WINDOWS else "authkit")
-    if beside_python.exists():
-        return shlex.quote(str(beside_python))
-    return f"{shlex.quote(sys.executable)} -m authkit"
-
-
 def show(plan: "Plan", made: "Made") -> None:
     """What a person wants to know: the users' passwords once, surprises, the next commands."""
+    from authkit.new.next_commands import next_commands
+
     if any("password" in user for user in made.users):
         columns = ("email", "role", "password")
         console.message("\nDevelopment users; the passwords are shown this once:")
@@ -195,7 +164,7 @@ def show(plan: "Plan", made: "Made") -> None:
     tell_surprises(plan, made)
     console.message(f"\n{plan.answers.project_name} is ready. Next:\n", style="bold")
     for command in next_commands(plan):
-        console.message(f"  {command}", style="cyan")
+        console.message(f"  {command}", style="cyan", whole=True)
     console.message("\nThen open http://127.0.0.1:8000/docs")
 
 

@@ -94,7 +94,7 @@ def show_changes(old: dict[str, Any], new: dict[str, Any], *, as_json: bool) -> 
     if as_json:
         console.print_json([change.as_json() for change in changes])
     else:
-        tables.table(("", "where", "what", "rule"), [row(change) for change in changes])
+        tables.table(("kind", "where", "what", "rule"), [row(change) for change in changes])
         console.message(verdict(changes))
     if any(change.is_breaking for change in changes):
         raise typer.Exit(FAILED)

@@ -1,5 +1,6 @@
 """`authkit update`: bring a project to a newer version of its template."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -91,9 +92,11 @@ def show(report: "Report", *, as_json: bool, tense: str) -> None:
         return
     console.message(f"\n{report.title}\n", style="bold")
     if tense and report.changelog:
-        console.message(report.changelog + "\n")
+        for line in re.sub(r"\n +(?=[^\s-])", " ", report.changelog).splitlines():
+            console.message(line)
+        console.message("")
     rows = [(tense + change.kind, change.path, change.note) for change in report.changes]
-    tables.table(("", "file", ""), sorted(rows))
+    tables.changes(("change", "file", "note"), sorted(rows))
     for said, names in (
         ("imports rewritten in", report.imports_rewritten),
         ("your section went along", report.sections_moved),
@@ -109,7 +112,7 @@ def show(report: "Report", *, as_json: bool, tense: str) -> None:
     if report.left_to_do:
         console.message("\nLeft to do:", style="bold")
         for step in [*report.left_to_do, f"or take it all back: {report.undo}"]:
-            console.message(f"  {step}")
+            console.message(f"  {step}", whole=True)
 
 
 def show_before_you_deploy(report: "Report") -> None:

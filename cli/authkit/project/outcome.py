@@ -12,6 +12,9 @@ from authkit.terminal.errors import FAILED, USAGE, AuthkitError, UsageError
 
 # What `app.manage` says about a failure; wrong settings take a line each.
 LABELLED = re.compile(r"(?ms)^error: (?P<error>.+?)(?:^hint: (?P<hint>[^\n]*)|\Z)")
+NO_ID = re.compile(r"argument \S+: invalid UUID value: (.+)")
+ID = "5f0c4a52-5d0c-4c0e-9a58-3c2f1d7e8b90"
+EVENT = re.compile(r'\{(?=.*"event":)(?=.*"actor":).*\}\s*$')
 
 
 def answer_of(
@@ -22,8 +25,7 @@ def answer_of(
         if result.returncode == 0:
             return None
         raise failure_of(result, f"python -m app.manage {' '.join([*args, *operands])}")
-    if result.stderr:
-        sys.stderr.write(result.stderr)
+    sys.stderr.write(for_whoever_reads(result.stderr))
     try:
         return json.loads(result.stdout)
     except ValueError:
@@ -31,6 +33,16 @@ def answer_of(
             f"python -m app.manage {' '.join(args)} printed something that is not JSON",
             "does the project print while it is imported? Use the log instead",
         ) from None
+
+
+def for_whoever_reads(stderr: str) -> str:
+    """What a command said besides; a person has no use for the log's lines of what they did.
+
+    Where the system has no log, as in a container, those are on standard error.
+    """
+    if not sys.stderr.isatty():
+        return stderr
+    return "".join(line for line in stderr.splitlines(True) if not EVENT.match(line))
 
 
 def failure_of(result: subprocess.CompletedProcess[str], command: str) -> AuthkitError:
@@ -42,7 +54,9 @@ def failure_of(result: subprocess.CompletedProcess[str], command: str) -> Authki
         return AuthkitError(labelled["error"].rstrip(), labelled["hint"] or "", exit_code)
     last = reason_of(result)
     if result.returncode == USAGE:  # argparse: "prog: error: argument role: invalid choice"
-        return UsageError(last.rpartition(": error: ")[2])
+        return UsageError(
+            NO_ID.sub(r"\1 is no id; one is like " + ID, last.rpartition(": error: ")[2])
+        )
     runs = command.startswith(("python ", "alembic "))
     hint = f"see all of it, in the project: {in_environment(command)}" if runs else ""
     return AuthkitError(f"`{command}` failed: {last}", hint)

@@ -36,6 +36,8 @@ class Project:
         One that was not named itself must be the caller's own: see `refuse_strangers`.
         """
         origin = from_here(start or Path())
+        if ".." in origin.parts:  # "/a/b/../c" in a message or a command is hard to read
+            origin = origin.resolve()
         if not origin.is_dir():
             raise UsageError(f"there is no directory {origin}", "check the path after --project")
         for directory in (origin, *origin.parents):

@@ -7,6 +7,7 @@ or `err`, so that a command that prints nothing through it starts without it.
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Wide enough that rich never wraps a line that a program will read.
 PIPE_WIDTH = 100_000
+NARROWEST = 16
+LEADING = re.compile(r"^ *(?:- )?")
 
 
 def __getattr__(name: str) -> "Console":
@@ -69,9 +72,31 @@ def _json_character(char: str) -> str:
     return char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1]
 
 
-def message(text: str, *, style: str = "") -> None:
-    """A line for the person at the keyboard, on stderr; never part of the result."""
-    _console(sys.stderr).print(text, style=style or None, markup=False, soft_wrap=True)
+def message(text: str, *, style: str = "", whole: bool = False) -> None:
+    """A line for the person at the keyboard, on stderr; never part of the result.
+
+    `whole` is for what is copied, as a command: the terminal breaks it where it ends, we don't.
+    """
+    err = _console(sys.stderr)
+    lines = text if whole else "\n".join(_lines(err, line) for line in text.split("\n"))
+    err.print(lines, style=style or None, markup=False, soft_wrap=True)
+
+
+def _lines(console: "Console", text: str, taken: int = 0) -> str:
+    """A line of prose as lines of whole words, each below the first word.
+
+    Words longer than a line, such as paths, stay whole, to be copied. `taken` columns stand before
+    the first word; else its own indentation and the dash of a list do.
+    """
+    import textwrap
+
+    if not console.is_terminal or taken + len(text) <= console.width:
+        return text
+    rest = text if taken else LEADING.sub("", text)
+    indent = taken + len(text) - len(rest)
+    room = max(console.width - indent, NARROWEST)
+    words = textwrap.wrap(rest, room, break_long_words=False, break_on_hyphens=False)
+    return text[: len(text) - len(rest)] + f"\n{' ' * indent}".join(words)
 
 
 def success(text: str) -> None:
@@ -87,8 +112,9 @@ def warning(text: str) -> None:
 def _marked(mark: str, colour: str, text: str) -> None:
     from rich.text import Text
 
-    line = Text.assemble((mark, f"bold {colour}"), " ", text)
-    _console(sys.stderr).print(line, soft_wrap=True)
+    err = _console(sys.stderr)
+    line = Text.assemble((mark, f"bold {colour}"), " ", _lines(err, text, 2))
+    err.print(line, soft_wrap=True)
 
 
 def error(text: str, hint: str = "") -> None:
@@ -96,7 +122,7 @@ def error(text: str, hint: str = "") -> None:
     from rich.text import Text
 
     err = _console(sys.stderr)
-    err.print(Text.assemble(("error:", "bold red"), " ", text), soft_wrap=True)
+    err.print(Text.assemble(("error:", "bold red"), " ", _lines(err, text, 7)), soft_wrap=True)
     if hint:
         err.print(Text.assemble(("hint:", "bold cyan"), " ", hint), soft_wrap=True)
 
@@ -110,7 +136,7 @@ def finding(severity: str, text: str, fix: str) -> None:
     from rich.text import Text
 
     mark = ("✗", "bold red") if severity == "error" else ("!", "bold yellow")
-    out.print(Text.assemble(mark, " ", safe(text)), soft_wrap=True)
+    out.print(Text.assemble(mark, " ", _lines(out, safe(text), 2)), soft_wrap=True)
     out.print(Text.assemble("  ", (safe(fix), "cyan")), soft_wrap=True)
 
 

@@ -10,8 +10,8 @@ class Screen(Protocol):
     def step(self, title: str) -> AbstractContextManager[None]:
         """Show that a step runs, then how it ended and how long it took."""
 
-    def message(self, text: str) -> None:
-        """A line for the person, never part of the result."""
+    def message(self, text: str, *, whole: bool = False) -> None:
+        """A line for the person, never part of the result; `whole` when it is to be copied."""
 
     def warning(self, text: str) -> None:
         """Something that the reader should know before going on."""

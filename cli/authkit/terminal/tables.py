@@ -44,6 +44,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
             out.print()
 
 
+def changes(columns: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
+    """What becomes of which file, and a note: hundreds of them, so no record of each."""
+    out = console.out
+    cells = [tuple(map(safe, row)) for row in rows]
+    if not out.is_terminal or not cells or fits(columns, cells, out.width):
+        table(columns, rows)
+        return
+    for change, file, note in cells:
+        out.print(f"{change} {file}", markup=False, soft_wrap=True)
+        if note:
+            out.print(f"    {note}", style="dim", markup=False, soft_wrap=True)
+
+
 def fits(columns: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> bool:
     """Whether nothing but the last column has to give way; ids and addresses are copied whole."""
     longest = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
@@ -70,10 +83,17 @@ def record(fields: Mapping[str, object]) -> None:
     out = console.out
     width = max((len(name) for name in fields), default=0)
     for name, value in fields.items():
-        if out.is_terminal:
-            out.print(Text.assemble((name.ljust(width), "dim"), "  ", _coloured(safe(value))))
-        else:
+        if not out.is_terminal:
             sys.stdout.write(f"{name}\t{safe(value)}\n")
+            continue
+        text, indent = safe(value), width + 2
+        if max(map(len, text.split()), default=0) > out.width - indent:  # whole, to be copied
+            out.print(Text(name, style="dim"))
+            out.print(Text.assemble("  ", _coloured(text)), soft_wrap=True)
+            continue
+        lines = _coloured(text).wrap(out, max(out.width - indent, 1))
+        beside = Text(f"\n{' ' * indent}").join(lines)
+        out.print(Text.assemble((name.ljust(width), "dim"), "  ", beside))
 
 
 def moment(timestamp: str) -> str:

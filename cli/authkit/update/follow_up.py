@@ -151,6 +151,6 @@ def run_tests(project: Project, report: Report, screen: Screen) -> bool:
         )
         if result.returncode != 0:
             tail = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
-            screen.message(tail)
+            screen.message(tail, whole=True)
             raise AuthkitError("the project's tests fail after the merge", TEST)
     return True

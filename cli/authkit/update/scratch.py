@@ -129,6 +129,14 @@ class Scratch:
         return self.line(*who, "commit-tree", tree, *options, "-m", "authkit update")
 
 
+def quoted(path: str) -> str:
+    """A path as a line of `objects/info/alternates`: one with a line break is written as in C."""
+    if "\n" not in path:
+        return path
+    escapes = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+    return f'"{path.translate(escapes)}"'
+
+
 def path_in_tree(directory: Path) -> str:
     """A directory as `<tree>:<path>` wants it, empty at the root."""
     return directory.as_posix() if directory.parts else ""
@@ -155,7 +163,7 @@ def scratch_for(repository: Repository, version: str) -> Iterator[Scratch]:
         options = ("--quiet", "--bare", f"--object-format={form}", "--initial-branch=yours")
         scratch.git("init", *options, ".")
         (scratch.directory / "objects/info/alternates").write_bytes(
-            f"{objects.as_posix()}\n".encode()
+            f"{quoted(objects.as_posix())}\n".encode(errors="surrogateescape")
         )
         yield scratch
 

@@ -127,10 +127,11 @@ def show_plan(planned: "Plan", *, as_json: bool) -> None:
 def show(done: "Generated") -> None:
     planned = done.plan
     rows = [("added", path) for path in planned.new]
-    tables.table(("", "file"), rows + [("changed", path) for path in planned.changed])
+    tables.table(("change", "file"), rows + [("changed", path) for path in planned.changed])
     console.success(f"{planned.resource.names.path} is there. Next:")
     if not done.is_migrated:
-        console.message("  authkit migrate", style="cyan")
+        console.message("  authkit migrate", style="cyan", whole=True)
     plural = planned.resource.names.plural
-    console.message(f"  authkit test -- tests/{plural} tests/api/test_{plural}.py", style="cyan")
+    tests = f"tests/{plural} tests/api/test_{plural}.py"
+    console.message(f"  authkit test -- {tests}", style="cyan", whole=True)
     console.message("  python -m tests.guards, in the project's environment: takes each guard out")
