@@ -20,7 +20,7 @@ from app.accounts.sessions import (
 )
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, utc_now
-from app.foundation.mail import QueuedMail, finished
+from app.foundation.mail import QueuedMail
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -156,7 +156,7 @@ async def purge(services: Services) -> dict[str, int]:
         "events": await _delete(
             services, AccountEvent, AccountEvent.created_at < now - EVENTS_KEPT
         ),
-        "mails": await _delete(services, QueuedMail, finished(now)),
+        "mails": await _delete(services, QueuedMail, services.outbox.queue.finished(now)),
     }
 
 
