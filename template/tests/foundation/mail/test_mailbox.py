@@ -77,9 +77,10 @@ async def test_who_names_the_address_of_another_takes_no_place_in_their_mailbox(
     await all_mailed(services_of(app))
     assert mailer.delivered == []
 
-    await forgot(client, ada.email)
+    for _ in range(5):
+        await forgot(client, ada.email)
     await all_mailed(services_of(app))
-    assert mailer.recipients == [ada.email]
+    assert mailer.recipients == [ada.email] * 5
 
 
 @pytest.mark.parametrize("minutes", [12, 15, 40, 60, 240])
