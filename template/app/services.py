@@ -17,7 +17,7 @@ from app.errors import Unavailable
 from app.foundation.background import Background
 from app.foundation.database import Database
 from app.foundation.limits import RateLimiter, new_limit
-from app.foundation.mail import ConsoleMailer, Mailer, MailQueue, Outbox
+from app.foundation.mail import ConsoleMailer, MailboxLimit, Mailer, MailQueue, Outbox
 from app.foundation.shared import Shared
 
 if TYPE_CHECKING:
@@ -104,11 +104,12 @@ async def close_services(services: Services) -> None:
     await services.database.close()
 
 
-def mails_per_mailbox(settings: Settings) -> tuple[int, timedelta] | None:
+def mails_per_mailbox(settings: Settings) -> MailboxLimit | None:
     if not settings.rate_limit_enabled:
         return None
     rate = new_limit("mailbox", settings.rate_limit_mailbox).limit
-    return rate.amount, timedelta(seconds=rate.get_expiry())
+    lifetime = timedelta(minutes=settings.password_reset_minutes)
+    return MailboxLimit(rate.amount, timedelta(seconds=rate.get_expiry()), lifetime)
 
 
 def open_mailer(settings: Settings) -> Mailer:

@@ -52,6 +52,8 @@ RESET: Final = "app/accounts/password_reset.py"
 RESET_LINKS: Final = "app/accounts/reset_links.py"
 QUEUE: Final = "app/foundation/mail/queue.py"
 OUTBOX: Final = "app/foundation/mail/outbox.py"
+SMTP: Final = "app/foundation/mail/smtp.py"
+MIME: Final = "app/foundation/mail/mime.py"
 HANDLERS: Final = "app/foundation/http/error_handlers.py"
 APPLICATION: Final = "app/application.py"
 ENTITY_TAGS: Final = "app/foundation/http/entity_tags.py"
@@ -457,8 +459,8 @@ DEFENCES: Final = (
         40,
         "a newer reset link voids none",
         RESET_LINKS,
-        "PasswordReset.id == mail.id)",
-        "PasswordReset.user_id == user_id)",
+        ".where(lost, PasswordReset.user_id == user_id)",
+        ".where(PasswordReset.user_id == user_id)",
         "tests/accounts/test_password_reset.py",
     ),
     Defence(
@@ -473,7 +475,7 @@ DEFENCES: Final = (
         40,
         "five mails an hour and mailbox",
         QUEUE,
-        "if len(places) < amount:",
+        "if room_at <= now:",
         "if True:",
         "tests/foundation/mail/test_outbox.py",
     ),
@@ -481,7 +483,7 @@ DEFENCES: Final = (
         40,
         "a warning waits for a place",
         QUEUE,
-        "mail.not_before = places[-1] + window",
+        "mail.not_before = mail.created_at = room_at",
         "mail.not_before = None",
         "tests/foundation/mail/test_outbox.py",
     ),
@@ -489,25 +491,209 @@ DEFENCES: Final = (
         40,
         "a warning does not stand in line",
         QUEUE,
-        "(QueuedMail.on_request, QueuedMail.not_before)  #",
-        "(QueuedMail.not_before,)  #",
+        "(asked.desc() if requests_first else asked, QueuedMail.not_before)",
+        "(QueuedMail.not_before,)",
         "tests/foundation/mail/test_outbox.py",
     ),
     Defence(
         40,
         "the queue of what anybody may ask for",
         QUEUE,
-        "waiting < MOST_REQUESTED",
-        "waiting >= 0",
+        "_number(QueuedMail.on_request) >= MOST_REQUESTED",
+        "_number(QueuedMail.on_request) >= 10**9",
         "tests/foundation/mail/test_outbox.py",
     ),
     Defence(
         40,
         "the mails about one account",
         QUEUE,
-        " >= MOST_OF_AN_ACCOUNT",
+        " >= MOST_OF_A_KIND",
         " >= 10_000",
-        "tests/foundation/mail/test_outbox.py",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_one_account_puts_a_bounded_number_of_mails_there",
+    ),
+    Defence(
+        17,
+        "a link that is mailed again is the same",
+        RESET_LINKS,
+        'hmac.digest(key, b"reset link " + mail_id.bytes, "sha256")',
+        '__import__("secrets").token_bytes(32)',
+        "tests/accounts/test_password_reset.py"
+        "::test_a_mail_that_is_tried_again_does_not_void_the_link_that_may_have_arrived",
+    ),
+    Defence(
+        40,
+        "a link whose mail was given up takes no place",
+        RESET_LINKS,
+        "delete(PasswordReset).where(lost,",
+        "delete(PasswordReset).where(PasswordReset.id.is_(None),",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_a_mail_that_was_given_up_takes_no_place_and_no_link",
+    ),
+    Defence(
+        40,
+        "a mail that is not sent takes no place",
+        OUTBOX,
+        "counts = mail is not None or queued.on_request",
+        "counts = True",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_who_names_the_address_of_another_takes_no_place_in_their_mailbox",
+    ),
+    Defence(
+        40,
+        "a mail that was given up takes no place",
+        QUEUE,
+        '({} if counts else {"counted_at": None})',
+        "{}",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_a_mail_that_was_given_up_takes_no_place_and_no_link",
+    ),
+    Defence(
+        40,
+        "links that live for minutes are spread over the hour",
+        QUEUE,
+        "(places, self.amount, self.window), (alike, share, span)]",
+        "(places, self.amount, self.window)]",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_whenever_a_request_finds_no_room_a_link_in_the_mailbox_works",
+    ),
+    Defence(
+        40,
+        "warnings leave a place to a link",
+        QUEUE,
+        "(places, self.amount - 1, self.window), (alike, self.amount - 2, self.window)]",
+        "(places, self.amount, self.window)]",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_warnings_leave_a_place_to_a_link_and_one_to_other_warnings",
+    ),
+    Defence(
+        40,
+        "no kind of mail takes the place of another",
+        QUEUE,
+        "_number(QueuedMail.kind == mail.kind, whose)",
+        "_number(whose)",
+        "tests/foundation/mail/test_mailbox.py::test_warnings_of_one_kind_do_not_keep_out_another",
+    ),
+    Defence(
+        40,
+        "the mails of a mailbox",
+        QUEUE,
+        "whose = QueuedMail.recipient == mail.recipient",
+        "whose = QueuedMail.id.is_(None)",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_accounts_that_come_and_go_put_a_bounded_number_there_for_a_mailbox",
+    ),
+    Defence(
+        40,
+        "the mails about accounts that are gone",
+        QUEUE,
+        "is_full |= _number(_OF_NOBODY) >= MOST_REQUESTED",
+        "pass",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_accounts_that_come_and_go_put_a_bounded_number_there_in_all",
+    ),
+    Defence(
+        40,
+        "who asks is not held up by a flood of promises",
+        QUEUE,
+        "asked.desc() if requests_first else asked",
+        "asked",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_a_flood_of_promises_does_not_hold_up_what_anybody_may_ask_for",
+    ),
+    Defence(
+        40,
+        "who leaves does not empty the hour of a mailbox",
+        QUEUE,
+        ".values(user_id=None))",
+        ".where(_WAITS).values(user_id=None))",
+        "tests/foundation/mail/test_mailbox.py::test_who_leaves_does_not_empty_the_mailbox_s_hour",
+    ),
+    Defence(
+        40,
+        "what was sent late still counts",
+        QUEUE,
+        "func.coalesce(QueuedMail.counted_at, QueuedMail.created_at)",
+        "QueuedMail.created_at",
+        "tests/foundation/mail/test_mailbox.py::test_what_was_sent_late_still_counts_after_a_purge",
+    ),
+    Defence(
+        46,
+        "a warning outlives its account",
+        "app/accounts/leaving.py",
+        "    await services.outbox.queue.detach(db, user.id)\n",
+        "",
+        "tests/accounts/test_leaving.py"
+        "::test_a_warning_that_waits_is_sent_although_its_account_is_gone",
+    ),
+    Defence(
+        46,
+        "a refused sender loses no mail",
+        SMTP,
+        " or isinstance(error, aiosmtplib.SMTPSenderRefused)",
+        "",
+        "tests/foundation/mail/test_mail.py::test_a_refused_sender_is_not_final",
+    ),
+    Defence(
+        46,
+        "a refused relay loses no mail",
+        SMTP,
+        "not _OF_US.search(said)",
+        "True",
+        "tests/foundation/mail/test_mail.py"
+        "::test_a_refused_recipient_is_final_and_whatever_its_owner_can_put_right_is_not",
+    ),
+    Defence(
+        46,
+        "a server that sends nothing for us is told",
+        SMTP,
+        "if error.code >= 500 and not _is_about_the_mail(error):",
+        "if False:",
+        "tests/manage/test_mail.py::test_a_server_that_sends_nothing_for_us_is_found",
+    ),
+    Defence(
+        46,
+        "a link is whole without 8BITMIME",
+        MIME,
+        "if not takes_8bit:",
+        "if False:",
+        "tests/foundation/mail/test_mail.py"
+        "::test_the_link_is_whole_on_the_wire_and_alone_on_its_line",
+    ),
+    Defence(
+        46,
+        "a link is whole beside long lines",
+        MIME,
+        "line if len(line.encode()) <= MAX_LINE_BYTES else",
+        "line if True else",
+        "tests/foundation/mail/test_mail.py"
+        "::test_the_link_is_whole_on_the_wire_and_alone_on_its_line",
+    ),
+    Defence(
+        46,
+        "a mail that kills its worker is given up",
+        OUTBOX,
+        "if queued.attempts > MAX_ATTEMPTS:",
+        "if False:",
+        "tests/foundation/mail/test_mailbox.py::test_who_keeps_dying_over_a_mail_gives_it_up",
+    ),
+    Defence(
+        35,
+        "no thousand mails without room before stopping",
+        QUEUE,
+        "for _ in range(PASSED_OVER):",
+        "while True:",
+        "tests/foundation/mail/test_outbox.py"
+        "::test_stopping_does_not_first_go_through_thousands_that_have_no_room",
+    ),
+    Defence(
+        35,
+        "stopping has an end",
+        OUTBOX,
+        "asyncio.timeout(deadline_seconds)",
+        "asyncio.timeout(None)",
+        "tests/foundation/mail/test_outbox.py"
+        "::test_stopping_does_not_wait_for_ever_for_what_is_being_claimed",
     ),
     Defence(
         40,
@@ -977,8 +1163,8 @@ DEFENCES: Final = (
         46,
         "a mail is tried again",
         OUTBOX,
-        "if queued.attempts < MAX_ATTEMPTS:",
-        "if False:",
+        "counts = not refused and queued.attempts < MAX_ATTEMPTS",
+        "counts = False",
         "tests/foundation/mail/test_outbox.py",
     ),
     Defence(

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -34,18 +34,19 @@ myhostname = mx.example.com
 mydestination =
 alias_maps =
 local_recipient_maps =
-mynetworks = 127.0.0.0/8
+mynetworks = {networks}
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 relayhost = [127.0.0.1]:{relay}
 smtputf8_enable = {utf8}
 strict_rfc821_envelopes = yes
-smtpd_delay_reject = no
 smtpd_helo_required = yes
 smtpd_helo_restrictions = reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname
-smtpd_sender_restrictions = reject_non_fqdn_sender
-smtpd_recipient_restrictions = reject_non_fqdn_recipient{policy}
-smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_sender_restrictions = reject_non_fqdn_sender,
+    check_sender_access inline:{{ {{ other@example.com = 553 5.7.1 not owned by you }} }}
+smtpd_recipient_restrictions = reject_non_fqdn_recipient,
+    check_recipient_access inline:{{ {{ gone@example.com = 550 5.1.1 No such user }} }}{policy}
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 """
 
 MASTER: Final = """
@@ -65,9 +66,17 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """A server that hands on what it takes to the port `relay`."""
+    """A server that hands on what it takes to the port `relay`, from `networks` alone."""
 
-    def __init__(self, here: Path, *, relay: int, utf8: bool = True, policy: int = 0) -> None:
+    def __init__(
+        self,
+        here: Path,
+        *,
+        relay: int,
+        utf8: bool = True,
+        policy: int = 0,
+        networks: str = "127.0.0.0/8",
+    ) -> None:
         self.port = free_port()
         self._conf = here / "conf"
         self._conf.mkdir()
@@ -75,7 +84,13 @@ class Postfix:
         (here / "data").mkdir()
         shutil.chown(here / "data", "postfix")
         checked = f", check_policy_service inet:127.0.0.1:{policy}" if policy else ""
-        main = MAIN.format(here=here, relay=relay, utf8="yes" if utf8 else "no", policy=checked)
+        main = MAIN.format(
+            here=here,
+            relay=relay,
+            utf8="yes" if utf8 else "no",
+            policy=checked,
+            networks=networks,
+        )
         (self._conf / "main.cf").write_text(main)
         (self._conf / "master.cf").write_text(MASTER.format(port=self.port))
 
@@ -92,10 +107,10 @@ class Postfix:
 
 
 @contextmanager
-def postfix(*, relay: int, utf8: bool = True, policy: int = 0) -> Iterator[Postfix]:
+def postfix(*, relay: int, **options: Any) -> Iterator[Postfix]:
     with short_directory() as here:
         here.chmod(0o755)  # its processes run as a user of their own
-        server = Postfix(here, relay=relay, utf8=utf8, policy=policy)
+        server = Postfix(here, relay=relay, **options)
         server.start()
         try:
             yield server

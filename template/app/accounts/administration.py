@@ -21,7 +21,7 @@ from app.accounts.sessions import (
 )
 from app.errors import AppError, ErrorCode
 from app.foundation.database import AnyRow, Base, utc_now
-from app.foundation.mail import QueuedMail, finished
+from app.foundation.mail import QueuedMail
 from app.security_events import SecurityEvent
 from app.services import Services
 
@@ -158,7 +158,7 @@ async def purge(services: Services) -> dict[str, int]:
         "sessions": (Session, Session.expires_at < now),
         "passwordResets": (PasswordReset, PasswordReset.expires_at < now),
         "events": (AccountEvent, AccountEvent.created_at < now - EVENTS_KEPT),
-        "mails": (QueuedMail, finished(now)),
+        "mails": (QueuedMail, services.outbox.queue.finished(now)),
     }
     for kind in [mapper.class_ for mapper in Base.registry.mappers]:
         if hasattr(kind, "expired"):

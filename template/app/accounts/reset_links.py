@@ -1,8 +1,10 @@
 """The links that set a new password: made when they are mailed, and ended together."""
 
-import secrets
+import hmac
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,10 +13,8 @@ from app.accounts.mails import MailKind
 from app.accounts.models import PasswordReset, User
 from app.accounts.tokens import token_hash
 from app.foundation.database import utc_now
-from app.foundation.mail import QueuedMail
+from app.foundation.mail import IS_GIVEN_UP, QueuedMail
 from app.services import Services
-
-TOKEN_BYTES: Final = 32
 
 KINDS: Final = (MailKind.PASSWORD_RESET, MailKind.INVITATION)
 
@@ -30,34 +30,39 @@ async def make(services: Services, mail: QueuedMail) -> tuple[str, bool]:
     """Make a token for the mail; the second value tells whether it opens anything.
 
     It does not when the address has no active account, or as many links as it may, or when the
-    mail was withdrawn meanwhile. The same is asked of the database then. A mail that is tried again
-    takes the place of its own last try.
+    mail was withdrawn meanwhile. The same is asked of the database then. A link whose mail was
+    given up takes no other's place.
     """
-    token, now = secrets.token_urlsafe(TOKEN_BYTES), utc_now()
+    token, now = _token(services, mail.id), utc_now()
     is_invitation = mail.kind == MailKind.INVITATION
     lifetime = INVITATION_LIFETIME if is_invitation else services.password_reset_lifetime
     async with services.database.transaction() as db:
         owner = select(User.id).where(User.email == mail.recipient, User.is_active)
         user_id = await db.scalar(owner.with_for_update())
         promised = await db.scalar(select(QueuedMail.id).where(QueuedMail.id == mail.id))
-        await db.execute(delete(PasswordReset).where(PasswordReset.id == mail.id))
+        lost = PasswordReset.id.in_(select(QueuedMail.id).where(IS_GIVEN_UP))
+        await db.execute(delete(PasswordReset).where(lost, PasswordReset.user_id == user_id))
         live = await db.scalar(
             select(func.count())
             .where(PasswordReset.user_id == user_id, PasswordReset.used_at.is_(None))
-            .where(PasswordReset.expires_at > now)
+            .where(PasswordReset.expires_at > now, PasswordReset.id != mail.id)
         )
         is_due = bool(user_id and promised) and (live or 0) < MOST_LIVE
         if is_due:
-            db.add(
-                PasswordReset(
-                    id=mail.id,
-                    user_id=user_id,
-                    token_hash=token_hash(token),
-                    created_at=now,
-                    expires_at=now + lifetime,
-                )
-            )
+            link = PasswordReset(id=mail.id, user_id=user_id, token_hash=token_hash(token))
+            link.created_at, link.expires_at = now, now + lifetime
+            await db.merge(link)
     return token, is_due
+
+
+def _token(services: Services, mail_id: UUID) -> str:
+    """The same at each try of a mail: the server may have taken it, and only its answer was lost.
+
+    The id is known to who reads the mail; without the secret it tells nothing of the token.
+    """
+    key = services.settings.jwt_secret.get_secret_value().encode()
+    digest = hmac.digest(key, b"reset link " + mail_id.bytes, "sha256")
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 async def end_all(services: Services, db: AsyncSession, user: User) -> list[str]:

@@ -182,10 +182,7 @@ async def _check_smtp(settings: Settings) -> list[Finding]:
         return [_finding("smtp", f"the mail server of SMTP_HOST {problem}", fix)]
     if takes_utf8 or settings.email_ascii_only:
         return []
-    problem = (
-        "is false, and the mail server offers no SMTPUTF8: who registers as jösé@example.com "
-        "gets no mail; true refuses such addresses"
-    )
+    problem = "is false, but the server can't mail jösé@example.com; true refuses such addresses"
     return [_setting("EMAIL_ASCII_ONLY", problem, severity="warning")]
 
 

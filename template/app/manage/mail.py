@@ -57,6 +57,8 @@ def smtp_problem(error: Exception) -> tuple[str, str]:
 
     said = _on_one_line(error.__cause__ if isinstance(error, MailRefused) else error)
     match error:
+        case aiosmtplib.SMTPNotSupported() if "EMAIL_FROM" in said:
+            return f"offers {said}", "name in EMAIL_FROM an address with ASCII before the @"
         case MailRefused(__cause__=None):
             return "does not offer SMTPUTF8", "set EMAIL_ASCII_ONLY=true, or use one that does"
         case ssl.SSLError():
@@ -67,7 +69,7 @@ def smtp_problem(error: Exception) -> tuple[str, str]:
             return f"refuses our name: {said}", "set SMTP_HELO_NAME to the full name of this host"
         case OSError() | TimeoutError():
             return "does not answer", "start it, or correct SMTP_HOST and SMTP_PORT"
-    return f"refuses: {said}", "correct SMTP_PORT, SMTP_STARTTLS and EMAIL_FROM, or the server"
+    return f"refuses: {said}", "correct EMAIL_FROM, SMTP_USERNAME and SMTP_STARTTLS, or the server"
 
 
 def _on_one_line(error: BaseException | None) -> str:

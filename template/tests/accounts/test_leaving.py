@@ -1,7 +1,7 @@
 """Leaving: what goes, what stays, who can't go, and what happens beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,7 @@ from tests.helpers import (
     Account,
     Mailbox,
     Tables,
+    connect,
     error_code,
     is_signed_in,
     register,
@@ -74,6 +75,36 @@ async def test_who_leaves_is_gone_with_everything(
         assert await database.fetch_all(select(table.id)) == []
     *_, mail = await mailbox.mails()
     assert (mail.to, "was deleted" in mail.subject) == (ada.email, True)
+
+
+async def test_a_warning_that_waits_is_sent_although_its_account_is_gone(
+    app: FastAPI, client: httpx.AsyncClient, ada: Account, mailbox: Mailbox
+) -> None:
+    """A thief who moved the account deletes it next: its owner still hears of it."""
+    await services_of(app).outbox.close()
+    await client.patch("/api/users/me", json={"email": "thief@example.com"}, headers=ada.headers)
+    assert (await leave(client, ada)).status_code == 200
+    start_mail(services_of(app))
+
+    [warning] = [mail for mail in await mailbox.mails() if mail.to == ada.email]
+    assert "address was changed" in warning.subject
+
+
+async def test_no_link_is_sent_of_an_account_that_is_gone(
+    start: Callable[..., Any], capsys: pytest.CaptureFixture[str], database: Tables
+) -> None:
+    app = await start(email_change="confirm")
+    client, mailbox = connect(app), Mailbox(app, capsys)
+    ada = await register(client)
+    await services_of(app).outbox.close()
+    await client.post("/api/auth/forgot-password", json={"email": ada.email})
+    await client.patch("/api/users/me", json={"email": "new@example.com"}, headers=ada.headers)
+    assert (await leave(client, ada)).status_code == 200
+    start_mail(services_of(app))
+
+    [mail] = await mailbox.mails()
+    assert (mail.to, "was deleted" in mail.subject) == (ada.email, True)
+    assert await database.resets() == []
 
 
 async def test_the_address_can_register_again(client: httpx.AsyncClient, ada: Account) -> None:

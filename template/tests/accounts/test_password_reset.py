@@ -13,12 +13,14 @@ from sqlalchemy import Executable, delete, update
 from app.accounts import administration, messages
 from app.accounts.messages import start_mail
 from app.accounts.models import User
+from app.foundation.mail import outbox as outbox_module
 from tests.helpers import (
     OTHER_PASSWORD,
     PASSWORD,
     Account,
     Mailbox,
     Tables,
+    all_mailed,
     connect,
     error_code,
     register,
@@ -28,6 +30,7 @@ from tests.helpers import (
     sign_in,
     tokens_in,
 )
+from tests.inbox import Inbox, smtp_server
 
 
 def is_refused(response: httpx.Response) -> bool:
@@ -121,6 +124,38 @@ async def test_requests_of_the_same_moment_all_mail_a_link_that_works(
 
     for person in people:
         assert (await reset_password(client, tokens[person.email])).status_code == 200
+
+
+class LosesItsAnswer(Inbox):
+    """Takes the mail, and the first time hangs up before it says so."""
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        answer = await super().handle_DATA(server, session, envelope)
+        if len(self.mails) == 1:
+            server.transport.abort()
+        return answer
+
+
+async def test_a_mail_that_is_tried_again_does_not_void_the_link_that_may_have_arrived(
+    start: Callable[..., Any], database: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader who has it already never sees the second one: it has the same Message-ID."""
+    monkeypatch.setattr(outbox_module, "FIRST_PAUSE_SECONDS", 0.01)
+    inbox = LosesItsAnswer()
+    async with smtp_server(inbox) as port:
+        app = await start(smtp_host="127.0.0.1", smtp_port=port, smtp_starttls=False)
+        client = connect(app)
+        await register(client)
+        await client.post("/api/auth/forgot-password", json={"email": "ada@example.com"})
+        async with asyncio.timeout(30):
+            while len(inbox.mails) < 2:  # noqa: ASYNC110 - only the inbox tells
+                await asyncio.sleep(0.02)
+        await all_mailed(services_of(app))
+
+    first, second = inbox.mails
+    assert first["Message-ID"] == second["Message-ID"]
+    assert len(await database.resets()) == 1
+    assert (await reset_password(client, tokens_in(inbox.texts[0])[0])).status_code == 200
 
 
 async def test_an_account_has_five_live_links_at_most(

@@ -147,6 +147,49 @@ def test_check_goes_as_far_as_starttls_and_signing_in(
     assert "canary" not in outcome.out
 
 
+@pytest.mark.parametrize("ascii_only", ["true", "false"])
+def test_a_sender_that_the_server_can_not_name_is_found(
+    manage: Manage, smtp: Settings, monkeypatch: pytest.MonkeyPatch, ascii_only: str
+) -> None:
+    with mail_server(Inbox()) as port:
+        smtp(port)
+        monkeypatch.setenv("EMAIL_FROM", "jösé@example.com")
+        monkeypatch.setenv("EMAIL_ASCII_ONLY", ascii_only)
+        outcome = manage("check")
+        failed = manage("mail", "test", "ada@example.com")
+
+    assert outcome.exit_code == 1
+    assert '"id": "smtp"' in outcome.out
+    assert "SMTPUTF8, which EMAIL_FROM needs" in outcome.out
+    assert "name in EMAIL_FROM an address with ASCII before the @" in failed.err
+
+
+@needs_postfix
+@pytest.mark.parametrize(
+    ("options", "sender", "said"),
+    [
+        ({"networks": "192.0.2.0/24"}, "Shop <shop@example.com>", "Relay access denied"),
+        ({}, "other@example.com", "not owned by you"),
+    ],
+)
+def test_a_server_that_sends_nothing_for_us_is_found(
+    manage: Manage,
+    smtp: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, str],
+    sender: str,
+    said: str,
+) -> None:
+    with postfix(relay=1, **options) as server:
+        smtp(server.port)
+        monkeypatch.setenv("EMAIL_FROM", sender)
+        outcome = manage("check")
+
+    assert '"id": "smtp"' in outcome.out
+    assert said in outcome.out
+    assert "correct EMAIL_FROM" in outcome.out
+
+
 @needs_postfix
 def test_a_name_that_a_strict_server_refuses_is_found(manage: Manage, smtp: Settings) -> None:
     with postfix(relay=1) as server:

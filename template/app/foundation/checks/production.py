@@ -101,12 +101,8 @@ def production_warnings(settings: "Settings") -> list[tuple[str, str]]:
             ("ALLOWED_HOSTS", "is *, any Host header is accepted; list your host names")
         )
     if settings.email_change == "session":
-        warnings.append(
-            (
-                "EMAIL_CHANGE",
-                "is session, a stolen access token takes its account over; set it to password",
-            )
-        )
+        problem = "is session, a stolen access token takes its account over; set it to password"
+        warnings.append(("EMAIL_CHANGE", problem))
     if _are_everybody(settings.trusted_proxies):
         warnings.append(
             ("TRUSTED_PROXIES", "is everybody, who then choose their address; list your proxies")
@@ -116,14 +112,8 @@ def production_warnings(settings: "Settings") -> list[tuple[str, str]]:
 
 def general_warnings(settings: "Settings") -> list[tuple[str, str]]:
     """List what any environment allows but its owner should know."""
-    if not settings.trims_secret:
-        return []
-    return [
-        (
-            "JWT_SECRET",
-            "has blanks or a line break at an end, which do not count; write it without",
-        )
-    ]
+    problem = "has blanks or a line break at an end, which do not count; write it without"
+    return [("JWT_SECRET", problem)] if settings.trims_secret else []
 
 
 def _are_everybody(networks: list[Proxy]) -> bool:

@@ -1,11 +1,15 @@
 """A mail as its bytes go over the wire."""
 
-from dataclasses import dataclass
+import re
+import string
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import localtime, parseaddr
-from typing import Any, Final
+from textwrap import fill
+from typing import Final, NamedTuple
+from unicodedata import normalize
+from urllib.parse import quote
 
 from email_validator import validate_email
 
@@ -16,18 +20,13 @@ MAX_LINE_BYTES: Final = 998
 """Without its line break (RFC 5321 §4.5.3.1.6)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """What an SMTP client hands over."""
 
     sender: str
     recipient: str
     content: bytes
     needs_utf8: bool
-
-    @property
-    def is_8bit(self) -> bool:
-        return not self.content.isascii()
 
 
 def sender_of(setting: str) -> Address:
@@ -57,17 +56,33 @@ def pack(mail: Mail, sender: Address, *, takes_8bit: bool) -> Parcel:
     message["Date"] = localtime()
     message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
-    message.set_content(mail.text, **_encoding(mail.text, takes_8bit))
-    if mail.html:
-        message.add_alternative(mail.html, subtype="html", **_encoding(mail.html, takes_8bit))
+    text, page = mail.text, mail.html
+    if not takes_8bit:
+        text, page = _in_ascii(text), page.encode("ascii", "xmlcharrefreplace").decode()
+    text = _in_lines(text)
+    message.set_content(text, cte=_encoding(text))
+    if page:
+        message.add_alternative(page, subtype="html", cte=_encoding(page))
     return Parcel(sender.addr_spec, to.addr_spec, message.as_bytes(), needs_utf8)
 
 
-def _encoding(text: str, takes_8bit: bool) -> dict[str, Any]:
-    """As it is, wherever that may be sent: quoted-printable would cut a link in two."""
-    if max(map(len, text.encode().splitlines()), default=0) <= MAX_LINE_BYTES:
-        if text.isascii():
-            return {"cte": "7bit"}
-        if takes_8bit:
-            return {"cte": "8bit"}
-    return {}
+def _in_ascii(text: str) -> str:
+    """Without accents, and with ? for what has no such form: quoted-printable would keep them, and
+    cut a link in two. The HTML has them all."""
+    links = re.sub(r"https?://\S+", lambda link: quote(link[0], safe=string.printable), text)
+    letters = re.sub(r"[\u0300-\u036f]", "", normalize("NFKD", links))
+    return letters.encode("ascii", "replace").decode()
+
+
+def _in_lines(text: str) -> str:
+    """Break what is too long for SMTP. A link that has a line to itself stays whole."""
+    return "\n".join(
+        line if len(line.encode()) <= MAX_LINE_BYTES else fill(line, MAX_LINE_BYTES // 4)
+        for line in text.split("\n")
+    )
+
+
+def _encoding(text: str) -> str:
+    if _in_lines(text) != text:
+        return "quoted-printable"
+    return "7bit" if text.isascii() else "8bit"

@@ -26,15 +26,16 @@ class QueuedMail(Base):
     user_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
-    """Whose account it tells about. None when anybody may have asked for it: whether there is an
-    account is looked up when it is sent."""
+    """Whose account it tells about. None when that is gone, and when anybody may have asked for it:
+    whether there is an account is looked up when it is sent."""
     detail: Mapped[str | None] = mapped_column(String(254))
     """What its text says besides."""
     on_request: Mapped[bool] = mapped_column(default=False)
     """Anybody can ask for it. Where there is no room it is dropped; any other one waits."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    """When it was promised, or will have its place in a mailbox that is full."""
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime, default=utc_now)
     """When it is tried next; while it is sent, when another worker may take it. None: done."""
     attempts: Mapped[int] = mapped_column(default=0)
     counted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """When it was counted as one of its mailbox's mails of the hour."""
+    """When it took its place among its mailbox's mails of the hour. None: nothing was sent."""

@@ -31,12 +31,12 @@ MAX_ATTEMPTS: Final = 12
 DELIVERY_SECONDS: Final = 45.0
 """For one try. Well below the lease: nobody else sends the same mail meanwhile."""
 
+AT_ONCE: Final = 4
+
 POLL_SECONDS: Final = 5.0
 """For what another process has promised; what this one has is known at once."""
 
 BUSY_SECONDS: Final = 0.05
-
-SPREAD_SECONDS: Final = 2.0
 
 logger = structlog.get_logger()
 
@@ -56,17 +56,9 @@ class Outbox:
             that whoever asks just after learns nothing from how long the answer takes.
     """
 
-    def __init__(
-        self,
-        queue: MailQueue,
-        mailer: Mailer,
-        *,
-        concurrency: int = 4,
-        spread_seconds: float = SPREAD_SECONDS,
-    ) -> None:
+    def __init__(self, queue: MailQueue, mailer: Mailer, *, spread_seconds: float) -> None:
         self.queue = queue
         self._mailer = mailer
-        self._concurrency = concurrency
         self._spread_seconds = spread_seconds
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
@@ -91,14 +83,10 @@ class Outbox:
         """Queue a mail that anybody may ask for. Whether it is due is found out when it is sent:
         here nothing depends on who has an account (OWASP Forgot Password Cheat Sheet)."""
         moment = random.uniform(0, self._spread_seconds)  # noqa: S311  # nosec B311
-        mail = QueuedMail(
-            kind=kind,
-            recipient=recipient,
-            on_request=True,
-            not_before=utc_now() + timedelta(seconds=moment),
-            attempts=0,
-        )
-        await self.queue.add_requested(mail)
+        due = utc_now() + timedelta(seconds=moment)
+        mail = QueuedMail(kind=kind, recipient=recipient, on_request=True, not_before=due)
+        async with self.queue.database.transaction() as db:
+            await self.queue.add(db, mail)
         self._wake.set()
 
     async def rehearse(self, mail: Mail) -> None:
@@ -118,15 +106,18 @@ class Outbox:
         """
         self._stop.set()
         self._wake.set()
-        if self._runner:  # not cancelled: its query ends, at the latest with the deadline
-            await asyncio.wait({self._runner})
-        if self._under_way:
-            _, late = await asyncio.wait(self._under_way, timeout=deadline_seconds)
-            for task in late:
-                task.cancel()
-            if late:
-                logger.warning("mail.interrupted", mails=len(late))
-                await asyncio.wait(late)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline_seconds):
+                if self._runner:  # it may be about to begin with one more
+                    await asyncio.wait({self._runner})
+                if self._under_way:
+                    await asyncio.wait(self._under_way)
+        late = {task for task in (self._runner, *self._under_way) if task and not task.done()}
+        for task in late:
+            task.cancel()
+        if late:
+            logger.warning("mail.interrupted", mails=len(self._under_way))
+            await asyncio.wait(late, timeout=1)
 
     async def _run(self, write: Write) -> None:
         while not self._stop.is_set():
@@ -138,17 +129,16 @@ class Outbox:
                 logger.warning("mail.queue_failed", error=type(error).__name__)
             if not self._stop.is_set():
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._wake.wait()
+                    await asyncio.wait_for(self._wake.wait(), pause)
 
     async def _start_due(self, write: Write) -> float:
         """Begin with all that is due; returns for how many seconds nothing else will be."""
-        while len(self._under_way) < self._concurrency and not self._stop.is_set():
+        while len(self._under_way) < AT_ONCE and not self._stop.is_set():
             seconds = await self.queue.seconds_until_due()
             if seconds is None or seconds > 0:
                 return min(seconds or POLL_SECONDS, POLL_SECONDS)
             mail = await self.queue.claim()
-            if mail is None:  # another worker is about to have it
+            if mail is None:  # another worker is about to have it, or many had no room
                 return BUSY_SECONDS
             task = asyncio.create_task(self._deliver(mail, write))
             self._under_way.add(task)
@@ -160,32 +150,39 @@ class Outbox:
         self._wake.set()
 
     async def _deliver(self, queued: QueuedMail, write: Write) -> None:
-        next_try = None
+        next_try, counts = None, True
         log = logger.bind(kind=queued.kind, attempt=queued.attempts)
         try:
+            if queued.attempts > MAX_ATTEMPTS:
+                raise MailRefused("whoever tried to send it was killed")
             async with asyncio.timeout(DELIVERY_SECONDS):
                 mail = await write(queued)
                 if mail is not None:
                     await self._mailer.deliver(mail)
                     log.info("mail.delivered")
-        except MailRefused as error:
-            _log_given_up(queued, str(error))
+                # Of what anybody may ask for, nobody's counts too: or the limit would tell.
+                counts = mail is not None or queued.on_request
         except Exception as error:  # noqa: BLE001 - nobody waits for this task to hear of it
             # Names only: the text of an SMTP error can quote the address or the mail.
-            if queued.attempts < MAX_ATTEMPTS:
+            refused = isinstance(error, MailRefused)
+            reason = str(error) if refused else type(error).__name__
+            counts = not refused and queued.attempts < MAX_ATTEMPTS
+            if counts:
                 next_try = utc_now() + pause_after(queued.attempts)
-                log.warning("mail.retrying", error=type(error).__name__)
+                log.warning("mail.retrying", error=reason)
             else:
-                _log_given_up(queued, type(error).__name__)
-        await self._settle(queued, next_try)
+                user_id = str(queued.user_id) if queued.user_id else None
+                log = logger.bind(kind=queued.kind, attempts=queued.attempts, user_id=user_id)
+                log.error(SecurityEvent.MAIL_GIVEN_UP, reason=reason)
+        await self._settle(queued, next_try, counts)
 
-    async def _settle(self, queued: QueuedMail, next_try: datetime | None) -> None:
+    async def _settle(self, queued: QueuedMail, next_try: datetime | None, counts: bool) -> None:
         """Say so in the table, also after an outage: or it would be sent again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LEASE.total_seconds() - DELIVERY_SECONDS):
                 while True:
                     try:
-                        return await self.queue.settle(queued, next_try)
+                        return await self.queue.settle(queued, next_try, counts)
                     except (Unavailable, DBAPIError):
                         await asyncio.sleep(1)
 
@@ -194,14 +191,3 @@ def pause_after(attempts: int) -> timedelta:
     """Twice as long each time, less a random part, so that tries don't line up."""
     seconds = min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_BACKOFF_SECONDS)
     return timedelta(seconds=seconds * random.uniform(0.75, 1))  # noqa: S311  # nosec B311
-
-
-def _log_given_up(queued: QueuedMail, reason: str) -> None:
-    user_id = str(queued.user_id) if queued.user_id else None
-    logger.error(
-        SecurityEvent.MAIL_GIVEN_UP,
-        kind=queued.kind,
-        attempts=queued.attempts,
-        reason=reason,
-        user_id=user_id,
-    )

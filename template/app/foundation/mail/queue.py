@@ -1,23 +1,33 @@
 """What happens to the rows of `mails`: added, claimed, put off, done."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from itertools import count
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from app.foundation.database import Database, utc_now
+from app.foundation.database import AnyRow, Database, utc_now
 from app.foundation.mail.models import QueuedMail
 from app.security_events import SecurityEvent
 
 MOST_REQUESTED: Final = 10_000
-"""Mails waiting that anybody could ask for. Beyond them, requests add none."""
+"""Mails waiting that anybody could ask for, and as many about accounts that are gone. Beyond them,
+none is added."""
 
-MOST_OF_AN_ACCOUNT: Final = 20
-"""Mails waiting about one account. The earliest are kept."""
+MOST_OF_A_KIND: Final = 5
+"""Mails of one kind waiting for one mailbox, or about one account. The earliest are kept, and no
+kind takes the place of another."""
+
+PASSED_OVER: Final = 100
+"""Mails without room in their mailbox that are passed over in one go."""
+
+REQUESTS_TURN: Final = 4
+"""Each so many claims, what anybody may ask for comes first: no flood of the others holds it up."""
 
 LEASE: Final = timedelta(seconds=90)
 """How long a worker has for a mail it claimed. Then it must have died, and another one tries."""
@@ -29,99 +39,140 @@ logger = structlog.get_logger()
 
 _WAITS: Final = QueuedMail.not_before.is_not(None)
 
+IS_GIVEN_UP: Final = ~_WAITS & QueuedMail.counted_at.is_(None)
+
+_OF_NOBODY: Final = ~QueuedMail.on_request & QueuedMail.user_id.is_(None)
+
+
+class MailboxLimit(NamedTuple):
+    """How many mails go to one address in how much time, and how long the links in them live."""
+
+    amount: int
+    window: timedelta
+    link_lifetime: timedelta
+
+    def room_at(self, mail: QueuedMail, places: Sequence[AnyRow]) -> datetime:
+        """When the mail has room among those of its mailbox, the newest first.
+
+        One of the places is left to what anybody may ask for, and one more to other kinds. Links
+        that live shorter than the window are spread over it: who finds no room has one that lives.
+        """
+        alike = [place for place in places if place.kind == mail.kind]
+        bounds = [(places, self.amount - 1, self.window), (alike, self.amount - 2, self.window)]
+        if mail.on_request:
+            span = max(min(self.link_lifetime, self.window), self.window / self.amount)
+            share = int(self.amount * span / self.window)
+            bounds = [(places, self.amount, self.window), (alike, share, span)]
+        full = [(rows[max(most - 1, 0) :], time) for rows, most, time in bounds]
+        return max(
+            (rows[0].counted_at + time for rows, time in full if rows), default=mail.created_at
+        )
+
 
 class MailQueue:
-    """The table, shared by all workers and hosts.
+    """The table, shared by all workers and hosts."""
 
-    Args:
-        per_mailbox: so many mails, in so much time, go to one address; None for no limit.
-    """
-
-    def __init__(self, database: Database, per_mailbox: tuple[int, timedelta] | None) -> None:
-        self._database = database
-        self._per_mailbox = per_mailbox
+    def __init__(self, database: Database, limit: MailboxLimit | None) -> None:
+        self.database = database
+        self._limit = limit
+        self._turns = count(1)
 
     async def add(self, db: AsyncSession, mail: QueuedMail) -> None:
-        """Add to a transaction, which holds the lock on the user's row, if the mail has one."""
-        of_account = select(func.count()).where(QueuedMail.user_id == mail.user_id, _WAITS)
-        if mail.user_id and (await db.scalar(of_account) or 0) >= MOST_OF_AN_ACCOUNT:
-            _log_dropped(mail, "account")
+        """Add to a transaction, which holds the lock on the user's row, if the mail has one. What
+        anybody may ask for is treated the same, whoever it is about."""
+        whose = QueuedMail.recipient == mail.recipient
+        if mail.user_id is not None:
+            whose |= QueuedMail.user_id == mail.user_id
+        is_full = _number(QueuedMail.kind == mail.kind, whose) >= MOST_OF_A_KIND
+        if mail.on_request:
+            is_full = _number(QueuedMail.on_request) >= MOST_REQUESTED
+        elif mail.user_id is None:
+            is_full |= _number(_OF_NOBODY) >= MOST_REQUESTED
+        if await db.scalar(select(is_full)):
+            _log_dropped(mail, "queue")
         else:
             db.add(mail)
 
-    async def add_requested(self, mail: QueuedMail) -> None:
-        """Add what anybody may ask for, if there is room: one statement, whoever it is about."""
-        names = ("kind", "recipient", "on_request", "not_before", "attempts")
-        columns = [getattr(QueuedMail, name) for name in names]
-        row = [literal(getattr(mail, column.key), column.type) for column in columns]
-        waiting = select(func.count()).where(QueuedMail.on_request, _WAITS).scalar_subquery()
-        if_room = select(*row).where(waiting < MOST_REQUESTED)
-        added = insert(QueuedMail).from_select(columns, if_room).returning(QueuedMail.id)
-        if not await self._database.execute(added):
-            _log_dropped(mail, "queue")
+    async def detach(self, db: AsyncSession, user_id: UUID) -> None:
+        """Keep the mails about an account that is about to be deleted: those that wait are sent,
+        and those that are done still count for their mailbox."""
+        own = (QueuedMail.user_id == user_id) & (_number(_OF_NOBODY) < MOST_REQUESTED)
+        await db.execute(update(QueuedMail).where(own).values(user_id=None))
 
     async def seconds_until_due(self) -> float | None:
         """Until the next one is; None while none waits."""
-        row = await self._database.fetch_one(select(func.min(QueuedMail.not_before)))
+        row = await self.database.fetch_one(select(func.min(QueuedMail.not_before)))
         return (row[0] - utc_now()).total_seconds() if row and row[0] else None
 
     async def claim(self) -> QueuedMail | None:
-        """Take a mail that is due and may be sent now; until its lease ends nobody else does.
+        """Take a mail that is due and may be sent now; until its lease ends nobody else does. None:
+        look again in a moment.
 
         One conditional UPDATE decides. On PostgreSQL, workers pass over what another one is
         claiming; SQLite lets one write at a time.
         """
-        while True:
+        for _ in range(PASSED_OVER):
             now = utc_now()
-            async with self._database.transaction() as db:
-                mail = await db.scalar(_claim(now))
+            claim = _claim(now, requests_first=next(self._turns) % REQUESTS_TURN == 0)
+            async with self.database.transaction() as db:
+                mail = await db.scalar(claim)
                 if mail is None or await self._is_within_limit(db, mail, now):
                     return mail
+        return None
 
     async def _is_within_limit(self, db: AsyncSession, mail: QueuedMail, now: datetime) -> bool:
         """Count it, or put it off: what anybody could ask for for ever, others until there is room.
 
         Here and not when it is asked for, so that no answer's time tells.
         """
-        if self._per_mailbox is None:
+        if self._limit is None:
+            mail.counted_at = now
             return True
-        amount, window = self._per_mailbox
-        if self._database.is_postgresql:  # two workers must not both find the last place
+        if self.database.is_postgresql:  # two workers must not both find the last place
             box = func.hashtextextended(mail.recipient, 0)
             await db.execute(select(func.pg_advisory_xact_lock(box)))
-        counted = select(QueuedMail.counted_at).where(
-            QueuedMail.recipient == mail.recipient,
-            QueuedMail.id != mail.id,
-            QueuedMail.counted_at > now - window,
-        )
-        newest_first = counted.order_by(QueuedMail.counted_at.desc()).limit(amount)
-        places = [place for place in await db.scalars(newest_first) if place]
-        if len(places) < amount:
+        others = (QueuedMail.recipient == mail.recipient) & (QueuedMail.id != mail.id)
+        recent = others & (QueuedMail.counted_at > now - self._limit.window)
+        places = select(QueuedMail.counted_at, QueuedMail.kind).where(recent)
+        newest_first = places.order_by(QueuedMail.counted_at.desc()).limit(self._limit.amount)
+        room_at = self._limit.room_at(mail, (await db.execute(newest_first)).all())
+        if room_at <= now:
             mail.counted_at = now
             return True
         mail.attempts -= 1
+        mail.counted_at = None
         if mail.on_request:
             mail.not_before = None
             _log_dropped(mail, "mailbox")
         else:
-            mail.not_before = places[-1] + window
+            mail.not_before = mail.created_at = room_at
         return False
 
-    async def settle(self, mail: QueuedMail, next_try: datetime | None) -> None:
-        """Say when a claimed mail is tried again, if it is; not if its lease has ended."""
+    async def settle(self, mail: QueuedMail, due: datetime | None, counts: bool = True) -> None:
+        """Say when a claimed mail is tried again, if it is, and whether it counts for its mailbox;
+        not if its lease has ended."""
         own = (QueuedMail.id == mail.id) & (QueuedMail.not_before == mail.not_before)
-        await self._database.execute(update(QueuedMail).where(own).values(not_before=next_try))
+        values: dict[str, Any] = {"not_before": due} | ({} if counts else {"counted_at": None})
+        await self.database.execute(update(QueuedMail).where(own).values(values))
+
+    def finished(self, now: datetime) -> ColumnElement[bool]:
+        """The rows that `purge` deletes: no limit counts them any more."""
+        kept = max(KEPT, self._limit.window) if self._limit else KEPT
+        last = func.coalesce(QueuedMail.counted_at, QueuedMail.created_at)
+        return QueuedMail.not_before.is_(None) & (last < now - kept)
 
     async def oldest(self, *, promised: bool = False) -> timedelta | None:
-        """How long the oldest mail has been waiting; None while none is.
+        """How long the oldest mail has been waiting, not for room in its mailbox; None while none
+        is.
 
         Args:
             promised: leave out what anybody may ask for. Where everybody sees the figure, a mail
                 that the mail server puts off would tell that there is such an account.
         """
         which = _WAITS & ~QueuedMail.on_request if promised else _WAITS
-        row = await self._database.fetch_one(select(func.min(QueuedMail.created_at)).where(which))
-        return utc_now() - row[0] if row and row[0] else None
+        row = await self.database.fetch_one(select(func.min(QueuedMail.created_at)).where(which))
+        age = utc_now() - row[0] if row and row[0] else timedelta()
+        return age if age > timedelta() else None
 
     async def withdraw(self, db: AsyncSession, kinds: Collection[str], recipient: str) -> None:
         """Take back what was promised and is not sent."""
@@ -129,9 +180,14 @@ class MailQueue:
         await db.execute(delete(QueuedMail).where(same, _WAITS))
 
 
-def _claim(now: datetime) -> ReturningUpdate[QueuedMail]:
-    due = QueuedMail.not_before <= now
-    in_order = (QueuedMail.on_request, QueuedMail.not_before)  # what owners must know goes first
+def _number(*which: Any) -> ScalarSelect[int]:
+    """How many of these wait."""
+    return select(func.count()).where(*which, _WAITS).correlate(None).scalar_subquery()
+
+
+def _claim(now: datetime, *, requests_first: bool) -> ReturningUpdate[QueuedMail]:
+    due, asked = QueuedMail.not_before <= now, QueuedMail.on_request
+    in_order = (asked.desc() if requests_first else asked, QueuedMail.not_before)
     first = select(QueuedMail.id).where(due).order_by(*in_order).limit(1)
     free = first.with_for_update(skip_locked=True).scalar_subquery()
     return (
@@ -145,8 +201,3 @@ def _claim(now: datetime) -> ReturningUpdate[QueuedMail]:
 def _log_dropped(mail: QueuedMail, full: str) -> None:
     user_id = str(mail.user_id) if mail.user_id else None
     logger.warning(SecurityEvent.MAIL_DROPPED, kind=mail.kind, full=full, user_id=user_id)
-
-
-def finished(now: datetime) -> ColumnElement[bool]:
-    """The rows that `purge` deletes."""
-    return QueuedMail.not_before.is_(None) & (QueuedMail.created_at < now - KEPT)

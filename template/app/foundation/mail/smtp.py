@@ -1,13 +1,15 @@
 """Mail by SMTP. Imported where SMTP_HOST is set: the client is not needed elsewhere."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
+import aiosmtplib
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
 from app.foundation.mail.mailers import MailRefused
 from app.foundation.mail.message import Mail
@@ -18,9 +20,16 @@ SMTPS_PORT: Final = 465
 
 SMTP_TIMEOUT_SECONDS: Final = 10.0
 
-ABOUT_THE_MAIL: Final = 550
-"""Answers from here on are about this mail: no such mailbox, not accepted. Those of 500 to 549 are
-about how we speak and who we are, which the owner can put right: the mail waits for that."""
+NOBODYS: Final = Mail("postmaster@example.com", "", "")
+"""Never sent, only its address is named, to see whether the server would (RFC 2606 §3)."""
+
+_STATUS: Final = re.compile(r"\b5\.(?![07]\.)\d{1,3}\.\d{1,3}\b")
+"""RFC 3463. Those of 5.0 and 5.7 are of whatever is refused: there the words tell."""
+
+_OF_THE_MAIL: Final = re.compile(r"5\.(1\.(?![78]\b)|2\.|3\.4\b|6\.)")
+"""No such mailbox, a full one, what is too long or not taken. 5.1.7 and 5.1.8: the sender."""
+
+_OF_US: Final = re.compile("(?i)relay|sender|helo|client|auth|verif|block|blackl|spf|dkim|dmarc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +62,12 @@ class SmtpMailer:
         """
         async with self._session() as client:
             parcel = self._packed(client, mail)
-            options = ["SMTPUTF8"] * parcel.needs_utf8 + ["BODY=8BITMIME"] * parcel.is_8bit
             try:
-                await client.sendmail(
-                    parcel.sender, [parcel.recipient], parcel.content, mail_options=options
-                )
-            except SMTPException as error:
-                if _is_about_the_mail(error):
-                    raise MailRefused(_said(error)) from error
+                await _address(client, parcel)
+                await client.data(parcel.content)
+            except SMTPResponseException as error:
+                if _is_about_the_mail(error):  # the code alone: the text can quote the address
+                    raise MailRefused(f"the mail server answered {error.code}") from error
                 raise
 
     async def rehearse(self, mail: Mail) -> None:
@@ -68,8 +75,14 @@ class SmtpMailer:
             self._packed(client, mail)
 
     async def takes_utf8(self) -> bool:
-        """Go as far as EHLO, STARTTLS and AUTH, and tell whether SMTPUTF8 is offered."""
+        """Go as far as EHLO, STARTTLS, AUTH, and a sender and recipient, without a mail: until then
+        many servers keep what they refuse to themselves. Tell whether SMTPUTF8 is offered."""
         async with self._session() as client:
+            try:
+                await _address(client, self._packed(client, NOBODYS))
+            except SMTPResponseException as error:
+                if error.code >= 500 and not _is_about_the_mail(error):
+                    raise
             return client.supports_extension("smtputf8")
 
     @asynccontextmanager
@@ -102,8 +115,19 @@ class SmtpMailer:
         takes_8bit = client.supports_extension("8bitmime")
         parcel = pack(mail, sender_of(self.sender), takes_8bit=takes_8bit)
         if parcel.needs_utf8 and not client.supports_extension("smtputf8"):
+            if not parcel.sender.isascii():
+                raise aiosmtplib.SMTPNotSupported("no SMTPUTF8, which EMAIL_FROM needs")
             raise MailRefused("the mail server does not offer SMTPUTF8, which this address needs")
         return parcel
+
+
+async def _address(client: SMTP, parcel: Parcel) -> None:
+    """Name the sender and the recipient."""
+    is_8bit = not parcel.content.isascii()
+    options = ["SMTPUTF8"] * parcel.needs_utf8 + ["BODY=8BITMIME"] * is_8bit
+    encoding = "utf-8" if parcel.needs_utf8 else "ascii"
+    await client.mail(parcel.sender, options=options, encoding=encoding)
+    await client.rcpt(parcel.recipient, encoding=encoding)
 
 
 _goodbyes: Final[set[asyncio.Task[None]]] = set()
@@ -112,21 +136,16 @@ _goodbyes: Final[set[asyncio.Task[None]]] = set()
 async def _quit(client: SMTP) -> None:
     """Nobody waits for it: the mail is delivered, and the sooner that is written down, the less
     likely is a kill in between, which would send it twice."""
-    try:
-        with suppress(SMTPException, OSError, TimeoutError):
-            await client.quit(timeout=1)
-    finally:
-        client.close()
+    with suppress(SMTPException, OSError, TimeoutError), closing(client):
+        await client.quit(timeout=1)
 
 
-def _is_about_the_mail(error: SMTPException) -> bool:
-    if isinstance(error, SMTPRecipientsRefused):
-        return all(map(_is_about_the_mail, error.recipients))
-    return isinstance(error, SMTPResponseException) and error.code >= ABOUT_THE_MAIL
-
-
-def _said(error: SMTPException) -> str:
-    """The code alone: the text of an answer can quote the address, or the mail."""
-    if isinstance(error, SMTPRecipientsRefused):
-        error = error.recipients[0]
-    return f"the mail server answered {getattr(error, 'code', 'no')}"
+def _is_about_the_mail(error: SMTPResponseException) -> bool:
+    """Whether recipient or content are refused for good. In doubt not: what is about our name, our
+    address (500 to 549) or what we may send, the owner can put right, and the mail waits for that.
+    Many servers say it no sooner than to a recipient."""
+    if error.code < 550 or isinstance(error, aiosmtplib.SMTPSenderRefused):
+        return False
+    said = re.sub(r"<\S*>|\S+@\S+", "", error.message)
+    status = _STATUS.search(said)
+    return bool(_OF_THE_MAIL.match(status[0])) if status else not _OF_US.search(said)

@@ -1,6 +1,7 @@
 """Mail: as it is written, and as real SMTP servers take it."""
 
 import asyncio
+import html
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 from fastapi import FastAPI
 
 from app.foundation.mail import ConsoleMailer, Mail, MailRefused
+from app.foundation.mail.mime import MAX_LINE_BYTES
 from app.foundation.mail.smtp import SmtpMailer
 from tests.helpers import GIVE_UP_SECONDS, all_mailed, connect, register, services_of
 
@@ -30,15 +32,16 @@ class Inbox:
     def __init__(self) -> None:
         self.answers: list[str] = []
         self.envelopes: list[Envelope] = []
-        self.unknown: set[str] = set()
         self.helo: str | None = None
         self.hangs_up = False
+        self.takes_8bit = True
+        self.refuses_sender = self.refuses_recipient = ""
 
     async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Any, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if address in self.unknown:
-            return "550 No such mailbox"
+        if self.refuses_recipient:
+            return self.refuses_recipient.format(address)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -47,6 +50,20 @@ class Inbox:
             return self.answers.pop(0)
         self.envelopes.append(envelope)
         self.helo = session.host_name
+        return "250 OK"
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: Any, session: Any, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [line for line in responses if self.takes_8bit or "8BITMIME" not in line]
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: Any, session: Any, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.refuses_sender:
+            return self.refuses_sender
+        envelope.mail_from = address
         return "250 OK"
 
     async def handle_NOOP(self, server: Any, session: Any, envelope: Envelope, arg: str) -> str:  # noqa: N802
@@ -163,18 +180,41 @@ async def test_a_mail_arrives_as_it_was_written(inbox: Inbox) -> None:
     assert body.decode().splitlines() == ["Zeile", ".", "Ände"]
 
 
-@pytest.mark.parametrize("name", ["shop", "Käse"])
-async def test_the_link_is_whole_on_the_wire_and_alone_on_its_line(inbox: Inbox, name: str) -> None:
+@pytest.mark.parametrize("takes_8bit", [True, False], ids=["8BITMIME", "without"])
+@pytest.mark.parametrize("name", ["shop", "Käse", "店" * 400, "many words " * 100])
+async def test_the_link_is_whole_on_the_wire_and_alone_on_its_line(
+    inbox: Inbox, name: str, takes_8bit: bool
+) -> None:
+    inbox.takes_8bit = takes_8bit
     link = f"https://app.example.com/{'long/' * 30}reset?a=1&token={'x' * 43}"
     text, page = f"Hello from {name}\n\n{link}\n\nBye\n", f"<p>{name}\n{link}\n</p>\n"
     async with smtp_server(inbox) as port:
         await smtp_mailer(port).deliver(Mail("jane@example.com", "Reset", text, page))
 
     [envelope], [mail] = inbox.envelopes, inbox.mails
-    assert (envelope.original_content or b"").splitlines().count(link.encode()) == 2
+    raw = envelope.original_content or b""
+    assert raw.splitlines().count(link.encode()) == (1 if len(name) > 99 else 2)
+    assert takes_8bit or raw.isascii()
+    assert max(map(len, raw.splitlines())) <= MAX_LINE_BYTES
     assert mail.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.walk()][1:] == ["text/plain", "text/html"]
     assert "List-Unsubscribe" not in mail
+
+
+async def test_without_8bitmime_the_html_has_every_letter_and_no_link_leads_elsewhere(
+    inbox: Inbox,
+) -> None:
+    inbox.takes_8bit = False
+    link = "https://bücher.example/reset#token=a-canary"
+    async with smtp_server(inbox) as port:
+        mail = Mail("jane@example.com", "Grüße", f"Käse 店\n\n{link}\n", f"<p>Käse 店 {link}</p>\n")
+        await smtp_mailer(port).deliver(mail)
+
+    [text, page] = [part for part in inbox.mails[0].walk() if not part.is_multipart()]
+    assert str(text.get_payload()).split() == [
+        "Kase", "?", "https://b%C3%BCcher.example/reset#token=a-canary"
+    ]  # fmt: skip
+    assert html.unescape(str(page.get_payload())).strip() == f"<p>Käse 店 {link}</p>"
 
 
 async def test_a_mail_has_the_same_id_at_each_try(inbox: Inbox) -> None:
@@ -379,8 +419,46 @@ async def test_only_a_permanent_answer_is_a_refusal(
     assert isinstance(caught.value, MailRefused) == answer.startswith("55")
 
 
-async def test_an_unknown_recipient_is_a_refusal(inbox: Inbox) -> None:
-    inbox.unknown = {MAIL.to}
+@pytest.mark.parametrize(
+    ("answer", "is_about_the_mail"),
+    [
+        ("550 No such mailbox", True),
+        ("550 5.1.1 <{0}>: Recipient address rejected: User unknown in relay table", True),
+        ("556 5.1.10 <{0}>: Recipient address rejected: Domain does not accept mail", True),
+        ("554 5.7.1 <{0}>: Recipient address rejected: Access denied", True),
+        ("552 5.2.2 <{0}>: over quota", True),
+        ("553 <{0}>: mailbox name not allowed", True),
+        ("554 5.7.1 <{0}>: Relay access denied", False),
+        ("550 relay not permitted", False),
+        ("553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1) to relay", False),
+        ("553 5.7.1 <no-reply@example.com>: Sender address rejected: not owned", False),
+        ("550 5.1.8 <no-reply@example.com>: Domain of sender does not exist", False),
+        ("554 5.7.1 <h[192.0.2.1]>: Client host rejected: blocked using a list", False),
+        ("504 5.5.2 <container>: Helo command rejected: need fully-qualified hostname", False),
+        ("550 5.7.1 <{0}>: Please authenticate first", False),
+        ("451 4.7.1 Greylisted", False),
+    ],
+)
+async def test_a_refused_recipient_is_final_and_whatever_its_owner_can_put_right_is_not(
+    inbox: Inbox, answer: str, is_about_the_mail: bool
+) -> None:
+    inbox.refuses_recipient = answer
     async with smtp_server(inbox) as port:
-        with pytest.raises(MailRefused):
+        with pytest.raises(Exception, match=r"\d{3}") as caught:
+            await smtp_mailer(port).deliver(Mail("sender-of-blocks@example.com", "Hello", "text"))
+
+    assert isinstance(caught.value, MailRefused) == is_about_the_mail
+
+
+@pytest.mark.parametrize("answer", ["553 Not yours", "554 Not accepted", "550 5.1.1 Unknown"])
+async def test_a_refused_sender_is_not_final(inbox: Inbox, answer: str) -> None:
+    inbox.refuses_sender = answer
+    async with smtp_server(inbox) as port:
+        with pytest.raises(aiosmtplib.SMTPSenderRefused):
             await smtp_mailer(port).deliver(MAIL)
+
+
+async def test_a_sender_whom_the_server_can_not_name_loses_no_mail(inbox: Inbox) -> None:
+    async with smtp_server(inbox) as port:
+        with pytest.raises(aiosmtplib.SMTPNotSupported, match="EMAIL_FROM"):
+            await smtp_mailer(port, sender="jösé@example.com").deliver(MAIL)

@@ -1,30 +1,33 @@
 """What is promised by mail arrives, once, and no more of it than its reader wants."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from app.accounts.messages import start_mail
 from app.config import Settings
 from app.errors import Unavailable
 from app.foundation.database import utc_now
-from app.foundation.mail import Mail, MailQueue, MailRefused, QueuedMail
+from app.foundation.mail import Mail, MailboxLimit, MailQueue, MailRefused, QueuedMail
 from app.foundation.mail import outbox as outbox_module
 from app.foundation.mail import queue as queue_module
 from app.foundation.mail.outbox import LONGEST_BACKOFF_SECONDS, MAX_ATTEMPTS, pause_after
 from app.foundation.mail.queue import LEASE
-from app.services import Services
+from tests.foundation.mail.conftest import Start
+from tests.foundation.mail.flaky import (
+    FlakyMailer,
+    all_mailed_now,
+    change_password,
+    forgot,
+    restarted,
+)
 from tests.helpers import (
-    OTHER_PASSWORD,
-    PASSWORD,
     Account,
     Tables,
     all_mailed,
@@ -33,73 +36,6 @@ from tests.helpers import (
     services_of,
     tokens_in,
 )
-
-Start = Callable[..., Awaitable[FastAPI]]
-
-
-class FlakyMailer:
-    """Fails as often as it is told, then delivers."""
-
-    def __init__(self, *failures: Exception) -> None:
-        self.failures = list(failures)
-        self.delivered: list[Mail] = []
-        self.rehearsed: list[Mail] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.busy = self.peak = 0
-
-    async def deliver(self, mail: Mail) -> None:
-        self.busy += 1
-        self.peak = max(self.peak, self.busy)
-        try:
-            await self.gate.wait()
-            if self.failures:
-                raise self.failures.pop(0)
-            self.delivered.append(mail)
-        finally:
-            self.busy -= 1
-
-    async def rehearse(self, mail: Mail) -> None:
-        self.rehearsed.append(mail)
-
-    @property
-    def recipients(self) -> list[str]:
-        return sorted(mail.to for mail in self.delivered)
-
-
-@pytest.fixture
-def mailer(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> FlakyMailer:
-    flaky = FlakyMailer()
-    monkeypatch.setattr(services_of(app).outbox, "_mailer", flaky)
-    return flaky
-
-
-async def forgot(client: httpx.AsyncClient, email: str = "ada@example.com") -> None:
-    response = await client.post("/api/auth/forgot-password", json={"email": email})
-    assert (response.status_code, response.json()) == (200, {"message": "Reset email sent"})
-
-
-async def change_password(client: httpx.AsyncClient, ada: Account) -> None:
-    body = {"currentPassword": PASSWORD, "newPassword": OTHER_PASSWORD}
-    changed = await client.post("/api/users/me/change-password", json=body, headers=ada.headers)
-    assert changed.status_code == 200
-
-
-async def restarted(services: Services) -> None:
-    """What waits is looked at anew, as at the next poll."""
-    await services.outbox.close()
-    start_mail(services)
-    await all_mailed_now(services)
-
-
-async def all_mailed_now(services: Services) -> None:
-    """Wait until nothing is due and nobody is at work; mails may wait for another try."""
-    due = select(QueuedMail.id).where(QueuedMail.not_before <= utc_now())
-    for _ in range(2):
-        while await services.database.fetch_one(due) or services.outbox._under_way:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
-        await asyncio.sleep(0.01)
-
 
 # A promise
 
@@ -177,7 +113,7 @@ async def test_what_fails_for_a_while_is_tried_again_with_a_link_that_works(
     assert mailer.recipients == [ada.email]
     [mail] = await database.mails()
     assert (mail.attempts, mail.not_before) == (3, None)
-    [reset] = await database.resets()  # each try's link takes the place of the one before
+    [reset] = await database.resets()  # each try mails the same link
     assert reset.id == mail.id
     assert len(tokens_in(mailer.delivered[0].text)) == 1
 
@@ -292,15 +228,6 @@ async def test_a_few_mails_leave_at_once(
     assert len(mailer.delivered) == 9
 
 
-@pytest.fixture
-async def limited(start: Start, monkeypatch: pytest.MonkeyPatch) -> tuple[FastAPI, FlakyMailer]:
-    """The application with the limits that it ships with for mail."""
-    app = await start(rate_limit_mailbox="5/hour", rate_limit_email_change="3/hour")
-    mailer = FlakyMailer()
-    monkeypatch.setattr(services_of(app).outbox, "_mailer", mailer)
-    return app, mailer
-
-
 async def test_a_mailbox_gets_five_mails_an_hour_whoever_asks(
     limited: tuple[FastAPI, FlakyMailer], database: Tables
 ) -> None:
@@ -342,7 +269,8 @@ async def test_two_workers_do_not_both_find_the_last_place(
     await services.outbox.close()
     for _ in range(16):
         await forgot(client)
-    limit = (5, timedelta(hours=1))
+    hour = timedelta(hours=1)
+    limit = MailboxLimit(5, hour, hour)
     queues = [MailQueue(services.database, limit), MailQueue(database, limit)] * 4
 
     claimed = await asyncio.gather(*[queue.claim() for queue in queues])
@@ -402,24 +330,6 @@ async def test_a_full_queue_drops_what_anybody_may_ask_for_and_nothing_else(
     first = await services_of(app).outbox.queue.claim()
     assert first is not None
     assert first.kind == "password_changed"  # it does not stand in line behind the others
-
-
-async def test_one_account_puts_a_bounded_number_of_mails_there(
-    app: FastAPI,
-    client: httpx.AsyncClient,
-    ada: Account,
-    database: Tables,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(queue_module, "MOST_OF_AN_ACCOUNT", 3)
-    await services_of(app).outbox.close()
-    for number in range(3):
-        body = {"email": f"{number}@example.com"}
-        await client.patch("/api/users/me", json=body, headers=ada.headers)
-
-    kept = await database.mails()
-    assert [mail.recipient for mail in kept] == [ada.email, "0@example.com", "0@example.com"]
-    assert {mail.user_id for mail in kept} == {UUID(ada.id)}
 
 
 # Nobody learns
@@ -504,3 +414,46 @@ async def test_stopping_does_not_wait_for_ever_and_loses_nothing(
 
     assert log == [{"event": "mail.interrupted", "mails": 1, "log_level": "warning"}]
     assert (await database.mails())[0].not_before is not None
+
+
+async def test_stopping_does_not_wait_for_ever_for_what_is_being_claimed(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: Account,
+    mailer: FlakyMailer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began = asyncio.Event()
+
+    async def hang(_: MailQueue) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(MailQueue, "claim", hang)
+    await change_password(client, ada)
+    await began.wait()
+    async with asyncio.timeout(10):
+        await services_of(app).outbox.close(deadline_seconds=0.01)
+
+    assert mailer.delivered == []
+
+
+async def test_stopping_does_not_first_go_through_thousands_that_have_no_room(
+    limited: tuple[FastAPI, FlakyMailer], database: Tables
+) -> None:
+    app, mailer = limited
+    services = services_of(app)
+    await services.outbox.close()
+    mailbox = {"kind": "password_reset", "recipient": "ada@example.com", "on_request": True}
+    async with database.transaction() as db:
+        now = utc_now()
+        db.add_all(QueuedMail(**mailbox, not_before=None, counted_at=now) for _ in range(5))
+        db.add_all(QueuedMail(**mailbox, not_before=now) for _ in range(1000))
+    claiming = asyncio.create_task(services.outbox.queue.claim())
+    start_mail(services)
+    await claiming
+    await services.outbox.close()
+
+    left = [mail for mail in await database.mails() if mail.not_before is not None]
+    assert len(left) > 0
+    assert mailer.rehearsed == []

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from aiosmtplib import SMTPHeloError, SMTPRecipientsRefused
+from aiosmtplib import SMTPRecipientRefused
 from fastapi import FastAPI
 
 from app.foundation.mail import Mail, MailRefused
@@ -57,13 +57,30 @@ async def test_a_name_without_a_domain_is_refused_and_the_mail_waits() -> None:
     """It is for the owner to put right; the mail need not be lost over it."""
     async with smtp_server(Inbox()) as sink:
         with postfix(relay=sink) as server:
-            with pytest.raises(SMTPHeloError, match="fully-qualified"):
+            with pytest.raises(SMTPRecipientRefused, match="fully-qualified"):
                 await mailer(server.port, helo_name="container").deliver(
                     Mail("user@example.com", "Hello", "Hello\n")
                 )
             await mailer(server.port, sender="x@shop.example").rehearse(
                 Mail("user@example.com", "Hello", "Hello\n")
             )
+
+
+async def test_what_postfix_refuses_of_us_waits_and_what_it_refuses_of_the_mail_is_final() -> None:
+    """With its default it says all of that no sooner than to the recipient."""
+    async with smtp_server(Inbox()) as sink:
+        with postfix(relay=sink) as server:
+            with pytest.raises(MailRefused, match="550"):
+                await mailer(server.port).deliver(Mail("gone@example.com", "Hello", "Hello\n"))
+            with pytest.raises(SMTPRecipientRefused, match="not owned"):
+                await mailer(server.port, sender="other@example.com").deliver(
+                    Mail("user@example.com", "Hello", "Hello\n")
+                )
+        with (
+            postfix(relay=sink, networks="192.0.2.0/24") as server,
+            pytest.raises(SMTPRecipientRefused, match="Relay access denied"),
+        ):
+            await mailer(server.port).deliver(Mail("user@example.com", "Hello", "Hello\n"))
 
 
 async def test_a_greylisted_mail_arrives_once_after_a_restart_of_the_server(
@@ -86,7 +103,7 @@ async def test_a_greylisted_mail_arrives_once_after_a_restart_of_the_server(
             )
             client = connect(app)
             ada = await register(client)
-            with pytest.raises(SMTPRecipientsRefused):  # so it is on
+            with pytest.raises(SMTPRecipientRefused):  # so it is on
                 await mailer(server.port).deliver(Mail("user@example.com", "Hello", "Hello\n"))
             await client.post("/api/auth/forgot-password", json={"email": ada.email})
             async with asyncio.timeout(GIVE_UP_SECONDS):
