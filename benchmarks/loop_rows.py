@@ -175,6 +175,9 @@ ROWS: Final = {
     "refresh": Row(
         "refreshes", 1.2, case("refresh", "rps"), "rps", pairs=LONG, at_least=True, needs_wrk=True
     ),
+    "login": Row(
+        "logins", 0.95, case("login", "rps"), "rps", pairs=LONG, at_least=True, needs_wrk=True
+    ),
     "p99": Row(
         "p99 of reads while 8 sign in",
         0.7,
