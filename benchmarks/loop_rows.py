@@ -101,7 +101,7 @@ def new(side: Side) -> Measured:
 
 def update(side: Side) -> Measured:
     """An untouched project, with environment and migrations; its pytest only says its version."""
-    target = copy_of(side.earlier, side.fresh("update"))
+    target = copy_of(side.earlier, side.fresh("update"), installs=True)
     return time_of(run([*side.authkit, "update"], target, {"PYTEST_ADDOPTS": "--version"}))
 
 
