@@ -101,7 +101,7 @@ def new(side: Side) -> Measured:
 
 def update(side: Side) -> Measured:
     """An untouched project, with environment and migrations; its pytest only says its version."""
-    target = copy_of(side.earlier, side.fresh("update"))
+    target = copy_of(side.earlier, side.fresh("update"), installs=True)
     return time_of(run([*side.authkit, "update"], target, {"PYTEST_ADDOPTS": "--version"}))
 
 
@@ -174,6 +174,9 @@ ROWS: Final = {
     ),
     "refresh": Row(
         "refreshes", 1.2, case("refresh", "rps"), "rps", pairs=LONG, at_least=True, needs_wrk=True
+    ),
+    "login": Row(
+        "logins", 0.95, case("login", "rps"), "rps", pairs=LONG, at_least=True, needs_wrk=True
     ),
     "p99": Row(
         "p99 of reads while 8 sign in",

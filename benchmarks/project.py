@@ -29,6 +29,8 @@ PRODUCTION: Final = {
     "RATE_LIMIT_AUTH": "1000000000/hour",
     "RATE_LIMIT_GENERAL": "1000000000/hour",
     "RATE_LIMIT_ACCOUNT": "1000000000/hour",
+    # Of one address, two passwords are hashed at once: who signs in names another address each.
+    "TRUSTED_PROXIES": "127.0.0.1",
 }
 """The settings of every server: production, with every defence on."""
 

@@ -18,7 +18,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from authkit import __version__
+from authkit.project.environment import find_uv
 
+REPOSITORY = Path(__file__).parents[1]
 AUTHKIT = [sys.executable, "-m", "authkit"]
 ESCAPE = "\x1b"
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])")
@@ -31,8 +33,9 @@ FOREIGN = (
 # Files in the order in which they are run: those that take longest come after all others, and the
 # longest of them first, so that no process is left alone with one at the end.
 SLOW = (
-    *("test_render", "test_update", "test_parts", "test_new"),
-    *("test_recipe", "test_cli_real", "test_documents"),
+    *("test_render", "test_update", "test_generate", "test_parts", "test_recipe", "test_new"),
+    *("test_elsewhere_databases", "test_elsewhere_installed", "test_openapi", "test_kept_rows"),
+    *("test_cli_real", "test_documents"),
 )
 
 
@@ -52,18 +55,21 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return 0 if alone else None
 
 
-class ByFileAndCombination(LoadScopeScheduling):  # type: ignore[misc]
-    """A file stays in one process; but of a combination of choices, the tests are a group."""
+class ByFileAndProject(LoadScopeScheduling):  # type: ignore[misc]
+    """A file stays in one process; but of a project with a suite, the tests are a group."""
 
-    COMBINATION = re.compile(r"\[(?:\S+-)?((?:sqlite|postgres)-(?:memory|redis))\]$")
+    PROJECT = re.compile(
+        r"\b((?:sqlite|postgres)-(?:memory|redis)|leanest|richest|default)\]$"
+        r"|::test_a_project_without_it_\w+(\[.+\])$"
+    )
 
     def _split_scope(self, nodeid: str) -> str:
-        combination = self.COMBINATION.search(nodeid)
-        return nodeid.partition("::")[0] + (combination[1] if combination else "")
+        project = self.PROJECT.search(nodeid)
+        return nodeid.partition("::")[0] + (project[1] or project[2] if project else "")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return ByFileAndCombination(config, log)
+    return ByFileAndProject(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -270,3 +276,30 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def myapi(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """That project, to be run; whoever changes it takes a copy."""
     return copy_of(pristine, tmp_path_factory.mktemp("generated") / "myapi")
+
+
+@pytest.fixture(scope="session")
+def checked(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That project after its type checker, only ever copied. What the checker remembers of the
+    packages is most of its work, and true of every project that has them."""
+
+    def make(directory: Path) -> None:
+        project = copy_of(pristine, directory / "myapi")
+        mypy = [str(project / ".venv/bin/python"), "-m", "mypy"]
+        done = subprocess.run(
+            mypy, cwd=project, env=environ(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return made_once(tmp_path_factory, "checked", make) / "myapi"
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, made from the source distribution, as a package index would."""
+
+    def make(directory: Path) -> None:
+        build = [find_uv(), "build", "--quiet", "--out-dir", str(directory), str(REPOSITORY)]
+        subprocess.run(build, check=True)
+
+    return next(made_once(tmp_path_factory, "wheel", make).glob("*.whl"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import environ
-from tests.test_update import cache
+from tests.test_update import uv_cache
 
 from authkit import __version__
 from authkit.project.environment import find_uv
@@ -23,18 +23,10 @@ NOWHERE = "http://127.0.0.1:9"
 OFFLINE = {"UV_OFFLINE": "1", "HTTPS_PROXY": NOWHERE, "HTTP_PROXY": NOWHERE}
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("dist")
-    build = [find_uv(), "build", "--quiet", "--wheel", "--out-dir", str(out), str(REPOSITORY)]
-    subprocess.run(build, check=True)
-    return next(out.glob("*.whl"))
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Empty; the packages that were fetched once lie in a cache elsewhere."""
-    monkeypatch.setenv("UV_CACHE_DIR", cache())
+    monkeypatch.setenv("UV_CACHE_DIR", uv_cache())
     pip_cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pip"
     monkeypatch.setenv("PIP_CACHE_DIR", str(pip_cache))
     empty = tmp_path / "home"

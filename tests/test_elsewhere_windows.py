@@ -114,7 +114,7 @@ def test_a_project_is_made_updated_and_its_tokens_read(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_left_to_the_server(pristine: Path, tmp_path: Path) -> None:
     """It reaches both; the one that waits must not be gone before the other has drained."""
-    project = with_scripts(copy_of(pristine, tmp_path / "myapi"))
+    project = with_scripts(copy_of(pristine, tmp_path / "myapi", installs=True))
     command = [sys.executable, "-c", LIKE_WINDOWS, "serve", "--port", "0"]
     with subprocess.Popen(
         command,

@@ -1,17 +1,19 @@
 """`authkit generate resource`: what it writes, what it refuses, and that it is all or nothing."""
 
 import hashlib
+import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from tests import services
 from tests.conftest import AUTHKIT, Result, authkit, environ, terminal
-from tests.projects import copy_of, lend_environment
+from tests.projects import TYPES, copy_of, lend_environment
 from tests.rows import run_sql
 from tests.test_update import commit, released
+from tests.token_cases import run as run_here
 
 from authkit.generate.write import alone, written
 from authkit.terminal.errors import AuthkitError
@@ -72,25 +74,36 @@ def run(project: Path, *command: str, env: dict[str, str] | None = None) -> str:
     return done.stdout + done.stderr
 
 
+IGNORED = {".venv", ".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+
+
+def directories(project: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Every directory outside of the environment and of caches, and the names of its files.
+
+    Not looked into: the environment has ten thousand.
+    """
+    for directory, inner, names in os.walk(project):
+        inner[:] = sorted(set(inner) - IGNORED)
+        yield Path(directory).relative_to(project), names
+
+
 def state(project: Path) -> dict[str, str]:
-    """Every file outside of the environment and of caches, by its digest.
+    """Every file there, by its digest.
 
     Not the database's: whoever opens it folds its log into it. It is asked for its tables.
     """
-    ignored = {".venv", ".git", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+    paths = [directory / name for directory, names in directories(project) for name in names]
     return {
-        path.relative_to(project).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(project.rglob("*"))
-        if path.is_file()
-        and not path.name.startswith("app.db")
-        and not ignored & set(path.relative_to(project).parts)
+        path.as_posix(): hashlib.sha256((project / path).read_bytes()).hexdigest()
+        for path in paths
+        if not path.name.startswith("app.db")
     }
 
 
 @pytest.fixture(scope="module")
-def project(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(checked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with all resources, migrated."""
-    root = copy_of(pristine, tmp_path_factory.mktemp("generate") / "myapi")
+    root = copy_of(checked, tmp_path_factory.mktemp("generate") / "myapi")
     for resource in RESOURCES:
         done = authkit(*GENERATE, *resource, "--skip-migration", cwd=root)
         assert done.code == 0, done.err
@@ -216,7 +229,7 @@ def test_refuses_what_could_not_work(
 ) -> None:
     before = state(myapi)
 
-    refused = authkit(*GENERATE, *arguments, cwd=myapi)
+    refused = run_here(*GENERATE, *arguments, directory=myapi, COLUMNS="100")
 
     assert sentence in refused.err
     assert refused.err.count("\n") <= 2, refused.err
@@ -356,7 +369,7 @@ with written(root, {"app/notes/a.py": "a", "docs/b.md": "b"}, changed):
 @pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_amid_the_files_takes_them_back(signal: str, fresh: Path) -> None:
     before = state(fresh)
-    directories = sorted(path for path in fresh.rglob("*") if path.is_dir())
+    places = [place for place, _ in directories(fresh)]
 
     stopped = subprocess.run(
         [AUTHKIT[0], "-c", WRITING, str(fresh), signal], capture_output=True, check=False
@@ -364,7 +377,7 @@ def test_a_signal_amid_the_files_takes_them_back(signal: str, fresh: Path) -> No
 
     assert stopped.returncode != 0
     assert state(fresh) == before
-    assert sorted(path for path in fresh.rglob("*") if path.is_dir()) == directories
+    assert [place for place, _ in directories(fresh)] == places
 
 
 def test_a_second_one_waits_until_the_first_has_ended(fresh: Path) -> None:
@@ -446,10 +459,10 @@ def test_json_says_what_was_done(fresh: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def earlier(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def earlier(checked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project as 0.6.0 made it, with a resource of each kind of reader; and its packages."""
     root = released("0.6.0", "--no-install", "-y", cwd=tmp_path_factory.mktemp("earlier"))
-    lend_environment(pristine, root)
+    lend_environment(checked, root)
     done = authkit(*GENERATE, *RESOURCES[4], "--skip-migration", "--json", cwd=root)
     again = authkit(*GENERATE, *NOTE, "--skip-migration", "--json", cwd=root)
     assert done.code == again.code == 0, done.err + again.err
@@ -470,6 +483,7 @@ def test_a_project_of_an_earlier_template_gets_what_it_lacks(earlier: Path) -> N
 def test_the_next_update_brings_it_without_a_conflict(earlier: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(earlier, tmp_path / "myapi", symlinks=True))
     shutil.rmtree(project / ".venv")
+    shutil.rmtree(project / TYPES)
     commit(project)
 
     updated = authkit("update", "--json", cwd=project)

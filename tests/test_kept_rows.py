@@ -3,7 +3,6 @@
 import asyncio
 import re
 import secrets
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import asyncpg
 import pytest
 from tests import services
 from tests.conftest import Result, authkit, environ
+from tests.projects import copy_of
 from tests.rows import GENERATED, count_rows, fill, run_sql
 from tests.test_recipe import live_by, shell
 
@@ -66,7 +66,7 @@ class Inhabited:
 @pytest.fixture(scope="module")
 def project(myapi: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recipe's notes, and a longer name for users, which is not applied yet."""
-    root = Path(shutil.copytree(myapi, tmp_path_factory.mktemp("kept") / "myapi", symlinks=True))
+    root = copy_of(myapi, tmp_path_factory.mktemp("kept") / "myapi")
     live_by(root)
     models = root / "app/accounts/models.py"
     text = models.read_text()

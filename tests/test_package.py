@@ -7,12 +7,10 @@ import zipfile
 from importlib.metadata import distributions
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from authkit import __version__
-from authkit.project.environment import find_uv
 from authkit.template import bundle
 
 REPOSITORY = Path(__file__).parent.parent
@@ -29,16 +27,6 @@ def tracked() -> list[Path]:
         ["git", "ls-files", "-z"], cwd=REPOSITORY, check=True, capture_output=True, text=True
     ).stdout
     return [REPOSITORY / name for name in listing.split("\0") if name]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, made from the source distribution, as a package index would."""
-    out = tmp_path_factory.mktemp("dist")
-    subprocess.run(
-        [find_uv(), "build", "--quiet", "--out-dir", str(out), str(REPOSITORY)], check=True
-    )
-    return next(out.glob("*.whl"))
 
 
 def test_the_wheel_is_pure_and_named_after_the_distribution(wheel: Path) -> None:

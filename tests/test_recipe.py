@@ -17,12 +17,16 @@ from tests.markdown import Block, blocks, section
 from tests.projects import copy_of
 from tests.serving import serving
 
+# What looks at a project as it is put together: its files, pages, routes and tables.
+SHAPE = (
+    *("api/test_openapi", "test_application", "test_architecture", "test_documents"),
+    *("accounts/test_models", "test_migrations"),
+)
 # What a feature can break: its own tests, and those that look at every route, table, model, file
 # or document of a project, whoever wrote it. The others ask for what the recipe does not touch,
 # in the same code, and pass or fail as they do in test_render.
 ASKING_EVERYTHING = (
-    *("api/test_openapi", "test_application", "test_architecture", "test_documents"),
-    *("accounts/test_models", "test_migrations", "test_hostile_input", "test_canary"),
+    *(*SHAPE, "test_hostile_input", "test_canary"),
     *("foundation/limits/test_declaration", "foundation/limits/test_limits"),
     *("manage/test_users", "accounts/test_events"),
 )
@@ -31,9 +35,9 @@ OWN = ("tests/notes", "tests/comments", "tests/api/test_notes.py", "tests/api/te
 
 
 @pytest.fixture(scope="module")
-def project(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(checked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that nobody else changes, with the recipe applied."""
-    root = copy_of(pristine, tmp_path_factory.mktemp("recipe") / "myapi")
+    root = copy_of(checked, tmp_path_factory.mktemp("recipe") / "myapi")
     live_by(root)
     return root
 

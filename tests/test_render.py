@@ -1,13 +1,16 @@
-"""What the template renders: the four combinations, and each one's own suite, linter and types.
+"""What the template renders: choices and parts, and each project's own suite, linter and types.
 
 The suites are the longest part of all tests, so what would say the same twice is said once. Two
-combinations run everything, with the gate: the default one, and the richest one. They share no
-database and no counters, so between them every test has met both kinds of each. The other two pair
-the same kinds the other way round; what can tell one pair from another speaks of a database or of
-Redis, and of the tests, those that do are run there too. The rest would ask the same code the same
-questions over connections that the two whole runs have had already.
+projects run everything, with the gate: the leanest, on SQLite with limits in memory, and the
+richest, on PostgreSQL and Redis, which has every part. They share no database and no counters, so
+between them every test of the template has met both kinds of each, and the base's tests have met
+an API without any part and with all of them. Every file of another project is a file of these two,
+which is tested, so of their suites those tests are run that could tell the projects apart:
 
-Linter and types look at the default one alone: the files of the richest one are the same.
+- of the default one those that look at a project as a whole, and those of its parts;
+- of the other two combinations those that speak of a database and of Redis both. What speaks of
+  one alone asks the same code the same questions over a connection that a whole run has had.
+  On one of them, the tests of all parts as well: there they meet SQLite.
 """
 
 import asyncio
@@ -17,22 +20,47 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
 import pytest
 from tests import services
 from tests.conftest import authkit, environ
-from tests.projects import copy_of
+from tests.projects import copy_of, lend_environment
+from tests.test_recipe import ASKING_EVERYTHING
+from tests.test_update import commit
 
 from authkit import __version__
+from authkit.template.parts import parts_of
 from authkit.template.source import template_bundle
 
 TEMPLATE = Path(__file__).parent.parent / "template"
-DEFAULT, RICHEST = ("sqlite", "memory"), ("postgres", "redis")
-MIXED = [("sqlite", "redis"), ("postgres", "memory")]
-ABOUT_SERVERS = re.compile(r"sqlite|postgres|redis", re.IGNORECASE)
+EVERY_PART = ",".join(parts_of().known)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a project was asked for."""
+
+    name: str
+    database: str = "sqlite"
+    limits: str = "memory"
+    options: tuple[str, ...] = field(default=())
+
+
+LEANEST = Choice("leanest", options=("--without", "sessions"))
+RICHEST = Choice("richest", "postgres", "redis", ("--with", EVERY_PART))
+DEFAULT = Choice("default")
+MIXED = (
+    Choice("sqlite-redis", "sqlite", "redis", ("--with", EVERY_PART)),
+    Choice("postgres-memory", "postgres", "memory"),
+)
+CHOICES = (LEANEST, RICHEST, DEFAULT, *MIXED)
+OF_PARTS = re.findall(
+    r"not in parts %}(tests/[^{]+)\{%", (TEMPLATE.parent / "copier.yml").read_text(encoding="utf-8")
+)
+"""The tests that come and go with a part."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +68,7 @@ class Generated:
     """A project, installed, and the database that was created for it."""
 
     root: Path
-    combination: tuple[str, str]
-
-    @property
-    def name(self) -> str:
-        return "-".join(self.combination)
+    choice: Choice
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """A tool of the project's own environment."""
@@ -57,88 +81,105 @@ class Generated:
             check=False,
         )
 
-    def tracked(self) -> dict[str, bytes]:
-        """The files in its repository."""
-        listing = ["git", "ls-files", "-z"]
-        names = subprocess.run(listing, cwd=self.root, check=True, capture_output=True).stdout
-        paths = [self.root / name.decode() for name in names.split(b"\0") if name]
-        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in paths}
+    def test(self, *arguments: str) -> str:
+        """`authkit test`, which must pass; what it said."""
+        result = authkit("test", "--project", str(self.root), *arguments, timeout=1800)
+        assert result.code == 0, result.out[-5000:]
+        return result.out
+
+    def tests(self) -> list[Path]:
+        return sorted((self.root / "tests").rglob("test_*.py"))
 
 
-EACH = [
-    pytest.param(combination, id="-".join(combination))
-    for combination in (DEFAULT, RICHEST, *MIXED)
-]
+def each(*choices: Choice) -> list[object]:
+    return [pytest.param(choice, id=choice.name) for choice in choices]
 
 
 @pytest.fixture(scope="module")
 def generated(
-    request: pytest.FixtureRequest, pristine: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, checked: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Generated]:
-    database, limits = request.param
-    root = tmp_path_factory.mktemp(f"{database}-{limits}") / "myapi"
-    if request.param == DEFAULT:
-        yield Generated(copy_of(pristine, root), DEFAULT)
+    choice: Choice = request.param
+    root = tmp_path_factory.mktemp(choice.name) / "myapi"
+    if choice == DEFAULT:
+        yield Generated(copy_of(checked, root), DEFAULT)
         return
-    options = ["--database", database, "--limits", limits]
     # URLs may hold the passwords of the machine that runs the tests: not on a command line.
     urls = {}
-    if database == "postgres":
+    if choice.database == "postgres":
         urls["AUTHKIT_DATABASE_URL"] = services.database_named(f"authkit_{secrets.token_hex(6)}")
-    if limits == "redis":
+    if choice.limits == "redis":
         urls["AUTHKIT_REDIS_URL"] = services.require_redis()
-    made = authkit("new", str(root), *options, env=urls)
+    make(root, choice, checked, urls)
+    yield Generated(root, choice)
+    if choice.database == "postgres":
+        asyncio.run(on_server(f'DROP DATABASE "{name_of(urls)}" WITH (FORCE)'))
+
+
+def make(root: Path, choice: Choice, checked: Path, urls: dict[str, str]) -> None:
+    """`authkit new`; all but the richest borrow their packages."""
+    kinds = ("--database", choice.database, "--limits", choice.limits)
+    lent = () if choice == RICHEST else ("--no-install",)
+    made = authkit("new", str(root), *kinds, *choice.options, *lent, env=urls)
     assert made.code == 0, made.err
-    yield Generated(root, request.param)
-    if database == "postgres":
-        asyncio.run(drop(urls["AUTHKIT_DATABASE_URL"]))
+    if not lent:
+        return
+    lend_environment(checked, root)
+    if choice.database == "postgres":
+        asyncio.run(on_server(f'CREATE DATABASE "{name_of(urls)}"'))
+    for command in (("migrate",), ("openapi", "--write")):
+        done = authkit(*command, "--project", str(root))
+        assert done.code == 0, done.err
+    commit(root)
 
 
-async def drop(url: str) -> None:
+def name_of(urls: dict[str, str]) -> str:
+    return urls["AUTHKIT_DATABASE_URL"].rsplit("/", 1)[1]
+
+
+async def on_server(statement: str) -> None:
     connection = await asyncpg.connect(services.DATABASE_URL)
-    await connection.execute(f'DROP DATABASE "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
+    await connection.execute(statement)
     await connection.close()
 
 
-@pytest.mark.parametrize("generated", EACH[:2], indirect=True)
+@pytest.mark.parametrize("generated", each(LEANEST, RICHEST), indirect=True)
 def test_its_own_suite_passes_with_its_gate(generated: Generated) -> None:
     # One of them as its owner runs it, on all cores; the other leaves a core to what runs beside.
-    processes = [] if generated.combination == DEFAULT else ["--", "-n0"]
-    result = authkit("test", "--project", str(generated.root), *processes, timeout=1800)
+    processes = [] if generated.choice == LEANEST else ["--", "-n0"]
+    said = generated.test(*processes)
 
-    assert result.code == 0, result.out[-5000:]
-    total = re.search(r"Total coverage: (\S+)", result.out)
+    total = re.search(r"Total coverage: (\S+)", said)
     assert total is not None, "the gate is on"
-    print(f"{generated.name}: coverage {total[1]}")
+    print(f"{generated.choice.name}: coverage {total[1]}")
 
 
-@pytest.mark.parametrize("generated", EACH[2:], indirect=True)
-def test_its_tests_about_servers_pass(generated: Generated) -> None:
-    """The gate is off: a part of the suite covers a part of the code."""
-    files = files_about_servers(generated.root)
-    must = (
-        *("foundation/database/test_database", "foundation/limits/test_redis"),
-        *("test_migrations", "test_outages", "test_races", "test_shutdown", "test_two_hosts"),
-    )
-    assert {f"tests/{name}.py" for name in must} <= set(files)
+@pytest.mark.parametrize("generated", each(DEFAULT, *MIXED), indirect=True)
+def test_what_could_tell_it_from_these_two_passes(generated: Generated) -> None:
+    """A part of the suite covers a part of the code, so the gate is off."""
+    if generated.choice == DEFAULT:
+        files = {f"tests/{name}.py" for name in ASKING_EVERYTHING}
+    else:
+        files = files_about_both(generated)
+    files |= {name for name in OF_PARTS if (generated.root / name).exists()}
 
-    result = authkit(
-        "test", "--project", str(generated.root), "--", "--no-cov", "-n0", *files, timeout=1800
-    )
-
-    assert result.code == 0, result.out[-5000:]
+    generated.test("--", "-n0", *sorted(files))
 
 
-def files_about_servers(root: Path) -> list[str]:
-    files = sorted((root / "tests").rglob("test_*.py"))
-    return [
-        file.relative_to(root).as_posix()
-        for file in files
-        if ABOUT_SERVERS.search(file.read_text(encoding="utf-8"))
-    ]
+def files_about_both(generated: Generated) -> set[str]:
+    """Tests that speak of a database and of Redis."""
+    paths = {path: path.read_text(encoding="utf-8").lower() for path in generated.tests()}
+    found = {
+        path.relative_to(generated.root).as_posix()
+        for path, text in paths.items()
+        if "redis" in text and ("sqlite" in text or "postgres" in text)
+    }
+    must = ("test_outages", "test_shutdown", "test_application", "api/test_health")
+    assert {f"tests/{name}.py" for name in must} <= found
+    return found
 
 
-@pytest.mark.parametrize("generated", EACH[:1], indirect=True)
+@pytest.mark.parametrize("generated", each(LEANEST, RICHEST, DEFAULT), indirect=True)
 @pytest.mark.parametrize("tool", ["ruff check .", "ruff format --check .", "mypy"])
 def test_linter_and_types_find_nothing(generated: Generated, tool: str) -> None:
     result = generated.run(*tool.split())
@@ -146,23 +187,50 @@ def test_linter_and_types_find_nothing(generated: Generated, tool: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("generated", EACH[1:], indirect=True)
-def test_a_choice_changes_no_file_but_the_answers(generated: Generated, pristine: Path) -> None:
+@pytest.mark.parametrize("generated", each(*MIXED), indirect=True)
+def test_databases_and_counters_change_no_file_but_the_answers(
+    generated: Generated, tmp_path: Path
+) -> None:
     """So what the linter and the type checker say of one is true of all."""
-    theirs, default = generated.tracked(), Generated(pristine, DEFAULT).tracked()
+    other = tmp_path / "myapi"
+    assert authkit("new", str(other), "--no-install", *generated.choice.options).code == 0
 
-    differing = {name for name in theirs | default if theirs.get(name) != default.get(name)}
+    theirs, ours = rendered(generated.root), rendered(other)
+    assert {name for name in theirs if theirs[name] != ours.get(name)} == {".copier-answers.yml"}
+
+
+@pytest.mark.parametrize("generated", each(DEFAULT), indirect=True)
+def test_every_file_is_one_of_the_two_whose_suites_run_whole(
+    generated: Generated, tmp_path: Path
+) -> None:
+    """But for those which say what there is."""
+    known = []
+    for choice in (LEANEST, RICHEST):
+        root = tmp_path / choice.name / "myapi"
+        assert authkit("new", str(root), "--no-install", *choice.options).code == 0
+        known.append(rendered(root))
+
+    files = rendered(generated.root)
+    differing = {name for name, text in files.items() if all(text != k.get(name) for k in known)}
     assert differing == {".copier-answers.yml"}
 
 
-@pytest.mark.parametrize("generated", EACH, indirect=True)
+def rendered(root: Path) -> dict[str, bytes]:
+    """The files that come from the template."""
+    git = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    names = subprocess.run(git, cwd=root, check=True, capture_output=True).stdout.split(b"\0")
+    paths = {name.decode(): root / name.decode() for name in names if name}
+    return {name: path.read_bytes() for name, path in paths.items() if name != "openapi.json"}
+
+
+@pytest.mark.parametrize("generated", each(*CHOICES), indirect=True)
 def test_the_schema_is_that_of_the_models(generated: Generated) -> None:
     result = authkit("migrate", "--check", "--project", str(generated.root))
 
     assert result.code == 0, result.err
 
 
-@pytest.mark.parametrize("generated", EACH, indirect=True)
+@pytest.mark.parametrize("generated", each(*CHOICES), indirect=True)
 def test_nothing_is_left_to_commit_after_the_suite(generated: Generated) -> None:
     """What running, testing and checking leave behind is ignored."""
     status = subprocess.run(
@@ -176,7 +244,7 @@ def test_nothing_is_left_to_commit_after_the_suite(generated: Generated) -> None
     assert status.stdout == ""
 
 
-@pytest.mark.parametrize("generated", [EACH[1], EACH[3]], indirect=True)
+@pytest.mark.parametrize("generated", each(RICHEST, MIXED[1]), indirect=True)
 def test_no_database_is_left_on_the_server(generated: Generated) -> None:
     """The suite makes scratch databases, and takes them away."""
     assert asyncio.run(scratch_databases(generated)) == []

@@ -13,8 +13,9 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import asyncpg
@@ -150,7 +151,7 @@ class NextAuthkit:
             [str(self.python), "-m", "authkit", *args],
             cwd=cwd,
             env=environ(
-                offline | {"HOME": str(self.home), "UV_CACHE_DIR": cache()} | dict(env or {})
+                offline | {"HOME": str(self.home), "UV_CACHE_DIR": uv_cache()} | dict(env or {})
             ),
             capture_output=True,
             text=True,
@@ -160,7 +161,8 @@ class NextAuthkit:
         return Result(process.returncode, process.stdout, process.stderr)
 
 
-def cache() -> str:
+@cache
+def uv_cache() -> str:
     """The caller's own uv cache, wherever HOME points to."""
     command = [find_uv(), "cache", "dir"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
@@ -237,12 +239,22 @@ def install_next(scratch: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a project of this version, committed; no environment."""
-    directory = tmp_path_factory.mktemp("made")
-    result = authkit("new", "myapi", "--no-install", "-y", cwd=directory)
-    assert result.code == 0, result.err
-    return directory / "myapi"
+def made_as(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The files of a project of this version and these choices, committed; no environment."""
+
+    @cache
+    def make(*choices: str) -> Path:
+        directory = tmp_path_factory.mktemp("made")
+        result = authkit("new", "myapi", "--no-install", "-y", *choices, cwd=directory)
+        assert result.code == 0, result.err
+        return directory / "myapi"
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def made(made_as: Callable[..., Path]) -> Path:
+    return made_as()
 
 
 @pytest.fixture
@@ -301,19 +313,17 @@ def test_an_untouched_project_becomes_a_fresh_one_byte_for_byte(
 @pytest.mark.parametrize(("database", "limits"), [COMBINATIONS[0], COMBINATIONS[-1]])
 @pytest.mark.parametrize("version", EARLIER)
 def test_a_project_of_an_earlier_release_becomes_one_of_this_version(
-    tmp_path: Path, version: str, database: str, limits: str
+    tmp_path: Path, made_as: Callable[..., Path], version: str, database: str, limits: str
 ) -> None:
-    choices = ("--database", database, "--limits", limits, "--no-install")
-    project = released(version, *choices, cwd=tmp_path)
-    (tmp_path / "fresh").mkdir()
-    assert authkit("new", "myapi", *choices, cwd=tmp_path / "fresh").code == 0
+    choices = ("--database", database, "--limits", limits)
+    project = released(version, *choices, "--no-install", cwd=tmp_path)
     assert authkit("update", "--check", cwd=project).code == 3
 
     result = authkit("update", "--json", cwd=project)
 
     assert result.code == 0, result.err
     assert (result.json["from"], result.json["to"]) == (version, __version__)
-    assert files_of(project) == files_of(tmp_path / "fresh" / "myapi")
+    assert files_of(project) == files_of(made_as(*choices))
 
 
 def test_an_update_keeps_the_parts_that_were_chosen(

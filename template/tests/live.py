@@ -7,16 +7,16 @@ import secrets
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
 
 from app.config import all_fields
+from tests import served
 from tests.helpers import GIVE_UP_SECONDS, ROOT, tokens_in
 
 APPLICATION = "app.main:app"
@@ -49,7 +49,7 @@ class Server:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: BaseProcess,
         port: int,
         log_file: Path,
         uds: Path | None = None,
@@ -85,7 +85,7 @@ class Server:
     async def wait_until_healthy(self) -> None:
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         async with self.client() as client:
-            while self.process.poll() is None and time.monotonic() < give_up_at:
+            while self.process.exitcode is None and time.monotonic() < give_up_at:
                 try:
                     if (await client.get("/health")).status_code == 200:
                         return
@@ -93,16 +93,20 @@ class Server:
                     await asyncio.sleep(0.05)
         raise AssertionError(f"the server did not start:\n{self.log}")
 
+    def send(self, number: signal.Signals) -> None:
+        """A signal, as an operator sends it."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
     def terminate(self) -> int:
-        """Stop it as an operator does, with SIGTERM; returns the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(GIVE_UP_SECONDS)
-        except subprocess.TimeoutExpired:
+        """Stop it with SIGTERM; returns the exit code, or the negative number of a signal."""
+        self.process.terminate()
+        self.process.join(GIVE_UP_SECONDS)
+        if self.process.exitcode is None:
             self.process.kill()
-            self.process.wait()
-            raise
+            self.process.join()
+            raise AssertionError(f"the server did not stop:\n{self.log}")
+        return self.process.exitcode
 
 
 def environment(values: Mapping[str, str]) -> dict[str, str]:
@@ -142,15 +146,9 @@ def server_process(
     log_file = directory / f"server-{port}.log"
     where = ["--uds", str(uds)] if uds else ["--host", "127.0.0.1", "--port", str(port)]
     app = ["--factory", "tests.patience:patient_app"]
-    command = [sys.executable, "-m", "uvicorn", *app, *where, *START_OPTIONS]
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603
-            [*command, "--workers", str(workers), *options],
-            cwd=directory,  # no .env here
-            env=environment(values),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    arguments = [*app, *where, *START_OPTIONS, "--workers", str(workers), *options]
+    # No .env in this directory.
+    process = served.start(arguments, directory, environment(values), log_file)
     server = Server(process, port, log_file, uds)
     try:
         yield server

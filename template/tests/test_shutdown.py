@@ -152,7 +152,7 @@ async def test_a_request_that_was_on_its_way_at_the_stop_is_answered(serve: Serv
         assert b"200 OK" in await kept[0].readuntil(b"}")
         async with server.client() as client:  # by now the other one is accepted, too
             await client.get("/health")
-        server.process.send_signal(signal.SIGTERM)
+        server.send(signal.SIGTERM)
         await said(server, "Shutting down")
         for reader, writer in (made, kept):
             writer.write(HEALTH)
@@ -172,7 +172,7 @@ async def test_replacing_the_workers_under_load_loses_nothing(
         replaced = asyncio.Event()
         work = [asyncio.create_task(keep_using(server, account, replaced)) for _ in range(8)]
         for times in (1, 2):
-            server.process.send_signal(signal.SIGHUP)
+            server.send(signal.SIGHUP)
             await wait_for_lines(server, "Finished server process", 2 * times, work)
         replaced.set()
         done = await asyncio.gather(*work)
