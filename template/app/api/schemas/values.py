@@ -167,6 +167,6 @@ def _bounded(value: Any) -> Any:
 Json = Annotated[
     Any,
     AfterValidator(_bounded),
-    WithJsonSchema({"type": ["object", "array", "string", "number", "boolean"]}),
+    WithJsonSchema({"type": ["object", "array", "string", "number", "boolean"], "items": {}}),
 ]
 """Any JSON. With routes of `ExactNumbersRoute`, its numbers keep their digits or are refused."""
