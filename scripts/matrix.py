@@ -52,7 +52,8 @@ ROWS: Final = {
     "forky-next": Row("forky", "3.15", "18", "valkey-server"),
 }
 
-PROGRAMS: Final = ("ca-certificates", "git", "haproxy", "nginx-light", "pgbouncer", "procps")
+SERVERS: Final = ("haproxy", "nginx-light", "pgbouncer", "postfix")
+PROGRAMS: Final = ("ca-certificates", "git", "procps", *SERVERS)
 
 
 def packages(rows: list[Row]) -> list[str]:
