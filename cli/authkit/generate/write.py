@@ -1,11 +1,10 @@
 """Writing the files: all of them, or not a byte."""
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from authkit.project import system
 from authkit.terminal.errors import AuthkitError
 from authkit.terminal.signals import stop_signals_raised
 
@@ -30,23 +29,12 @@ def written(
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
     """Keep a second one out: both would take the same place in the line of migrations."""
-    if sys.platform == "win32":
+    with system.locked(root) as is_mine:
+        if not is_mine:
+            raise AuthkitError(
+                "another `authkit generate` is at work in this project", "wait until it has ended"
+            )
         yield
-        return
-    import fcntl  # there is none on Windows
-
-    directory = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(directory)
-        raise AuthkitError(
-            "another `authkit generate` is at work in this project", "wait until it has ended"
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(directory)
 
 
 def create(root: Path, target: Path, text: str, undo: ExitStack) -> None:

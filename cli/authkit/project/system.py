@@ -6,8 +6,8 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -55,6 +55,29 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
             sys.exit(process.wait())
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[bool]:
+    """Hold the lock of a directory until the end of the block; False when another process does.
+
+    On Windows a directory has none: there two at once are not kept apart.
+    """
+    if sys.platform == "win32":
+        yield True
+        return
+    import fcntl  # there is none on Windows
+
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
 
 
 def remove_tree(directory: Path) -> None:
