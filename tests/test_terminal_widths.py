@@ -67,8 +67,8 @@ def test_a_person_is_not_shown_the_log_of_what_they_did(fake: FakeProject) -> No
     event = '{"event":"auth.user_created","actor":"operator ada","level":"info"}\n'
     fake.answer("manage user set-role", user, err=event + "a warning\n")
 
-    seen = plain(fake.terminal("user", "set-role", "ada@example.com", "user", "--yes").out)
-    piped = fake.run("user", "set-role", "ada@example.com", "user", "--yes")
+    seen = plain(fake.terminal("user", "set-role", "ada@example.com", "user").out)
+    piped = fake.run("user", "set-role", "ada@example.com", "user")
 
     assert "a warning" in seen
     assert "auth.user_created" not in seen
