@@ -98,7 +98,9 @@ class MailQueue:
         own address. What waits for another one, to warn it, is sent, and what is done still counts
         for its mailbox."""
         own = QueuedMail.user_id == user_id
-        await db.execute(delete(QueuedMail).where(own, QueuedMail.recipient == recipient, _WAITS))
+        is_unsent = _WAITS & QueuedMail.counted_at.is_(None)
+        to_itself = QueuedMail.recipient == recipient
+        await db.execute(delete(QueuedMail).where(own, to_itself, is_unsent))
         has_room = _number(_OF_NOBODY) < MOST_REQUESTED
         await db.execute(update(QueuedMail).where(own, has_room).values(user_id=None))
 
