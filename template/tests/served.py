@@ -8,6 +8,7 @@ Windows, it starts from nothing.
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
@@ -55,6 +56,7 @@ def _run(
     log = os.open(log_file, os.O_WRONLY | os.O_APPEND)
     for standard in (1, 2):
         os.dup2(log, standard)
+    sys.argv = ["uvicorn", *arguments]  # where the application looks for its workers' number
     if _FORKS:  # its workers, too
         _subprocess.spawn = multiprocessing.get_context("fork")  # type: ignore[assignment]
     uvicorn.main(arguments, prog_name="uvicorn")

@@ -7,6 +7,7 @@ SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "cookies": ("REFRESH_COOKIE", "REFRESH_COOKIE_SAMESITE"),
     "import": ("FIREBASE_SIGNER_KEY", "FIREBASE_SALT_SEPARATOR"),
     "jwks": ("JWT_PRIVATE_KEYS", "JWT_STAGED_PRIVATE_KEY", "SERVICE_TOKENS"),
+    "tokens": ("PERSONAL_TOKENS_END_WITH_RESET",),
 }
 
 AFTER_REMOVAL: Final[Mapping[str, list[str]]] = {
