@@ -568,6 +568,15 @@ DEFENCES: Final = (
     ),
     Defence(
         40,
+        "what anybody may ask for leaves a place to a warning that waits",
+        QUEUE,
+        "others_wait = bool(",
+        "others_wait = False and bool(",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_no_warning_waits_for_ever_while_a_stranger_asks",
+    ),
+    Defence(
+        40,
         "no kind of mail takes the place of another",
         QUEUE,
         "_number(QueuedMail.kind == mail.kind, whose)",

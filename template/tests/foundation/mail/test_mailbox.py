@@ -133,6 +133,27 @@ async def test_warnings_leave_a_place_to_a_link_and_one_to_other_warnings(
     assert kinds_of(mailer) == ["Reset", "address was changed", *["password was changed"] * 3]
 
 
+@pytest.mark.parametrize("minutes", [1, 60])
+async def test_no_warning_waits_for_ever_while_a_stranger_asks(
+    start: Start, database: Tables, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """They fill the mailbox, take the account over, and go on asking."""
+    app = await start(rate_limit_mailbox="5/hour", password_reset_minutes=minutes)
+    mailer = FlakyMailer()
+    monkeypatch.setattr(services_of(app).outbox, "_mailer", mailer)
+    ada = await register(connect(app))
+    for number in range(40):
+        if number == 20:
+            await change_password(connect(app), ada)
+        await forgot(connect(app), ada.email)
+        await all_mailed_now(services_of(app))
+        await database.travel(minutes=3)
+
+    subjects = [mail.subject for mail in mailer.delivered]
+    assert len([subject for subject in subjects if "password was changed" in subject]) == 1
+    assert "Reset" in subjects[-1]
+
+
 # The queue
 
 
