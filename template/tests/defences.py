@@ -516,10 +516,18 @@ DEFENCES: Final = (
         17,
         "a link that is mailed again is the same",
         RESET_LINKS,
-        'hmac.digest(key, b"reset link " + mail_id.bytes, "sha256")',
+        'hmac.digest(key.signs_with, text, "sha256")',
         '__import__("secrets").token_bytes(32)',
         "tests/accounts/test_password_reset.py"
         "::test_a_mail_that_is_tried_again_does_not_void_the_link_that_may_have_arrived",
+    ),
+    Defence(
+        17,
+        "a link that is mailed again is the same after a rotation",
+        RESET_LINKS,
+        "if token_hash(token) == made",
+        "if not made",
+        "tests/accounts/test_password_reset.py::test_a_rotation_voids_no_link_that_may_have_arrived",
     ),
     Defence(
         40,
