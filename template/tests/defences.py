@@ -679,10 +679,19 @@ DEFENCES: Final = (
     ),
     Defence(
         46,
+        "a long link is whole",
+        MIME,
+        'break_long_words="://" not in line',
+        "break_long_words=True",
+        "tests/foundation/mail/test_mail.py"
+        "::test_a_link_that_no_line_can_hold_is_whole_for_its_reader",
+    ),
+    Defence(
+        46,
         "a link is whole beside long lines",
         MIME,
-        "line if len(line.encode()) <= MAX_LINE_BYTES else",
-        "line if True else",
+        "if _is_long(line)",
+        "if False",
         "tests/foundation/mail/test_mail.py"
         "::test_the_link_is_whole_on_the_wire_and_alone_on_its_line",
     ),
