@@ -59,6 +59,7 @@ def hostile(neighbour: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         "UV_VENV_CLEAR": "1",
         "UV_CONFIG_FILE": str(neighbour / "uv.toml"),
         "PYTHONSAFEPATH": "1",
+        "PYTHONOPTIMIZE": "2",
         "FORCE_COLOR": "1",
         "GIT_DIR": str(neighbour / ".git"),
         "GIT_WORK_TREE": str(neighbour),
@@ -113,6 +114,13 @@ def test_nothing_of_a_global_ignore_or_attribute_reaches_the_first_commit(
     assert git(place, "cat-file", "blob", "HEAD:AGENTS.md") == (place / "AGENTS.md").read_text()
     assert "\r" not in git(place, "cat-file", "blob", "HEAD:AGENTS.md")
     assert git(place, "status", "--porcelain") == ""
+
+
+def test_the_contract_is_that_of_any_other_machine(
+    made: tuple[Result, dict[str, bytes]], place: Path
+) -> None:
+    """Python that leaves docstrings out would leave out its descriptions."""
+    assert authkit("openapi", "--check", cwd=place).code == 0
 
 
 def test_the_schema_that_is_migrated_is_the_project_s_own(

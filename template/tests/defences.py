@@ -638,7 +638,7 @@ DEFENCES: Final = (
         46,
         "a warning outlives its account",
         "app/accounts/leaving.py",
-        "    await services.outbox.queue.detach(db, user.id)\n",
+        "    await services.outbox.queue.detach(db, user.id, user.email)\n",
         "",
         "tests/accounts/test_leaving.py"
         "::test_a_warning_that_waits_is_sent_although_its_account_is_gone",

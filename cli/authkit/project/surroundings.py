@@ -12,6 +12,7 @@ from typing import Final
 CHOOSING: Final = frozenset(
     {
         *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONINSPECT"),
+        "PYTHONOPTIMIZE",  # at 2 the docstrings are gone, and with them the contract's descriptions
         # What `git rev-parse --local-env-vars` lists: another repository, or a part of one.
         *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"),
         *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CONFIG"),

@@ -57,14 +57,14 @@ async def _lock_admins(db: AsyncSession, *others: UUID) -> None:
 async def _delete(services: Services, db: AsyncSession, user: User) -> None:
     """Delete a user who is locked; what refers to the row goes with it, by ON DELETE CASCADE.
 
-    The account's events stay, with a hash of the address. So does a mail that warns of somebody
-    else's doing: it may be why the account is deleted.
+    The account's events stay, with a hash of the address. So does a mail that warns the address
+    of before: who took the account over may be who deletes it.
     """
     admins = select(User.id).where(User.role == Role.ADMIN, User.is_active)
     if (await db.scalars(admins)).all() == [user.id]:
         message = "This is the last admin: make another one first."
         raise AppError(409, ErrorCode.LAST_ADMIN, message)
-    await services.outbox.queue.detach(db, user.id)
+    await services.outbox.queue.detach(db, user.id, user.email)
     await services.outbox.promise(db, MailKind.ACCOUNT_DELETED, user.email, user_id=None)
     record(db, SecurityEvent.USER_DELETED, user.id, email_hash=token_hash(user.email))
     await keep_without_account(db, user)

@@ -95,11 +95,14 @@ class MailQueue:
         else:
             db.add(mail)
 
-    async def detach(self, db: AsyncSession, user_id: UUID) -> None:
-        """Keep the mails about an account that is about to be deleted: those that wait are sent,
-        and those that are done still count for their mailbox."""
-        own = (QueuedMail.user_id == user_id) & (_number(_OF_NOBODY) < MOST_REQUESTED)
-        await db.execute(update(QueuedMail).where(own).values(user_id=None))
+    async def detach(self, db: AsyncSession, user_id: UUID, recipient: str) -> None:
+        """Of the mails about an account that is about to be deleted, take back what waits for its
+        own address. What waits for another one, to warn it, is sent, and what is done still counts
+        for its mailbox."""
+        own = QueuedMail.user_id == user_id
+        await db.execute(delete(QueuedMail).where(own, QueuedMail.recipient == recipient, _WAITS))
+        has_room = _number(_OF_NOBODY) < MOST_REQUESTED
+        await db.execute(update(QueuedMail).where(own, has_room).values(user_id=None))
 
     async def seconds_until_due(self) -> float | None:
         """Until the next one is; None while none waits."""
