@@ -620,6 +620,14 @@ DEFENCES: Final = (
     ),
     Defence(
         40,
+        "what is taken back while it is sent takes its place",
+        QUEUE,
+        "unsent = which & _WAITS & QueuedMail.counted_at.is_(None)",
+        "unsent = which & _WAITS",
+        "tests/foundation/mail/test_mailbox.py::test_what_is_taken_back_while_it_is_sent_counts",
+    ),
+    Defence(
+        40,
         "who leaves does not empty the hour of a mailbox",
         QUEUE,
         ".values(user_id=None))",

@@ -40,7 +40,8 @@ async def make(services: Services, mail: QueuedMail) -> tuple[str, bool]:
     async with services.database.transaction() as db:
         owner = select(User.id).where(User.email == mail.recipient, User.is_active)
         user_id = await db.scalar(owner.with_for_update())
-        promised = await db.scalar(select(QueuedMail.id).where(QueuedMail.id == mail.id))
+        waits = (QueuedMail.id == mail.id) & QueuedMail.not_before.is_not(None)
+        promised = await db.scalar(select(QueuedMail.id).where(waits))
         lost = PasswordReset.id.in_(select(QueuedMail.id).where(IS_GIVEN_UP))
         await db.execute(delete(PasswordReset).where(lost, PasswordReset.user_id == user_id))
         live = await db.scalar(

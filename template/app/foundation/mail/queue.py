@@ -100,7 +100,7 @@ class MailQueue:
         own address. What waits for another one, to warn it, is sent, and what is done still counts
         for its mailbox."""
         own = QueuedMail.user_id == user_id
-        await db.execute(delete(QueuedMail).where(own, QueuedMail.recipient == recipient, _WAITS))
+        await _take_back(db, own & (QueuedMail.recipient == recipient))
         has_room = _number(_OF_NOBODY) < MOST_REQUESTED
         await db.execute(update(QueuedMail).where(own, has_room).values(user_id=None))
 
@@ -184,8 +184,14 @@ class MailQueue:
 
     async def withdraw(self, db: AsyncSession, kinds: Collection[str], recipient: str) -> None:
         """Take back what was promised and is not sent."""
-        same = QueuedMail.kind.in_(kinds) & (QueuedMail.recipient == recipient)
-        await db.execute(delete(QueuedMail).where(same, _WAITS))
+        await _take_back(db, QueuedMail.kind.in_(kinds) & (QueuedMail.recipient == recipient))
+
+
+async def _take_back(db: AsyncSession, which: ColumnElement[bool]) -> None:
+    """What was tried stays, as done: it may be on its way, and counts for its mailbox."""
+    unsent = which & _WAITS & QueuedMail.counted_at.is_(None)
+    await db.execute(delete(QueuedMail).where(unsent))
+    await db.execute(update(QueuedMail).where(which, _WAITS).values(not_before=None))
 
 
 def _number(*which: Any) -> ScalarSelect[int]:

@@ -1,5 +1,6 @@
 """What has a place in a mailbox, and in the queue: nobody takes that of another."""
 
+import asyncio
 from uuid import UUID
 
 import httpx
@@ -230,6 +231,30 @@ async def test_who_leaves_does_not_empty_the_mailbox_s_hour(
         await all_mailed_now(services_of(app))
 
     assert len(mailer.delivered) == 4
+
+
+@pytest.mark.parametrize("end", ["leaves", "changes the password"])
+async def test_what_is_taken_back_while_it_is_sent_counts(
+    limited: tuple[FastAPI, FlakyMailer], end: str
+) -> None:
+    app, mailer = limited
+    client = connect(app)
+    for _ in range(7):
+        ada = await register(client)
+        mailer.gate.clear()
+        await (change_password(client, ada) if end == "leaves" else forgot(client))
+        for _ in range(50):  # over the limit none is sent
+            if mailer.busy:
+                break
+            await asyncio.sleep(0.01)
+        if end != "leaves":
+            await change_password(client, ada)
+        body = {"currentPassword": OTHER_PASSWORD}
+        await client.request("DELETE", "/api/users/me", json=body, headers=ada.headers)
+        mailer.gate.set()
+        await all_mailed_now(services_of(app))
+
+    assert 4 <= len(mailer.delivered) <= 5
 
 
 async def test_a_flood_of_promises_does_not_hold_up_what_anybody_may_ask_for(
