@@ -516,10 +516,18 @@ DEFENCES: Final = (
         17,
         "a link that is mailed again is the same",
         RESET_LINKS,
-        'hmac.digest(key, b"reset link " + mail_id.bytes, "sha256")',
+        'hmac.digest(key.signs_with, text, "sha256")',
         '__import__("secrets").token_bytes(32)',
         "tests/accounts/test_password_reset.py"
         "::test_a_mail_that_is_tried_again_does_not_void_the_link_that_may_have_arrived",
+    ),
+    Defence(
+        17,
+        "a link that is mailed again is the same after a rotation",
+        RESET_LINKS,
+        "if token_hash(token) == made",
+        "if not made",
+        "tests/accounts/test_password_reset.py::test_a_rotation_voids_no_link_that_may_have_arrived",
     ),
     Defence(
         40,
@@ -568,6 +576,15 @@ DEFENCES: Final = (
     ),
     Defence(
         40,
+        "what anybody may ask for leaves a place to a warning that waits",
+        QUEUE,
+        "others_wait = bool(",
+        "others_wait = False and bool(",
+        "tests/foundation/mail/test_mailbox.py"
+        "::test_no_warning_waits_for_ever_while_a_stranger_asks",
+    ),
+    Defence(
+        40,
         "no kind of mail takes the place of another",
         QUEUE,
         "_number(QueuedMail.kind == mail.kind, whose)",
@@ -600,6 +617,14 @@ DEFENCES: Final = (
         "asked",
         "tests/foundation/mail/test_mailbox.py"
         "::test_a_flood_of_promises_does_not_hold_up_what_anybody_may_ask_for",
+    ),
+    Defence(
+        40,
+        "what is taken back while it is sent takes its place",
+        QUEUE,
+        "unsent = which & _WAITS & QueuedMail.counted_at.is_(None)",
+        "unsent = which & _WAITS",
+        "tests/foundation/mail/test_mailbox.py::test_what_is_taken_back_while_it_is_sent_counts",
     ),
     Defence(
         40,
@@ -662,10 +687,19 @@ DEFENCES: Final = (
     ),
     Defence(
         46,
+        "a long link is whole",
+        MIME,
+        'break_long_words="://" not in line',
+        "break_long_words=True",
+        "tests/foundation/mail/test_mail.py"
+        "::test_a_link_that_no_line_can_hold_is_whole_for_its_reader",
+    ),
+    Defence(
+        46,
         "a link is whole beside long lines",
         MIME,
-        "line if len(line.encode()) <= MAX_LINE_BYTES else",
-        "line if True else",
+        "if _is_long(line)",
+        "if False",
         "tests/foundation/mail/test_mail.py"
         "::test_the_link_is_whole_on_the_wire_and_alone_on_its_line",
     ),

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts.key_rings import secret_ring
 from app.accounts.mails import MailKind
 from app.accounts.models import PasswordReset, User
 from app.accounts.tokens import token_hash
@@ -33,13 +34,14 @@ async def make(services: Services, mail: QueuedMail) -> tuple[str, bool]:
     mail was withdrawn meanwhile. The same is asked of the database then. A link whose mail was
     given up takes no other's place.
     """
-    token, now = _token(services, mail.id), utc_now()
+    tokens, now = _tokens(services, mail.id), utc_now()
     is_invitation = mail.kind == MailKind.INVITATION
     lifetime = INVITATION_LIFETIME if is_invitation else services.password_reset_lifetime
     async with services.database.transaction() as db:
         owner = select(User.id).where(User.email == mail.recipient, User.is_active)
         user_id = await db.scalar(owner.with_for_update())
-        promised = await db.scalar(select(QueuedMail.id).where(QueuedMail.id == mail.id))
+        waits = (QueuedMail.id == mail.id) & QueuedMail.not_before.is_not(None)
+        promised = await db.scalar(select(QueuedMail.id).where(waits))
         lost = PasswordReset.id.in_(select(QueuedMail.id).where(IS_GIVEN_UP))
         await db.execute(delete(PasswordReset).where(lost, PasswordReset.user_id == user_id))
         live = await db.scalar(
@@ -47,6 +49,8 @@ async def make(services: Services, mail: QueuedMail) -> tuple[str, bool]:
             .where(PasswordReset.user_id == user_id, PasswordReset.used_at.is_(None))
             .where(PasswordReset.expires_at > now, PasswordReset.id != mail.id)
         )
+        made = await db.scalar(select(PasswordReset.token_hash).where(PasswordReset.id == mail.id))
+        token = next((token for token in tokens if token_hash(token) == made), tokens[0])
         is_due = bool(user_id and promised) and (live or 0) < MOST_LIVE
         if is_due:
             link = PasswordReset(id=mail.id, user_id=user_id, token_hash=token_hash(token))
@@ -55,14 +59,16 @@ async def make(services: Services, mail: QueuedMail) -> tuple[str, bool]:
     return token, is_due
 
 
-def _token(services: Services, mail_id: UUID) -> str:
+def _tokens(services: Services, mail_id: UUID) -> list[str]:
     """The same at each try of a mail: the server may have taken it, and only its answer was lost.
+    One for each secret: it may have been another that signed then.
 
     The id is known to who reads the mail; without the secret it tells nothing of the token.
     """
-    key = services.settings.jwt_secret.get_secret_value().encode()
-    digest = hmac.digest(key, b"reset link " + mail_id.bytes, "sha256")
-    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+    text = b"reset link " + mail_id.bytes
+    keys = secret_ring(services.settings).keys
+    digests = [hmac.digest(key.signs_with, text, "sha256") for key in keys]
+    return [urlsafe_b64encode(digest).rstrip(b"=").decode() for digest in digests]
 
 
 async def end_all(services: Services, db: AsyncSession, user: User) -> list[str]:

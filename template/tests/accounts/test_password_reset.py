@@ -158,6 +158,28 @@ async def test_a_mail_that_is_tried_again_does_not_void_the_link_that_may_have_a
     assert (await reset_password(client, tokens_in(inbox.texts[0])[0])).status_code == 200
 
 
+async def test_a_rotation_voids_no_link_that_may_have_arrived(
+    start: Callable[..., Any], database: Tables
+) -> None:
+    inbox = LosesItsAnswer()
+    async with smtp_server(inbox) as port:
+        smtp = {"smtp_host": "127.0.0.1", "smtp_port": port, "smtp_starttls": False}
+        old = await start(**smtp)
+        await register(connect(old))
+        await connect(old).post("/api/auth/forgot-password", json={"email": "ada@example.com"})
+        async with asyncio.timeout(30):
+            while (await database.mails())[0].attempts == 0:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await services_of(old).outbox.close()
+        await database.travel(minutes=5)
+        secret = services_of(old).settings.jwt_secret.get_secret_value()
+        new = await start(**smtp, jwt_secret=secret[::-1], jwt_previous_secrets=[secret])
+        await all_mailed(services_of(new))
+
+    assert len(inbox.mails) == 2
+    assert (await reset_password(connect(new), tokens_in(inbox.texts[0])[0])).status_code == 200
+
+
 async def test_an_account_has_five_live_links_at_most(
     client: httpx.AsyncClient, ada: Account, mailbox: Mailbox, database: Tables
 ) -> None:

@@ -75,14 +75,20 @@ def _in_ascii(text: str) -> str:
 
 
 def _in_lines(text: str) -> str:
-    """Break what is too long for SMTP. A link that has a line to itself stays whole."""
+    """Break what is too long for SMTP. A link stays whole."""
     return "\n".join(
-        line if len(line.encode()) <= MAX_LINE_BYTES else fill(line, MAX_LINE_BYTES // 4)
+        fill(line, MAX_LINE_BYTES // 4, break_long_words="://" not in line, break_on_hyphens=False)
+        if _is_long(line)
+        else line
         for line in text.split("\n")
     )
 
 
 def _encoding(text: str) -> str:
-    if _in_lines(text) != text:
+    if any(map(_is_long, text.split("\n"))):
         return "quoted-printable"
     return "7bit" if text.isascii() else "8bit"
+
+
+def _is_long(line: str) -> bool:
+    return len(line.encode()) > MAX_LINE_BYTES

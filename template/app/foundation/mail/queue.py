@@ -51,17 +51,19 @@ class MailboxLimit(NamedTuple):
     window: timedelta
     link_lifetime: timedelta
 
-    def room_at(self, mail: QueuedMail, places: Sequence[AnyRow]) -> datetime:
+    def room_at(self, mail: QueuedMail, places: Sequence[AnyRow], *, others_wait: bool) -> datetime:
         """When the mail has room among those of its mailbox, the newest first.
 
         One of the places is left to what anybody may ask for, and one more to other kinds. Links
         that live shorter than the window are spread over it: who finds no room has one that lives.
+        While another mail waits, they leave it a place, and one of them lives if they can.
         """
         alike = [place for place in places if place.kind == mail.kind]
         bounds = [(places, self.amount - 1, self.window), (alike, self.amount - 2, self.window)]
         if mail.on_request:
-            span = max(min(self.link_lifetime, self.window), self.window / self.amount)
-            share = int(self.amount * span / self.window)
+            most = max(self.amount - 2, 1) if others_wait else self.amount
+            span = max(min(self.link_lifetime, self.window), self.window / most)
+            share = 1 if others_wait else int(most * span / self.window)
             bounds = [(places, self.amount, self.window), (alike, share, span)]
         full = [(rows[max(most - 1, 0) :], time) for rows, most, time in bounds]
         return max(
@@ -98,9 +100,7 @@ class MailQueue:
         own address. What waits for another one, to warn it, is sent, and what is done still counts
         for its mailbox."""
         own = QueuedMail.user_id == user_id
-        is_unsent = _WAITS & QueuedMail.counted_at.is_(None)
-        to_itself = QueuedMail.recipient == recipient
-        await db.execute(delete(QueuedMail).where(own, to_itself, is_unsent))
+        await _take_back(db, own & (QueuedMail.recipient == recipient))
         has_room = _number(_OF_NOBODY) < MOST_REQUESTED
         await db.execute(update(QueuedMail).where(own, has_room).values(user_id=None))
 
@@ -140,7 +140,10 @@ class MailQueue:
         recent = others & (QueuedMail.counted_at > now - self._limit.window)
         places = select(QueuedMail.counted_at, QueuedMail.kind).where(recent)
         newest_first = places.order_by(QueuedMail.counted_at.desc()).limit(self._limit.amount)
-        room_at = self._limit.room_at(mail, (await db.execute(newest_first)).all())
+        taken = (await db.execute(newest_first)).all()
+        put_off = others & ~QueuedMail.on_request & QueuedMail.counted_at.is_(None)
+        others_wait = bool(await db.scalar(select(_number(put_off))))
+        room_at = self._limit.room_at(mail, taken, others_wait=others_wait)
         if room_at <= now:
             mail.counted_at = now
             return True
@@ -181,8 +184,14 @@ class MailQueue:
 
     async def withdraw(self, db: AsyncSession, kinds: Collection[str], recipient: str) -> None:
         """Take back what was promised and is not sent."""
-        same = QueuedMail.kind.in_(kinds) & (QueuedMail.recipient == recipient)
-        await db.execute(delete(QueuedMail).where(same, _WAITS))
+        await _take_back(db, QueuedMail.kind.in_(kinds) & (QueuedMail.recipient == recipient))
+
+
+async def _take_back(db: AsyncSession, which: ColumnElement[bool]) -> None:
+    """What was tried stays, as done: it may be on its way, and counts for its mailbox."""
+    unsent = which & _WAITS & QueuedMail.counted_at.is_(None)
+    await db.execute(delete(QueuedMail).where(unsent))
+    await db.execute(update(QueuedMail).where(which, _WAITS).values(not_before=None))
 
 
 def _number(*which: Any) -> ScalarSelect[int]:

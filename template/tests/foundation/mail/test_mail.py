@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.message import Message
-from email.policy import SMTPUTF8
+from email.policy import SMTPUTF8, default
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
 from fastapi import FastAPI
 
 from app.foundation.mail import ConsoleMailer, Mail, MailRefused
-from app.foundation.mail.mime import MAX_LINE_BYTES
+from app.foundation.mail.mime import MAX_LINE_BYTES, pack, sender_of
 from app.foundation.mail.smtp import SmtpMailer
 from tests.helpers import GIVE_UP_SECONDS, all_mailed, connect, register, services_of
 
@@ -199,6 +199,18 @@ async def test_the_link_is_whole_on_the_wire_and_alone_on_its_line(
     assert mail.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in mail.walk()][1:] == ["text/plain", "text/html"]
     assert "List-Unsubscribe" not in mail
+
+
+@pytest.mark.parametrize("takes_8bit", [True, False], ids=["8BITMIME", "without"])
+def test_a_link_that_no_line_can_hold_is_whole_for_its_reader(takes_8bit: bool) -> None:
+    """As one that confirms a long address is: its token names that."""
+    link = f"https://app.example.com/confirm#token={'a-b_' * 300}"
+    mail = Mail("jane@example.com", "Confirm", f"Hello\n\n{link}\n", f"<p>{link}</p>\n")
+    content = pack(mail, sender_of("no-reply@example.com"), takes_8bit=takes_8bit).content
+
+    assert max(map(len, content.splitlines())) <= MAX_LINE_BYTES
+    for part in message_from_bytes(content, policy=default).iter_parts():
+        assert link in part.get_content()
 
 
 async def test_without_8bitmime_the_html_has_every_letter_and_no_link_leads_elsewhere(

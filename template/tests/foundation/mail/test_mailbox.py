@@ -1,5 +1,6 @@
 """What has a place in a mailbox, and in the queue: nobody takes that of another."""
 
+import asyncio
 from uuid import UUID
 
 import httpx
@@ -133,6 +134,27 @@ async def test_warnings_leave_a_place_to_a_link_and_one_to_other_warnings(
     assert kinds_of(mailer) == ["Reset", "address was changed", *["password was changed"] * 3]
 
 
+@pytest.mark.parametrize("minutes", [1, 60])
+async def test_no_warning_waits_for_ever_while_a_stranger_asks(
+    start: Start, database: Tables, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """They fill the mailbox, take the account over, and go on asking."""
+    app = await start(rate_limit_mailbox="5/hour", password_reset_minutes=minutes)
+    mailer = FlakyMailer()
+    monkeypatch.setattr(services_of(app).outbox, "_mailer", mailer)
+    ada = await register(connect(app))
+    for number in range(40):
+        if number == 20:
+            await change_password(connect(app), ada)
+        await forgot(connect(app), ada.email)
+        await all_mailed_now(services_of(app))
+        await database.travel(minutes=3)
+
+    subjects = [mail.subject for mail in mailer.delivered]
+    assert len([subject for subject in subjects if "password was changed" in subject]) == 1
+    assert "Reset" in subjects[-1]
+
+
 # The queue
 
 
@@ -209,6 +231,30 @@ async def test_who_leaves_does_not_empty_the_mailbox_s_hour(
         await all_mailed_now(services_of(app))
 
     assert len(mailer.delivered) == 4
+
+
+@pytest.mark.parametrize("end", ["leaves", "changes the password"])
+async def test_what_is_taken_back_while_it_is_sent_counts(
+    limited: tuple[FastAPI, FlakyMailer], end: str
+) -> None:
+    app, mailer = limited
+    client = connect(app)
+    for _ in range(7):
+        ada = await register(client)
+        mailer.gate.clear()
+        await (change_password(client, ada) if end == "leaves" else forgot(client))
+        for _ in range(50):  # over the limit none is sent
+            if mailer.busy:
+                break
+            await asyncio.sleep(0.01)
+        if end != "leaves":
+            await change_password(client, ada)
+        body = {"currentPassword": OTHER_PASSWORD}
+        await client.request("DELETE", "/api/users/me", json=body, headers=ada.headers)
+        mailer.gate.set()
+        await all_mailed_now(services_of(app))
+
+    assert 4 <= len(mailer.delivered) <= 5
 
 
 async def test_a_flood_of_promises_does_not_hold_up_what_anybody_may_ask_for(
