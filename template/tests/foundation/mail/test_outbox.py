@@ -327,9 +327,9 @@ async def test_a_full_queue_drops_what_anybody_may_ask_for_and_nothing_else(
     ]  # fmt: skip
     [dropped] = [line for line in log if line["event"] == "mail.dropped"]
     assert (dropped["kind"], dropped["full"]) == ("password_reset", "queue")
-    first = await services_of(app).outbox.queue.claim()
-    assert first is not None
-    assert first.kind == "password_changed"  # it does not stand in line behind the others
+    claimed = [await services_of(app).outbox.queue.claim() for _ in range(2)]
+    # It does not stand in line behind both of the others; one of them may have had its turn.
+    assert "password_changed" in [mail.kind for mail in claimed if mail]
 
 
 # Nobody learns
