@@ -173,6 +173,19 @@ def test_a_sqlite_file_of_another_application_is_refused(tmp_path: Path) -> None
     assert not (tmp_path / "made").exists()
 
 
+def test_a_sqlite_file_outside_is_named_by_its_whole_path(tmp_path: Path) -> None:
+    """From where the project is built, the same words would name another file."""
+    project = tmp_path / "api"
+    project.mkdir()
+
+    refused = authkit("new", ".", "--database-url", "sqlite:///../shared.db", "-y", cwd=project)
+
+    assert refused.code == 2
+    assert "../shared.db lies outside of the project" in refused.err
+    assert f"sqlite:///{tmp_path}/shared.db" in refused.err
+    assert [path.name for path in tmp_path.rglob("*")] == ["api"]
+
+
 def test_of_a_sqlite_file_elsewhere_nothing_empty_is_left_and_the_rest_is_named(
     tmp_path: Path,
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from authkit import __version__
 from authkit.new import choices, env_file
+from authkit.new.database import check_place
 from authkit.new.first_steps import prepare_database
 from authkit.new.made import Made
 from authkit.new.placement import check_target, make_stage, put_in_place
@@ -46,6 +47,7 @@ def files_in(directory: Path) -> list[str]:
 def make(plan: Plan, screen: Screen) -> Made:
     """Make the project and put it in its place."""
     check_target(plan)
+    check_place(plan.database_url, plan.target)
     if plan.install and plan.answers.database == "postgres":
         choices.require_postgres(plan.database_url)
     made = Made(screen)

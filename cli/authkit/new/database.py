@@ -11,11 +11,26 @@ from urllib.parse import unquote, urlsplit
 from authkit.new.made import Made
 from authkit.project.outcome import failure_of
 from authkit.project.project import Project
-from authkit.terminal.errors import AuthkitError
+from authkit.terminal.errors import AuthkitError, UsageError
 
 PROVISION: Final = Path(__file__).with_name("provision_database.py")
 SHOWN: Final = 5
 """How many of somebody's tables a message names."""
+
+
+def check_place(url: str, target: Path) -> None:
+    """Refuse a SQLite file that is named from the project on, and lies outside of it.
+
+    Where the project's directory exists already, it is built one deeper: from there the same words
+    name another file.
+    """
+    name = unquote(urlsplit(url).path.removeprefix("/")).removeprefix("file:")
+    if url.startswith("sqlite") and not Path(name).is_absolute():
+        file = Path(os.path.normpath(target / name))
+        if not file.is_relative_to(target):
+            raise UsageError(
+                f"{name} lies outside of the project", f"name its whole path: sqlite:///{file}"
+            )
 
 
 def provide_database(url: str, project: Project, made: Made, undo: ExitStack) -> str:
