@@ -17,6 +17,7 @@ from typing import Final
 from authkit.project.project import MARKER
 from authkit.template.bundle import pristine_environ
 from authkit.terminal.errors import AuthkitError
+from authkit.update.brought import brought
 from authkit.update.compare import Change, compare
 from authkit.update.locks import LOCKS, WrittenOtherwise, merge_locks
 from authkit.update.migration_line import in_one_line
@@ -62,12 +63,16 @@ def merge(
     now: Path,
     moves: Sequence[Moves] = (),
     *,
+    between: Sequence[str] = (),
     keep_edited: bool = True,
 ) -> Merge:
     """Bring what changed in the template from `then` to `now` into the project's `head`.
 
     Of what only moved in between, both sides are merged as if they had always had it there. A file
     that the template no longer has and the owner edited is kept, or is a conflict.
+
+    Args:
+        between: the versions after `then` and before `now`.
     """
     base, template = scratch.add_directory(then), scratch.add_directory(now)
     mine = scratch.project_tree(head)
@@ -75,6 +80,7 @@ def merge(
     owner = scratch.with_files(mine, {MARKER: scratch.files(base)[MARKER]})
     moved = replay(scratch, moves, base, owner)
     base, owner = moved.base, moved.owner
+    base = scratch.with_files(base, brought(scratch, between, base, owner, template))
     base_commit = scratch.commit(base)
     sides = {
         "yours": scratch.commit(owner, base_commit),

@@ -82,7 +82,10 @@ def prepared(project: Project, versions: Versions) -> Iterator[tuple[Report, Mer
             )
             written = released.read(scratch, moves.MOVED)
             moved = moves.between(written, versions.current, versions.target)
-            result = merge(scratch, repository.line("rev-parse", "HEAD"), before, after, moved)
+            head = repository.line("rev-parse", "HEAD")
+            first, last = map(versions.known.index, (versions.current, versions.target))
+            between = versions.known[first + 1 : last]
+            result = merge(scratch, head, before, after, moved, between=between)
             require_room(result, project.root)
             yield report_on(result, versions, before, after, moved), result
     except OSError as error:
