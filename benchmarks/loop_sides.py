@@ -12,9 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
-from tests.projects import copy_of
-from tests.test_recipe import apply, asks_the_server, recipe
-from tests.test_update import released
+from tests.test_update import live_in, released
 
 from benchmarks.load import LoadError
 from benchmarks.project import scratch_database
@@ -115,11 +113,13 @@ class Side:
 
     @cached_property
     def with_feature(self) -> Path:
-        """With the feature of the README's recipe, and its test."""
-        target = copy_of(self.project, self.fresh("feature"))
-        for block in recipe(target):
-            if not asks_the_server(block):
-                apply(block, target)
+        """A project of 0.5.0 with its owner's feature and that one's tests, brought to this side.
+
+        So both sides run the same file: what `authkit generate` writes today tests far more.
+        """
+        target = released("0.5.0", "--defaults", cwd=self.fresh("feature").parent)
+        live_in(target)
+        run([*self.authkit, "update"], target, {"PYTEST_ADDOPTS": "--markers"})
         return target
 
     @cached_property

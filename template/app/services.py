@@ -10,6 +10,7 @@ from slowapi.wrappers import Limit
 from sqlalchemy.exc import DBAPIError
 
 from app.accounts.key_rings import access_ring, secret_ring
+from app.accounts.mails import TELLING
 from app.accounts.passwords import PasswordHasher
 from app.accounts.tokens import TokenSigner
 from app.config import Settings
@@ -30,7 +31,7 @@ class Readiness:
 
     states: dict[str, bool]
     oldest_mail: timedelta | None
-    """How long the oldest mail that nobody asked for, such as a warning, has been waiting."""
+    """How long the oldest mail that tells nothing, such as a warning, has been waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def open_services(settings: Settings) -> Services:
         states = await asyncio.gather(database.is_up(), limiter.is_up())
         oldest = None
         with suppress(Unavailable, DBAPIError):
-            oldest = await queue.oldest(promised=True)
+            oldest = await queue.oldest(but=TELLING)
         return Readiness(dict(zip(("database", "limits"), states, strict=True)), oldest)
 
     return Services(

@@ -1651,6 +1651,14 @@ DEFENCES: Final = (
     ),
     Defence(
         42,
+        "readiness does not tell who is taken",
+        "app/services.py",
+        "queue.oldest(but=TELLING)",
+        "queue.oldest()",
+        "tests/api/test_health.py",
+    ),
+    Defence(
+        42,
         "a link does not tell who is taken",
         "app/accounts/email_change.py",
         "if taken is not None or account is None:",

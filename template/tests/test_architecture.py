@@ -27,7 +27,7 @@ LAYERS: list[set[str]] = [
     {"app.foundation.checks"},
     {"app.config"},
     {"app.foundation", "app.accounts.common_passwords"},
-    {"app.accounts.key_rings"},
+    {"app.accounts.key_rings", "app.accounts.mails"},
     {"app.accounts.passwords", "app.accounts.tokens"},  # what the services are made of
     {"app.services"},
     {"app.accounts"},

@@ -14,7 +14,7 @@ from app.accounts.mails import MailKind
 from app.accounts.models import PasswordReset, User
 from app.accounts.tokens import token_hash
 from app.foundation.database import utc_now
-from app.foundation.mail import IS_GIVEN_UP, QueuedMail
+from app.foundation.mail import IS_GIVEN_UP, QueuedMail, log_dropped
 from app.services import Services
 
 KINDS: Final = (MailKind.PASSWORD_RESET, MailKind.INVITATION)
@@ -51,7 +51,10 @@ async def make(services: Services, mail: QueuedMail) -> tuple[str, bool]:
         )
         made = await db.scalar(select(PasswordReset.token_hash).where(PasswordReset.id == mail.id))
         token = next((token for token in tokens if token_hash(token) == made), tokens[0])
-        is_due = bool(user_id and promised) and (live or 0) < MOST_LIVE
+        is_wanted = bool(user_id and promised)
+        is_due = is_wanted and (live or 0) < MOST_LIVE
+        if is_wanted and not is_due:
+            log_dropped(mail, "links")
         if is_due:
             link = PasswordReset(id=mail.id, user_id=user_id, token_hash=token_hash(token))
             link.created_at, link.expires_at = now, now + lifetime

@@ -54,6 +54,25 @@ async def test_readiness_tells_how_old_the_oldest_undelivered_mail_is(
     assert 300 <= response.json()["oldestMailSeconds"] < 360
 
 
+async def test_readiness_does_not_tell_whether_an_address_is_taken(
+    start: Callable[..., Any], database: Tables, closed_port: int
+) -> None:
+    """A mail to confirm an address is sent only if nobody has it. While the mail server puts it
+    off, that would show."""
+    app = await start(smtp_host="127.0.0.1", smtp_port=closed_port, email_change="confirm")
+    client = connect(app)
+    ada = await register(client)
+    free = {"email": "ada@example.org"}
+    assert (await client.patch("/api/users/me", json=free, headers=ada.headers)).is_success
+    await services_of(app).outbox.close()
+    await database.travel(minutes=5)
+
+    response = await client.get("/health/ready")
+
+    assert response.json()["oldestMailSeconds"] == 0
+    assert await services_of(app).outbox.queue.oldest() is not None, "check tells its operator"
+
+
 async def test_not_ready_without_a_database(start: Callable[..., Any], tmp_path: Path) -> None:
     client = connect(await start(database_url=f"sqlite:///{tmp_path}/nowhere/app.db"))
 

@@ -21,3 +21,8 @@ class MailKind(StrEnum):
     EMAIL_CONFIRM = "email_confirm"
     ACCOUNT_DELETED = "account_deleted"
     INVITATION = "invitation"
+
+
+TELLING: Final = frozenset({MailKind.PASSWORD_RESET, MailKind.EMAIL_CONFIRM})
+"""Whether one of these is sent tells whether its address has an account. So no figure that
+everybody sees counts them: it would show one that the mail server puts off."""

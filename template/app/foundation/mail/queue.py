@@ -91,7 +91,7 @@ class MailQueue:
         elif mail.user_id is None:
             is_full |= _number(_OF_NOBODY) >= MOST_REQUESTED
         if await db.scalar(select(is_full)):
-            _log_dropped(mail, "queue")
+            log_dropped(mail, "queue")
         else:
             db.add(mail)
 
@@ -151,7 +151,7 @@ class MailQueue:
         mail.counted_at = None
         if mail.on_request:
             mail.not_before = None
-            _log_dropped(mail, "mailbox")
+            log_dropped(mail, "mailbox")
         else:
             mail.not_before = mail.created_at = room_at
         return False
@@ -169,16 +169,15 @@ class MailQueue:
         last = func.coalesce(QueuedMail.counted_at, QueuedMail.created_at)
         return QueuedMail.not_before.is_(None) & (last < now - kept)
 
-    async def oldest(self, *, promised: bool = False) -> timedelta | None:
+    async def oldest(self, *, but: Collection[str] = ()) -> timedelta | None:
         """How long the oldest mail has been waiting, not for room in its mailbox; None while none
         is.
 
         Args:
-            promised: leave out what anybody may ask for. Where everybody sees the figure, a mail
-                that the mail server puts off would tell that there is such an account.
+            but: leave out these kinds.
         """
-        which = _WAITS & ~QueuedMail.on_request if promised else _WAITS
-        row = await self.database.fetch_one(select(func.min(QueuedMail.created_at)).where(which))
+        waits = _WAITS & QueuedMail.kind.not_in(but)
+        row = await self.database.fetch_one(select(func.min(QueuedMail.created_at)).where(waits))
         age = utc_now() - row[0] if row and row[0] else timedelta()
         return age if age > timedelta() else None
 
@@ -212,6 +211,7 @@ def _claim(now: datetime, *, requests_first: bool) -> ReturningUpdate[QueuedMail
     )
 
 
-def _log_dropped(mail: QueuedMail, full: str) -> None:
+def log_dropped(mail: QueuedMail, full: str) -> None:
+    """Say that a mail is never sent, and what has no room for it."""
     user_id = str(mail.user_id) if mail.user_id else None
     logger.warning(SecurityEvent.MAIL_DROPPED, kind=mail.kind, full=full, user_id=user_id)
