@@ -74,14 +74,14 @@ class Side:
 
     @classmethod
     def build(cls, scratch: Path, commit: str, stack: ExitStack) -> Self:
-        """Clone the commit and install what its development needs."""
+        """Clone the commit and install it, as from a package index, with what a benchmark needs."""
         say(f"build {commit}")
         side = cls(scratch, stack)
         scratch.mkdir()
         side.clone(REPOSITORY, side.root, commit)
         uv = [sys.executable, "-m", "uv", "--quiet"]
         run([*uv, "venv", "--python", sys.executable, ".venv"], side.root)
-        run([*uv, "pip", "install", "--python", ".venv", "-e", ".[dev]"], side.root)
+        run([*uv, "pip", "install", "--python", ".venv", ".[dev]"], side.root)
         return side
 
     @staticmethod

@@ -19,6 +19,10 @@ from authkit.terminal.errors import AuthkitError
 MIGRATE_AND_SEED: Final = Path(__file__).with_name("migrate_and_seed.py")
 MIGRATED: Final = "migrated\n"
 
+COMPILE: Final = "import app.main"
+"""Nothing in a new environment is compiled. While the migrations are applied, another core compiles
+what comes after them; it saves a quarter of the time until the API answers."""
+
 
 def prepare_database(plan: Plan, project: Project, made: Made, undo: ExitStack) -> list[str]:
     """Create what is missing, migrate, seed; return the settings that were kept out meanwhile."""
@@ -32,6 +36,7 @@ def migrate_and_seed(project: Project, made: Made, stays: str, undo: ExitStack) 
     """Both in one process: half of the time of either is the start."""
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
+        project.started(["-c", COMPILE], subprocess.DEVNULL),
         project.started([str(MIGRATE_AND_SEED)], stderr) as process,
     ):
         with made.step("migrate"):

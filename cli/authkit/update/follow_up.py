@@ -133,7 +133,7 @@ def write_contract(project: Project, report: Report, screen: Screen) -> bool:
         contract_file.write(project)
         Repository(project.root).git("add", "--", contract_file.NAME)
     if before is not None:
-        report.contract = compare(before, contract_file.current(project))
+        report.contract = compare(before, contract_file.in_file(project.root / contract_file.NAME))
     return True
 
 

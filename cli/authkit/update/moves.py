@@ -3,9 +3,11 @@
 The file is data of the template, not of a project: it is in the bundle and is never rendered.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from packaging.version import Version
@@ -34,6 +36,16 @@ class Renames:
     """`old.module.name` to `new.module.name`, for what went elsewhere than its module."""
     gone: Mapping[str, str]
     """`old.module.name` to what to write in its place."""
+
+    def may_concern(self, text: str) -> bool:
+        """Whether a file can name any of these: most files of most updates are spared parsing."""
+        return self._last_words.search(text) is not None
+
+    @cached_property
+    def _last_words(self) -> re.Pattern[str]:
+        old = {*self.modules, *self.names, *self.gone}
+        words = sorted({re.escape(name.rpartition(".")[2]) for name in old})
+        return re.compile(rf"\b(?:{'|'.join(words)})\b" if words else r"(?!)")
 
     def module(self, dotted: str) -> str:
         """A module by its new name."""

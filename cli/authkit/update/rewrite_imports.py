@@ -24,6 +24,8 @@ class Rewritten:
 
 def rewrite(text: str, path: str, renames: Renames, width: int) -> Rewritten:
     """The file with the new names; `width` is the longest line that its owner's linter takes."""
+    if not renames.may_concern(text):
+        return Rewritten(text)
     source = Source(text)
     try:
         source.tree  # noqa: B018 - whether it can be read is known after the first access
