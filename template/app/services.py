@@ -68,6 +68,8 @@ def open_services(settings: Settings) -> Services:
     limiter = RateLimiter(settings)
 
     queue = MailQueue(database, mails_per_mailbox(settings))
+    # In development a mail is printed, and an event kept, at once.
+    spread_seconds = 2 if settings.smtp_host else 0
 
     async def look() -> Readiness:
         states = await asyncio.gather(database.is_up(), limiter.is_up())
@@ -86,9 +88,8 @@ def open_services(settings: Settings) -> Services:
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
         ),
-        # In development a mail is printed at once.
-        outbox=Outbox(queue, open_mailer(settings), spread_seconds=2 if settings.smtp_host else 0),
-        background=Background(),
+        outbox=Outbox(queue, open_mailer(settings), spread_seconds=spread_seconds),
+        background=Background(spread_seconds=spread_seconds),
         limiter=limiter,
         account_limit=new_limit("account", settings.rate_limit_account),
         email_change_limit=new_limit("email_change", settings.rate_limit_email_change),

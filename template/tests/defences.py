@@ -1146,6 +1146,14 @@ DEFENCES: Final = (
         "tests/api/test_events.py",
     ),
     Defence(
+        17,
+        "an event at a random moment",
+        "app/services.py",
+        "Background(spread_seconds=spread_seconds)",
+        "Background()",
+        "tests/api/test_events.py",
+    ),
+    Defence(
         45,
         "who acts for the house is not shown",
         "app/api/schemas/events.py",

@@ -1,5 +1,7 @@
 """`/api/users/…/events`: "was that me?" has an answer, for its owner and for admins."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +28,7 @@ from tests.helpers import (
     sign_in,
     try_refresh,
 )
+from tests.patience import PATIENT_SECONDS
 
 OWN = "/api/users/me/events"
 
@@ -177,6 +180,31 @@ async def test_a_failed_login_works_the_same_for_an_account_and_for_none(
 
     assert len(work) == 2
     assert work[0] == work[1]
+
+
+async def test_a_failed_login_is_kept_at_a_random_moment(
+    start: Callable[..., Any], database: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only an account has a row to write: a request just after the answer must not wait for it."""
+    drawn: asyncio.Queue[tuple[float, float]] = asyncio.Queue()
+
+    def late(*bounds: float) -> float:
+        drawn.put_nowait((bounds[0], bounds[1]))
+        return 3600.0
+
+    monkeypatch.setattr("app.foundation.background.random.uniform", late)
+    app = await start(smtp_host="127.0.0.1")
+    client = connect(app)
+    ada = await register(client)
+    before = len(await database.events(ada))
+    body = {"email": ada.email, "password": OTHER_PASSWORD}
+
+    assert (await client.post("/api/auth/login", json=body)).status_code == 401
+
+    assert await asyncio.wait_for(drawn.get(), PATIENT_SECONDS) == (0, 2)
+    assert len(await database.events(ada)) == before
+    await services_of(app).background.close()  # a stop loses nothing
+    assert len(await database.events(ada)) == before + 1
 
 
 async def test_a_database_that_is_away_costs_the_event_and_not_the_answer(
