@@ -26,6 +26,9 @@ COPIED: Final = (
 TESTS_FAILED: Final = 1
 """pytest's exit code. Any other than this and 0 means that the tests did not run."""
 
+LONGEST: Final = 900
+"""Seconds for the tests of one defence."""
+
 
 @dataclass(frozen=True)
 class Defence:
@@ -1848,7 +1851,7 @@ def is_noticed(defence: Defence) -> bool:
         take_out(defence, project)
         options = ["-q", "-x", "--no-cov", "--numprocesses=0"]
         command = [sys.executable, "-m", "pytest", *options, *defence.tests.split()]
-        run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)  # noqa: S603
+        run = run_to_an_end(command, project)
     failed = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     noticed = run.returncode == TESTS_FAILED
     report = failed[0].split(" - ")[0] if noticed and failed else f"pytest exit {run.returncode}"
@@ -1856,6 +1859,16 @@ def is_noticed(defence: Defence) -> bool:
         f"{'ok  ' if noticed else 'MISS'} {defence.number:>2} {defence.name}: {report}", flush=True
     )
     return noticed
+
+
+def run_to_an_end(command: Sequence[str], project: Path) -> subprocess.CompletedProcess[str]:
+    """A test that waits for ever without its defence would keep those after it from being run."""
+    try:
+        return subprocess.run(  # noqa: S603
+            command, cwd=project, capture_output=True, text=True, check=False, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, -1, f"no end after {LONGEST} s\n", "")
 
 
 def copy_of_project(directory: Path) -> Path:

@@ -423,17 +423,20 @@ async def test_stopping_does_not_wait_for_ever_for_what_is_being_claimed(
     mailer: FlakyMailer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    began = asyncio.Event()
+    began, ends = asyncio.Event(), asyncio.Event()
 
     async def hang(_: MailQueue) -> None:
         began.set()
-        await asyncio.Event().wait()
+        await ends.wait()
 
     monkeypatch.setattr(MailQueue, "claim", hang)
     await change_password(client, ada)
     await began.wait()
-    async with asyncio.timeout(10):
-        await services_of(app).outbox.close(deadline_seconds=0.01)
+    try:
+        async with asyncio.timeout(10):
+            await services_of(app).outbox.close(deadline_seconds=0.01)
+    finally:
+        ends.set()  # else the application's own stop would wait for it too
 
     assert mailer.delivered == []
 
