@@ -50,11 +50,15 @@ async def test_a_stop_under_load_loses_no_accepted_request_and_no_mail(
             while not inbox.busy:  # noqa: ASYNC110 - only the inbox tells
                 await asyncio.sleep(0.005)
             stopping = asyncio.create_task(stop(server))
-            await said(server, "Shutting down")
+            await said(server, "Waiting for application shutdown")
+            done, _ = await asyncio.wait({stopping}, timeout=1)
+            assert not done, "it waits for the mail that is under way"
             inbox.open.set()
             status = await stopping
             registered = {email for emails in await asyncio.gather(*clients) for email in emails}
         assert "password of your" in inbox.texts[0]
+        [sent] = [mail for mail in await database.mails() if mail.kind == "password_changed"]
+        assert sent.not_before is None, "whoever starts next sends it again"
         async with serve(**mail):
             await arrived(inbox, 2)
 
