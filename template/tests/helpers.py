@@ -22,7 +22,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from fastapi import FastAPI
-from sqlalchemy import DateTime, select, update
+from sqlalchemy import DateTime, Table, bindparam, orm, select, update
 
 from app.accounts.key_rings import KeyRing, secret_key
 from app.accounts.models import AccountEvent, PasswordReset, Role, Session, User
@@ -206,19 +206,26 @@ class Tables(Database):
     async def travel(self, **duration: float) -> None:
         """Make everything that is stored older: `await database.travel(days=7)`."""
         for table in Base.metadata.sorted_tables:
-            moments = [column for column in table.columns if _is_moment(column)]
-            for row in await self.fetch_all(select(table.c.id, *moments)):
-                older = {
-                    column.name: moment - timedelta(**duration)
-                    for column, moment in zip(moments, row[1:], strict=True)
-                    if moment is not None
-                }
-                await self.execute(update(table).where(table.c.id == row.id).values(older))
+            async with self.transaction() as db:
+                await db.run_sync(_make_older, table, timedelta(**duration))
 
     async def dump(self) -> str:
         """Every value of every table, as a thief of the database would read it."""
         rows = [await self.fetch_all(select(table)) for table in Base.metadata.sorted_tables]
         return "\n".join(str(tuple(row)) for table in rows for row in table)
+
+
+def _make_older(db: orm.Session, table: Table, by: timedelta) -> None:
+    moments = [column for column in table.columns if _is_moment(column)]
+    older = [
+        {
+            name: value - by if isinstance(value, datetime) else value
+            for name, value in row._mapping.items()
+        }
+        for row in db.execute(select(table.c.id.label("row"), *moments))
+    ]
+    if older:
+        db.execute(update(table).where(table.c.id == bindparam("row")), older)
 
 
 def _is_moment(column: Any) -> bool:
