@@ -86,7 +86,8 @@ LONGEST = (
 """Files that wait most. One that came last would leave the other processes without work."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)  # hypothesis has marked its own by then
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The quick files first: those that start real servers come after all others.
 
     What asks such a server measures no coverage, for the code runs in another process. Nor does
@@ -96,9 +97,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     serving = {item for item in items if {"serve", "server"} & set(fixtures_of(item))}
     slow = {item.path for item in serving}
     items.sort(key=lambda item: place(item.path, slow))
-    for item in items:
-        if item in serving or item.get_closest_marker("hypothesis"):
-            item.add_marker("no_cover")
+    if not config.getoption("no_cov", default=True):  # else nothing would know the mark
+        for item in items:
+            if item in serving or item.get_closest_marker("hypothesis"):
+                item.add_marker("no_cover")
 
 
 def place(path: Path, slow: Collection[Path]) -> int:
