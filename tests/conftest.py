@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,18 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, lambda signum, frame: None)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+WAITING = 1
+"""Processes beyond the number of cores: those that run a suite wait for it, and it waits too."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
     """A single file needs no processes beside this one."""
-    alone = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
-    return 0 if alone else None
+    processes = yield
+    if len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file():
+        return 0
+    told = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
+    return processes if told else processes + WAITING
 
 
 class ByFileAndProject(LoadScopeScheduling):  # type: ignore[misc]

@@ -12,7 +12,15 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Generator,
+    Iterator,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -57,23 +65,48 @@ PLENTY = "100000/hour"
 """A limit that no test reaches by accident; tests of limits set their own."""
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+WAITING = 2
+"""Processes beyond the number of cores: while one waits for a server, another one runs."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
     """A single file is done before processes for it would have started."""
-    alone = len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file()
-    return 0 if alone else None
+    processes = yield
+    if len(config.args) == 1 and Path(config.args[0].partition("::")[0]).is_file():
+        return 0
+    told = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
+    return processes if told else processes + WAITING
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LONGEST = (
+    *("test_postgresql", "test_outages", "test_redis_outages", "test_rolling_rotation"),
+    "test_races",
+)
+"""Files that wait most. One that came last would leave the other processes without work."""
+
+
+@pytest.hookimpl(trylast=True)  # hypothesis has marked its own by then
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The quick files first: those that start real servers come after all others.
 
-    What hypothesis makes up measures no coverage: it asks code that examples ask too, and in a
-    fresh project its tables of characters would be built under the tracer, ten times as slow.
+    What asks such a server measures no coverage, for the code runs in another process. Nor does
+    what hypothesis makes up: it asks code that examples ask too, and in a fresh project its tables
+    of characters would be built under the tracer, ten times as slow.
     """
-    slow = {item.path for item in items if {"serve", "server"} & set(fixtures_of(item))}
-    items.sort(key=lambda item: item.path in slow)
-    for item in items:
-        if item.get_closest_marker("hypothesis"):
-            item.add_marker("no_cover")
+    serving = {item for item in items if {"serve", "server"} & set(fixtures_of(item))}
+    slow = {item.path for item in serving}
+    items.sort(key=lambda item: place(item.path, slow))
+    if not config.getoption("no_cov", default=True):  # else nothing would know the mark
+        for item in items:
+            if item in serving or item.get_closest_marker("hypothesis"):
+                item.add_marker("no_cover")
+
+
+def place(path: Path, slow: Collection[Path]) -> int:
+    if path.stem in LONGEST:
+        return LONGEST.index(path.stem) + 1
+    return len(LONGEST) + 1 if path in slow else 0
 
 
 def fixtures_of(item: pytest.Item) -> list[str]:

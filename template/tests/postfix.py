@@ -119,15 +119,16 @@ def postfix(*, relay: int, **options: Any) -> Iterator[Postfix]:
 
 
 class Greylisting:
-    """What Postfix asks before it takes a mail: not yet, as often as it is told to say so."""
+    """What Postfix asks before it takes a mail: not yet, until it is `over`."""
 
-    def __init__(self, times: int) -> None:
-        self.left = times
+    def __init__(self) -> None:
+        self.asked = 0
+        self.over = False
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (await reader.read(4096)).endswith(b"\n\n"):
-            self.left -= 1
-            action = b"450 4.2.0 Greylisted" if self.left >= 0 else b"DUNNO"
+            self.asked += 1
+            action = b"DUNNO" if self.over else b"450 4.2.0 Greylisted"
             writer.write(b"action=" + action + b"\n\n")
             await writer.drain()
         writer.close()

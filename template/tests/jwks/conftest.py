@@ -49,6 +49,8 @@ async def shared_pair_app(
         "service_tokens": SERVICE_TOKEN,
     }
     async with running_app(load_settings(_env_file=None, **values)) as running:
+        # It lives on while others test, on the same database: their mail is not its to send.
+        await services_of(running).outbox.close()
         yield running
 
 
