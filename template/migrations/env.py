@@ -132,8 +132,9 @@ def what_to_do(error: DBAPIError) -> str:
             "or rename what is there"
         )
     if is_outage(error):  # not a mistake in a migration, which is shown whole
-        fix = advice(error) or "correct DATABASE_URL, or the database, and try again"
-        return f"nothing was changed; {fix}"
+        return advice(error) or (
+            "nothing was changed; correct DATABASE_URL, or the database, and try again"
+        )
     return ""
 
 
