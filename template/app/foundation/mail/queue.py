@@ -124,8 +124,8 @@ class MailQueue:
                 if mail is None:
                     return None
                 if await self._is_within_limit(db, mail, now):
-                    mail.attempts += 1
                     mail.not_before, mail.counted_at = now + LEASE, now
+                    mail.attempts += 1
                     return mail
         return None
 
