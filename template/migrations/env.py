@@ -27,6 +27,7 @@ from app.foundation.database import (
     WrongDatabase,
     advice,
     create_engine,
+    is_outage,
     sentence,
 )
 from app.foundation.database.decimals import ExactDecimal
@@ -118,7 +119,7 @@ def render_item(kind: str, item: object, autogenerate: AutogenContext) -> str | 
 
 
 def what_to_do(error: DBAPIError) -> str:
-    """About what no migration can help: rights, and tables of somebody else."""
+    """About what no migration can help: rights, tables of somebody else, and outages."""
     said = sentence(error)
     if getattr(error.orig, "sqlstate", None) == "42501":  # insufficient privilege
         return (
@@ -130,7 +131,11 @@ def what_to_do(error: DBAPIError) -> str:
             "it is not from these migrations: name a database of this API's own in DATABASE_URL, "
             "or rename what is there"
         )
-    return advice(error)
+    if is_outage(error):  # not a mistake in a migration, which is shown whole
+        return advice(error) or (
+            "nothing was changed; correct DATABASE_URL, or the database, and try again"
+        )
+    return ""
 
 
 async def run_online() -> None:

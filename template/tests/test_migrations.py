@@ -6,7 +6,8 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -385,26 +386,70 @@ def test_a_foreign_table_of_the_same_name_is_named(empty_url: str) -> None:
     assert "not from these migrations" in said
 
 
+@contextmanager
+def as_another(url: str, *options: str) -> Iterator[str]:
+    """The URL for a new role, which may create nothing: `as_another(url, "CONNECTION LIMIT 1")`."""
+    role = f"role_{secrets.token_hex(6)}"
+    orders = [f"ALTER ROLE {role} {option}" for option in options]
+    asyncio.run(as_owner(url, f"CREATE ROLE {role} LOGIN PASSWORD '{role}'", *orders))
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        yield parts._replace(netloc=f"{role}:{role}@{host}").geturl()
+    finally:
+        asyncio.run(as_owner(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}"))
+
+
+async def as_owner(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(driver_url(url))
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
 @needs_postgresql
 @directly
 def test_a_role_that_may_not_create_is_told_what_to_do(empty_url: str) -> None:
-    role = f"role_{secrets.token_hex(6)}"
-
-    async def as_owner(*statements: str) -> None:
-        connection = await asyncpg.connect(driver_url(empty_url))
-        for statement in statements:
-            await connection.execute(statement)
-        await connection.close()
-
-    asyncio.run(as_owner(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'"))
-    try:
-        parts = urlsplit(empty_url)
-        host = parts.netloc.rpartition("@")[2]
-        said = refusal_of_plain_command(parts._replace(netloc=f"{role}:{role}@{host}").geturl())
-    finally:
-        asyncio.run(as_owner(f"DROP OWNED BY {role}", f"DROP ROLE {role}"))
+    with as_another(empty_url) as url:
+        said = refusal_of_plain_command(url)
 
     assert "the database refuses: permission denied for schema public; migrate as" in said
+
+
+@needs_postgresql
+@directly
+@pytest.mark.parametrize(
+    ("option", "refused"),
+    [
+        ("CONNECTION LIMIT 0", "too many connections for role "),
+        ("NOLOGIN", "role .* is not permitted to log in"),
+        ("SET lock_timeout = 1", "canceling statement due to lock timeout"),
+    ],
+)
+def test_what_the_server_refuses_is_one_sentence(empty_url: str, option: str, refused: str) -> None:
+    with as_another(empty_url, option) as url, migration_under_way(empty_url):
+        said = refusal_of_plain_command(url)
+
+    assert re.search(f"the database refuses: {refused}.*; nothing was changed; correct ", said)
+
+
+@contextmanager
+def migration_under_way(url: str) -> Iterator[None]:
+    """Somebody else's holds its lock until the end of the block."""
+    lock = re.search(r"^LOCK = ([\d_]+)$", (ROOT / "migrations/env.py").read_text(), re.MULTILINE)
+    assert lock is not None
+
+    async def hold() -> asyncpg.Connection:
+        connection = await asyncpg.connect(driver_url(url))
+        await connection.execute(f"SELECT pg_advisory_lock({int(lock[1])})")
+        return connection
+
+    with asyncio.Runner() as runner:
+        connection = runner.run(hold())
+        try:
+            yield
+        finally:
+            runner.run(connection.close())
 
 
 def test_a_database_that_does_not_answer_is_one_sentence(closed_port: int) -> None:

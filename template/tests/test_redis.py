@@ -59,6 +59,11 @@ REFUSING = {
     "a node without slots": (("--cluster-enabled", "yes"), "is a cluster that is down"),
     "too few replicas": (("--min-replicas-to-write", "1"), "has too few replicas"),
     "a password": (("--requirepass", "another"), "refuses the password"),
+    "a replica alone": (
+        ("--replicaof", "127.0.0.1", "1", "--replica-serve-stale-data", "no"),
+        "is a replica without its main server",
+    ),
+    "a command taken away": (("--rename-command", "EVALSHA", ""), "lacks a command that is needed"),
 }
 
 
@@ -85,6 +90,16 @@ async def test_a_redis_that_answers_and_does_not_count_is_told(
         warnings = [line for line in capsys.readouterr().out.splitlines() if "redis_away" in line]
         assert len(warnings) == 1
         assert reason in warnings[0]
+
+
+async def test_a_redis_full_of_clients_is_told(start: Start, here: Path) -> None:
+    with redis_server(here) as port, redis.Redis(port=port) as somebody:
+        somebody.config_set("maxclients", 1)
+        app = await start(redis_url=f"redis://127.0.0.1:{port}/0")
+
+        [finding] = await _check_redis(services_of(app))
+        assert "takes no more connections" in finding["message"]
+        assert (await connect(app).get("/health/ready")).status_code == 503
 
 
 @pytest.mark.parametrize("loss", ["emptied", "restarted", "an older copy"])
@@ -185,11 +200,19 @@ async def test_a_redis_behind_tls(start: Start, here: Path) -> None:
         ("unknown command `HELLO`, with args beginning with: ", "HELLO"),
         ("ERR ACL failure in script: User limits has no permissions", "does not let"),
         ("DB index is out of range", "has no database of this number"),
+        ("BUSY Redis is busy running a script.", "is kept busy"),
         ("SOMETHING new", "refuses to count"),
     ],
 )
 def test_what_other_versions_say_is_understood(text: str, reason: str) -> None:
     assert reason in problem_of(redis.ResponseError(text)).reason
+
+
+def test_a_redis_that_is_not_there_yet_is_no_dead_one() -> None:
+    assert (
+        problem_of(redis.BusyLoadingError("dataset in memory")).reason
+        == "is still loading its data"
+    )
 
 
 async def hosts_share_a_limit(one: FastAPI, other: FastAPI, address: str) -> None:

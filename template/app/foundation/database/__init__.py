@@ -6,6 +6,7 @@ from app.foundation.database.outages import (
     StaleConnection,
     WrongDatabase,
     advice,
+    is_outage,
     sentence,
 )
 from app.foundation.database.postgresql import driver_url

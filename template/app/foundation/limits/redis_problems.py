@@ -44,36 +44,40 @@ _BY_CODE: Final = {
     "NOREPLICAS": Problem("has too few replicas and refuses writes", "look at its replicas"),
     "DB index": Problem("has no database of this number", "write /0 at the end of REDIS_URL"),
     "HELLO": Problem("does not know HELLO", "add ?protocol=2 to REDIS_URL"),
+    "BUSY": Problem("is kept busy by somebody's script", "end it with SCRIPT KILL"),
+    "unknown command": Problem("lacks a command that is needed", "let it run EVALSHA and SCRIPT"),
 }
 """By what stands in the text. Some versions put it behind a code of scripts."""
 
-_BY_KIND: Final[tuple[tuple[type[Exception], Problem], ...]] = (
-    (
-        exceptions.MovedError,
-        Problem("is a node of a cluster", "write redis+cluster:// in REDIS_URL"),
+_BY_KIND: Final[dict[type[Exception], Problem]] = {
+    exceptions.MovedError: Problem("is a node of a cluster", "write redis+cluster:// in REDIS_URL"),
+    exceptions.ReadOnlyError: _REPLICA,
+    exceptions.OutOfMemoryError: _BY_CODE["OOM"],
+    exceptions.NoPermissionError: _FORBIDDEN,
+    exceptions.MasterDownError: Problem("is a replica without its main server", "start that one"),
+    exceptions.ClusterDownError: _BY_CODE["CLUSTERDOWN"],
+    exceptions.BusyLoadingError: Problem("is still loading its data", "wait"),
+    exceptions.AuthenticationError: Problem(
+        "refuses the password", "correct user and password in REDIS_URL"
     ),
-    (exceptions.ReadOnlyError, _REPLICA),
-    (exceptions.OutOfMemoryError, _BY_CODE["OOM"]),
-    (exceptions.NoPermissionError, _FORBIDDEN),
-    (exceptions.ClusterDownError, _BY_CODE["CLUSTERDOWN"]),
-    (
-        exceptions.AuthenticationError,
-        Problem("refuses the password", "correct user and password in REDIS_URL"),
+    exceptions.RedisClusterException: Problem(
+        "shows no cluster", "start its nodes; of a single server write redis://"
     ),
-    (
-        exceptions.RedisClusterException,
-        Problem("shows no cluster", "start its nodes; of a single server write redis://"),
-    ),
-)
+}
+
+_FULL: Final = "max number of clients reached"
+"""All that redis-py leaves of it."""
 
 
 def problem_of(error: Exception) -> Problem:
     """What an error of Redis means. Its own text may hold what was sent, so it is not shown."""
-    for kind, problem in _BY_KIND:
+    for kind, problem in _BY_KIND.items():
         if isinstance(error, kind):
             return problem
     if "previous master is now a slave" in str(error):  # redis-py's READONLY, behind sentinels
         return Problem(_REPLICA.reason, "look at the sentinels: they name a replica")
+    if str(error) == _FULL:
+        return Problem("takes no more connections (maxclients)", "raise it; look at CLIENT LIST")
     if not isinstance(error, exceptions.ResponseError):
         return AWAY
     for code, problem in _BY_CODE.items():

@@ -7,9 +7,8 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, ScalarSelect, delete, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.foundation.database import AnyRow, Database, utc_now
 from app.foundation.mail.models import QueuedMail
@@ -113,25 +112,30 @@ class MailQueue:
         """Take a mail that is due and may be sent now; until its lease ends nobody else does. None:
         look again in a moment.
 
-        One conditional UPDATE decides. On PostgreSQL, workers pass over what another one is
-        claiming; SQLite lets one write at a time.
+        On PostgreSQL, workers pass over what another one is claiming; SQLite lets one write at a
+        time. The row is written once: a second time in a transaction, PostgreSQL asks for a lock on
+        its user, and whoever has that may be waiting for this row.
         """
         for _ in range(PASSED_OVER):
             now = utc_now()
-            claim = _claim(now, requests_first=next(self._turns) % REQUESTS_TURN == 0)
+            due = _first_due(now, requests_first=next(self._turns) % REQUESTS_TURN == 0)
             async with self.database.transaction() as db:
-                mail = await db.scalar(claim)
-                if mail is None or await self._is_within_limit(db, mail, now):
+                mail = await db.scalar(due)
+                if mail is None:
+                    return None
+                if await self._is_within_limit(db, mail, now):
+                    mail.not_before, mail.counted_at = now + LEASE, now
+                    mail.attempts += 1
                     return mail
         return None
 
     async def _is_within_limit(self, db: AsyncSession, mail: QueuedMail, now: datetime) -> bool:
-        """Count it, or put it off: what anybody could ask for for ever, others until there is room.
+        """Whether there is room; else put it off: what anybody could ask for for ever, others until
+        there is.
 
         Here and not when it is asked for, so that no answer's time tells.
         """
         if self._limit is None:
-            mail.counted_at = now
             return True
         if self.database.is_postgresql:  # two workers must not both find the last place
             box = func.hashtextextended(mail.recipient, 0)
@@ -145,9 +149,7 @@ class MailQueue:
         others_wait = bool(await db.scalar(select(_number(put_off))))
         room_at = self._limit.room_at(mail, taken, others_wait=others_wait)
         if room_at <= now:
-            mail.counted_at = now
             return True
-        mail.attempts -= 1
         mail.counted_at = None
         if mail.on_request:
             mail.not_before = None
@@ -198,17 +200,11 @@ def _number(*which: Any) -> ScalarSelect[int]:
     return select(func.count()).where(*which, _WAITS).correlate(None).scalar_subquery()
 
 
-def _claim(now: datetime, *, requests_first: bool) -> ReturningUpdate[QueuedMail]:
-    due, asked = QueuedMail.not_before <= now, QueuedMail.on_request
+def _first_due(now: datetime, *, requests_first: bool) -> Select[QueuedMail]:
+    asked = QueuedMail.on_request
     in_order = (asked.desc() if requests_first else asked, QueuedMail.not_before)
-    first = select(QueuedMail.id).where(due).order_by(*in_order).limit(1)
-    free = first.with_for_update(skip_locked=True).scalar_subquery()
-    return (
-        update(QueuedMail)
-        .where(QueuedMail.id == free, due)
-        .values(not_before=now + LEASE, attempts=QueuedMail.attempts + 1)
-        .returning(QueuedMail)
-    )
+    due = select(QueuedMail).where(QueuedMail.not_before <= now).order_by(*in_order).limit(1)
+    return due.with_for_update(skip_locked=True)
 
 
 def log_dropped(mail: QueuedMail, full: str) -> None:

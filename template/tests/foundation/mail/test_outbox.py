@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from app.accounts.messages import start_mail
+from app.accounts.sessions.current import lock_user
 from app.config import Settings
 from app.errors import Unavailable
 from app.foundation.database import utc_now
@@ -36,6 +38,7 @@ from tests.helpers import (
     services_of,
     tokens_in,
 )
+from tests.services import needs_postgresql
 
 # A promise
 
@@ -76,6 +79,24 @@ async def test_each_mail_is_claimed_once(
 
     ids = [mail.id for mail in claimed if mail]
     assert len(ids) == len(set(ids)) == 10
+
+
+@needs_postgresql
+async def test_a_claim_waits_for_nobody_who_has_locked_the_account(
+    limited: tuple[FastAPI, FlakyMailer], database: Tables
+) -> None:
+    """Who changes an account takes its row, then its mails: a claim has one of those already."""
+    app, _ = limited
+    services = services_of(app)
+    ada = await register(connect(app))
+    await services.outbox.close()
+    await change_password(connect(app), ada)
+
+    async with database.transaction() as db:
+        await lock_user(db, UUID(ada.id))
+        claimed = await services.outbox.queue.claim()
+
+    assert claimed is not None
 
 
 async def test_who_dies_over_a_mail_loses_it_to_another(
