@@ -83,6 +83,14 @@ DEFENCES: Final = (
         "",
         "tests/accounts/test_tokens.py",
     ),
+    Defence(
+        3,
+        "a remembered token expires",
+        TOKENS,
+        "if claims.expires_at <= datetime.now(UTC) - LEEWAY:",
+        "if False:",
+        "tests/accounts/test_tokens.py",
+    ),
     Defence(2, "the type", TOKENS, ' or header["typ"] != typ', "", "tests/accounts/test_tokens.py"),
     Defence(
         3,
@@ -137,7 +145,7 @@ DEFENCES: Final = (
         6,
         "one process changes .env at a time",
         "app/manage/env_file.py",
-        "        fcntl.flock(directory, fcntl.LOCK_EX)\n",
+        "                fcntl.flock(directory, fcntl.LOCK_EX)\n",
         "",
         "tests/manage/test_keys.py",
     ),
@@ -155,6 +163,14 @@ DEFENCES: Final = (
         "app/manage/key_dates.py",
         "RETIRE if until <= now else",
         "RETIRE if until else",
+        "tests/manage/test_keys.py",
+    ),
+    Defence(
+        6,
+        "a key counts from when its successor signs",
+        "app/manage/key_dates.py",
+        "max(since, next_began) if since and next_began else None",
+        "since",
         "tests/manage/test_keys.py",
     ),
     Defence(
