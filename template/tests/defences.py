@@ -84,6 +84,17 @@ DEFENCES: Final = (
         "tests/accounts/test_tokens.py",
     ),
     Defence(
+        2,
+        "a remembered token keeps its type",
+        TOKENS,
+        "        self._verify_once = lru_cache(maxsize=VERIFIED_TOKENS)(self._verify)\n",
+        "        known: dict[str, Claims] = {}\n"
+        "        self._verify_once = lambda token, typ: known.get(token) or known.setdefault(\n"
+        "            token, self._verify(token, typ)\n"
+        "        )\n",
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(
         3,
         "a remembered token expires",
         TOKENS,

@@ -197,8 +197,14 @@ async def test_the_type_is_exact(forger: Forger, typ: str) -> None:
 
 async def test_neither_kind_works_in_the_place_of_the_other(forger: Forger) -> None:
     """RFC 8725 §3.11."""
-    assert await forger.is_refused("at+jwt", forger.account.refresh_token)
-    assert await forger.is_refused("rt+jwt", forger.account.access_token)
+    account = forger.account
+    assert await forger.is_refused("at+jwt", account.refresh_token)
+    assert await forger.is_refused("rt+jwt", account.access_token)
+    # Nor what was good as what it is a moment ago.
+    assert await is_signed_in(forger.client, account)
+    assert await forger.is_refused("rt+jwt", account.access_token)
+    await refresh(forger.client, account)
+    assert await forger.is_refused("at+jwt", account.refresh_token)
     # Still, the type alone is what tells them apart.
     header, claims = forger.parts("rt+jwt")
     assert not await forger.is_refused("at+jwt", forger.sign({**header, "typ": "at+jwt"}, claims))
