@@ -147,7 +147,7 @@ def _lower(value: object) -> object:
 
 
 def _none_if_empty(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
+    return None if value == "" else value
 
 
 AnyCase = BeforeValidator(_lower)
