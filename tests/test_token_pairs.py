@@ -60,6 +60,14 @@ def pem(algorithm: str) -> str:
     return str(text.decode())
 
 
+def spki(encoding: Any) -> bytes:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return bytes(PAIRS["EdDSA"].public_key().public_bytes(encoding, form))
+
+
+PEM = spki(serialization.Encoding.PEM)
+
+
 def token(algorithm: str, **changes: Any) -> str:
     head = {"typ": "at+jwt", "kid": jwk(algorithm)["kid"], **changes}
     return jwt.encode(claims(), PAIRS[algorithm], algorithm, headers=head)
@@ -182,8 +190,28 @@ def test_a_public_key_is_no_secret(project: Path) -> None:
         assert decode(project, signed(head, secret=secret)).code == 5
 
 
+def test_a_key_is_the_same_however_it_is_spelled(project: Path) -> None:
+    """As the project reads it."""
+    parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    public = PEM.decode()
+    for text in (parameters + pem("EdDSA"), public + pem("EdDSA"), pem("EdDSA") + public):
+        for line_break in ("\n", "\r\n"):
+            (project / "key.pem").write_bytes(text.replace("\n", line_break).encode())
+            assert decode(project, token("EdDSA")).code == 0
+    for line_break in ("", "\\n", "\\r\\n"):
+        value = pem("EdDSA").replace("\n", line_break)
+        (project / ".env").write_text(f"{ENV}JWT_PRIVATE_KEYS={value}\n")
+        assert decode(project, token("EdDSA")).code == 0
+
+
 @pytest.mark.parametrize(
-    "value", ["nowhere.pem", "-----BEGIN PRIVATE KEY-----AA-----END PRIVATE KEY-----"]
+    "value",
+    [
+        "nowhere.pem",
+        "-----BEGIN PRIVATE KEY-----AA-----END PRIVATE KEY-----",
+        (pem("EdDSA") + pem("ES256")).replace("\n", ""),
+    ],
+    ids=["nowhere", "broken", "two"],
 )
 def test_a_key_that_can_not_be_read_is_one_sentence(project: Path, value: str) -> None:
     (project / ".env").write_text(f"{ENV}JWT_PRIVATE_KEYS={value}\n")
@@ -260,12 +288,6 @@ def test_no_database_is_asked_about_a_stranger_s_token(project: Path, key: str) 
     assert ("no database is asked" in answer.err) == (key == "file")
 
 
-def spki(encoding: Any) -> bytes:
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return bytes(PAIRS["EdDSA"].public_key().public_bytes(encoding, form))
-
-
-PEM = spki(serialization.Encoding.PEM)
 OCT = {"kty": "oct", "k": encode(SECRET.encode()), "alg": "HS256"}
 
 
@@ -344,3 +366,29 @@ def test_who_does_not_answer_is_named(tmp_path: Path) -> None:
     assert answer.code == 1
     assert "127.0.0.1 can't be asked" in answer.err
     assert SECRET not in answer.err
+
+
+def test_an_address_has_a_time_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nothing has been sent yet: a name is looked up for as long as others like."""
+    over = threading.Event()
+
+    def look_up(*_: object, **__: object) -> None:
+        over.wait(20)
+        raise OSError("nobody is called that")
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    monkeypatch.setattr("authkit.commands.token.fetch.ALL_SECONDS", 0.1)
+    url = "https://idp.example.com/keys"
+    answer = decode(tmp_path, token("EdDSA"), "--online", "--key", url)
+    over.set()
+    assert answer.code == 1
+    assert "idp.example.com can't be asked: no answer in time" in answer.err
+
+
+def test_of_a_private_jwk_only_the_public_half_is_read(tmp_path: Path) -> None:
+    """A set may come from anybody, and deriving what is missing of a private key takes time."""
+    for algorithm in PAIRS:
+        body = json.dumps({**jwk(algorithm), "d": "no key"}).encode()
+        with answering(body) as (url, _):
+            answer = decode(tmp_path, token(algorithm), "--online", "--key", url)
+        assert (answer.code, answer.report["keyId"]) == (0, jwk(algorithm)["kid"])

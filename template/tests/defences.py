@@ -86,6 +86,25 @@ DEFENCES: Final = (
         "",
         "tests/accounts/test_tokens.py",
     ),
+    Defence(
+        2,
+        "a remembered token keeps its type",
+        TOKENS,
+        "        self._verify_once = lru_cache(maxsize=VERIFIED_TOKENS)(self._verify)\n",
+        "        known: dict[str, Claims] = {}\n"
+        "        self._verify_once = lambda token, typ: known.get(token) or known.setdefault(\n"
+        "            token, self._verify(token, typ)\n"
+        "        )\n",
+        "tests/accounts/test_tokens.py",
+    ),
+    Defence(
+        3,
+        "a remembered token expires",
+        TOKENS,
+        "if claims.expires_at <= datetime.now(UTC) - LEEWAY:",
+        "if False:",
+        "tests/accounts/test_tokens.py",
+    ),
     Defence(2, "the type", TOKENS, ' or header["typ"] != typ', "", "tests/accounts/test_tokens.py"),
     Defence(
         3,
@@ -140,7 +159,7 @@ DEFENCES: Final = (
         6,
         "one process changes .env at a time",
         "app/manage/env_file.py",
-        "        fcntl.flock(directory, fcntl.LOCK_EX)\n",
+        "                fcntl.flock(directory, fcntl.LOCK_EX)\n",
         "",
         "tests/manage/test_keys.py",
     ),
@@ -158,6 +177,14 @@ DEFENCES: Final = (
         "app/manage/key_dates.py",
         "RETIRE if until <= now else",
         "RETIRE if until else",
+        "tests/manage/test_keys.py",
+    ),
+    Defence(
+        6,
+        "a key counts from when its successor signs",
+        "app/manage/key_dates.py",
+        "max(since, next_began) if since and next_began else None",
+        "since",
         "tests/manage/test_keys.py",
     ),
     Defence(

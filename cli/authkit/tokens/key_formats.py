@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 BEGIN: Final = b"-----BEGIN "
+PUBLIC_MEMBERS: Final = ("kty", "crv", "x", "y", "n", "e")
+"""Of a private JWK no more is needed, nor worth computing with: a set may come from anybody."""
 WIDE: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -126,9 +128,9 @@ def _jwk_key(entry: dict[str, Any], name: str) -> Key | None:
         "OKP": jwt.algorithms.OKPAlgorithm,
     }
     try:
-        loaded = readers[entry["kty"]].from_jwk(entry)
-        public = loaded.public_key() if hasattr(loaded, "private_bytes") else loaded
-        return public_key(public, name, kid=kid, declared=declared)
+        public = {member: entry[member] for member in PUBLIC_MEMBERS if member in entry}
+        loaded = readers[entry["kty"]].from_jwk(public)
+        return public_key(loaded, name, kid=kid, declared=declared)
     except (jwt.PyJWTError, UnsupportedAlgorithm, UsageError, ValueError, TypeError, KeyError):
         # Whatever a stranger's entry is made of, the other keys of the set are still good.
         return None

@@ -58,11 +58,11 @@ def retired_keys(settings: Mapping[str, str], living: Collection[str | None]) ->
 
 def _pair(name: str, entry: str, root: Path) -> Key:
     text = entry if "-----BEGIN" in entry else _file(name, root / entry)
-    found = [block for block in BLOCK.findall(text) if block[0] != "EC PARAMETERS"]
-    if not found:
-        raise UsageError(f"{name} holds no private key in PEM", "see: authkit doctor")
-    label, body = found[0]
-    lines = re.findall(r".{1,64}", re.sub(r"\s|\\n", "", body))
+    found = [block for block in BLOCK.findall(text) if block[0].endswith("PRIVATE KEY")]
+    if len(found) != 1:
+        raise UsageError(f"{name} holds no private key in PEM, or several", "see: authkit doctor")
+    [(label, body)] = found
+    lines = re.findall(r".{1,64}", re.sub(r"\s|(\\r)?\\n", "", body))
     pem = "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----\n"])
     public, members = public_half(pem.encode(), name)
     algorithm = "ES256" if members["kty"] == "EC" else "EdDSA"

@@ -140,7 +140,9 @@ class TokenSigner:
         if len(token) > MAX_LENGTH or "=" in token:
             raise InvalidToken
         claims = self._verify_once(token, typ)
-        if claims.expires_at + LEEWAY <= datetime.now(UTC):  # it may have been verified long ago
+        # It may have been verified long ago. What expires in the last second that a date can hold
+        # has no moment after it.
+        if claims.expires_at <= datetime.now(UTC) - LEEWAY:
             raise InvalidToken
         return claims
 

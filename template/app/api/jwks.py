@@ -56,7 +56,8 @@ async def jwks(request: Request, services: ServicesDep) -> Response:
         "ETag": etag,
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
-    if etag in request.headers.get("if-none-match", "")[:200]:
+    known = request.headers.get("if-none-match", "")[:200]
+    if etag in known or known == "*":
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")
 

@@ -34,6 +34,9 @@ INSTALL: Final = "run `python -m pip install --require-hashes -r requirements-jw
 
 _MAX_FILE_BYTES: Final = 16_384
 _BLOCK: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_SPELLED_BREAK: Final = re.compile(r"(\\r)?\\n")
+"""In a text on one line; no key has a backslash."""
+_PUBLIC: Final = ("PUBLIC KEY", "CERTIFICATE")
 _THUMBPRINT_MEMBERS: Final = ("crv", "kty", "x", "y")
 
 
@@ -82,8 +85,10 @@ def new_key_pair(algorithm: str) -> str:
 
 
 def one_line(entry: str) -> str:
-    """The same entry without line breaks."""
-    return re.sub(r"\s*\n\s*", "", entry.replace("\\n", "\n"))
+    """The same entry without line breaks. The name of a file is none, whatever stands in it."""
+    if "-----BEGIN" not in entry:
+        return entry
+    return re.sub(r"\s*\n\s*", "", _SPELLED_BREAK.sub("\n", entry))
 
 
 def _text_of(entry: str) -> str:
@@ -116,15 +121,17 @@ def _start_of(file: str) -> str | None:
 def _private_pem(text: str) -> bytes:
     if "Proc-Type: 4" in text:  # OpenSSL's older way, whose header would not survive one line
         raise ValueError(ENCRYPTED)
-    blocks = [(label, body) for label, body in _BLOCK.findall(text) if label != "EC PARAMETERS"]
-    for label, body in blocks:
-        if "PUBLIC KEY" in label or "CERTIFICATE" in label:
-            raise ValueError(
-                f"is a public key, which can't sign; give the private one, or {MAKE_ONE}"
-            )
-        lines = re.findall(r".{1,64}", re.sub(r"\s|\\n", "", body))
-        return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----\n"]).encode()
-    raise ValueError(f"is not a private key in PEM; replace it, or {MAKE_ONE}")
+    blocks = _BLOCK.findall(text)
+    private = [block for block in blocks if block[0].endswith("PRIVATE KEY")]
+    if len(private) > 1:
+        raise ValueError("holds more than one private key; make each an entry of its own")
+    if not private and any(label.endswith(_PUBLIC) for label, _ in blocks):
+        raise ValueError(f"is a public key, which can't sign; give the private one, or {MAKE_ONE}")
+    if not private:
+        raise ValueError(f"is not a private key in PEM; replace it, or {MAKE_ONE}")
+    [(label, body)] = private
+    lines = re.findall(r".{1,64}", re.sub(r"\s", "", _SPELLED_BREAK.sub("", body)))
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----\n"]).encode()
 
 
 def _load(pem: bytes) -> "PrivateKeyTypes":

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from app.foundation.checks.formats import CommaSeparated, EmptyIsUnset
+from app.foundation.checks.formats import CommaSeparated, EmptyIsUnset, trimmed
 from app.foundation.checks.part_settings import PartSettings
 from app.jwks.key_pairs import MAKE_ONE, SECRET, key_pair_id
 
@@ -43,7 +43,9 @@ class JwksSettings(PartSettings):
         list[SecretStr], NoDecode, CommaSeparated, AfterValidator(_check_private_keys)
     ] = Field([])
     """PEM files, PEM texts, or `JWT_SECRET` for the secrets: the first signs access tokens."""
-    jwt_staged_private_key: Annotated[SecretStr | None, EmptyIsUnset] = None
+    jwt_staged_private_key: Annotated[
+        Annotated[SecretStr, AfterValidator(trimmed)] | None, EmptyIsUnset
+    ] = None
     service_tokens: Annotated[
         list[SecretStr], NoDecode, CommaSeparated, AfterValidator(_check_service_tokens)
     ] = Field([])

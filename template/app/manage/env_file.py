@@ -6,7 +6,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -49,33 +49,33 @@ def locked() -> Iterator[None]:
     """Wait until no other process is between reading the file and writing it.
 
     The lock is the directory's: the file itself is replaced, and a file of its own would stay.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # noqa: PLC0415 - there is none on Windows
 
-    directory = os.open(_path().parent, os.O_RDONLY)
+    Raises:
+        CommandError: the file, or what it stands in, lets nobody write.
+    """
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(directory)
+        with ExitStack() as stack:
+            if sys.platform != "win32":
+                import fcntl  # noqa: PLC0415 - there is none on Windows
+
+                directory = os.open(_path().parent, os.O_RDONLY)
+                stack.callback(os.close, directory)
+                fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise CommandError(f"{ENV_FILE} can't be written: {error.strerror}") from None
 
 
 def write(changes: Mapping[str, str]) -> None:
-    """Replace these lines in one step, and leave all others as they are.
+    """Replace these lines in one step, while it is `locked`, and leave all others as they are.
 
     Mode and owner stay, also under sudo; a new file is readable by its owner alone. A link stays
     one: where a deployment keeps `.env` elsewhere, that file is written.
     """
     path = _path()
     lines = {name: f"{name}={_spelled(name, value)}\n" for name, value in changes.items()}
-    try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        _replace(path, _with_lines(text, lines))
-    except OSError as error:
-        raise CommandError(f"{ENV_FILE} can't be written: {error.strerror}") from None
+    text = path.read_bytes().decode() if path.exists() else ""
+    _replace(path, _with_lines(text, lines))
 
 
 def _path() -> Path:
@@ -95,7 +95,7 @@ def _replace(path: Path, text: str) -> None:
     """What a kill leaves behind is named `.env.…`, which git ignores."""
     descriptor, new = tempfile.mkstemp(prefix=f"{ENV_FILE}.", suffix=".new", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             if path.exists():
                 _like(path.stat(), descriptor)

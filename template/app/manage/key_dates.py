@@ -6,7 +6,7 @@ another one signs. An id that no key has any more is that of one that was retire
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -28,7 +28,7 @@ RESTARTS: Final = timedelta(days=1)
 REPEATED: Final = timedelta(hours=1)
 """Who rotates again within it, with nothing staged, means the rotation that was."""
 
-_DAYS: Final = TypeAdapter(int)
+_DAYS: Final = Settings.model_fields["refresh_token_days"]
 
 Row = dict[str, Any]
 
@@ -63,10 +63,11 @@ def needed_until(since: datetime, values: Mapping[str, str]) -> datetime:
     """When nothing lives any more that a key signed which signs no longer: the longest life of a
     token is that of a session, also of one that `token issue` made. It counts from when the last
     host may have restarted."""
-    try:  # "30.0" counts too, as for the application
-        days = _DAYS.validate_python(values.get("REFRESH_TOKEN_DAYS"))
+    try:  # "30.0" counts too, and nothing that the application refuses
+        days_of_ours = TypeAdapter[int](Annotated[int, *_DAYS.metadata])
+        days = days_of_ours.validate_python(values.get("REFRESH_TOKEN_DAYS"))
     except ValidationError:
-        days = Settings.model_fields["refresh_token_days"].default
+        days = _DAYS.default
     return since + RESTARTS + timedelta(days=days)
 
 
@@ -87,7 +88,7 @@ def overdue(values: Mapping[str, str], max_days: int) -> Iterator[tuple[str, str
             yield f"a rotation is under way: {name} is staged", row["next"]
         elif row["since"] is None:
             if row["use"] == "verifying" or max_days:
-                yield f"{name} has no date in {DATES}, so its age is not known", RETIRE
+                yield f"the age of {name} is not known: {DATES} lacks a date", RETIRE
         elif row["use"] == "verifying" and row["next"] == RETIRE:
             yield f"a rotation is not finished: {name} is needed no more", row["next"]
         elif row["use"] == "signing" and max_days and (row["days"] or 0) >= max_days:
@@ -100,9 +101,13 @@ def _option(row: Row) -> str:
 
 def _rows_of(family: Family, values: Mapping[str, str]) -> Iterator[Row]:
     slots, dates, now = family.read(values), dates_in(values), datetime.now(UTC)
+    next_began: datetime | None = None
     for key, use in _uses(slots):
         kid = family.key_id(key)
         since = dates.get(kid)
+        if use == "verifying":  # it signed until then, whatever date was left to it by hand
+            since = max(since, next_began) if since and next_began else None
+        next_began = next_began if use == "staged" else dates.get(kid)
         until = needed_until(since, values) if use == "verifying" and since else None
         following = None
         if use == "staged":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -196,8 +197,14 @@ async def test_the_type_is_exact(forger: Forger, typ: str) -> None:
 
 async def test_neither_kind_works_in_the_place_of_the_other(forger: Forger) -> None:
     """RFC 8725 §3.11."""
-    assert await forger.is_refused("at+jwt", forger.account.refresh_token)
-    assert await forger.is_refused("rt+jwt", forger.account.access_token)
+    account = forger.account
+    assert await forger.is_refused("at+jwt", account.refresh_token)
+    assert await forger.is_refused("rt+jwt", account.access_token)
+    # Nor what was good as what it is a moment ago.
+    assert await is_signed_in(forger.client, account)
+    assert await forger.is_refused("rt+jwt", account.access_token)
+    await refresh(forger.client, account)
+    assert await forger.is_refused("at+jwt", account.refresh_token)
     # Still, the type alone is what tells them apart.
     header, claims = forger.parts("rt+jwt")
     assert not await forger.is_refused("at+jwt", forger.sign({**header, "typ": "at+jwt"}, claims))
@@ -281,6 +288,28 @@ async def test_a_token_expires_with_little_leeway(forger: Forger, typ: str) -> N
     assert await forger.is_refused(typ, forger.sign(header, {**claims, **ages}))
 
 
+async def test_a_token_that_was_verified_before_expires_all_the_same(
+    forger: Forger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is remembered of it is everything but the time."""
+    token = forger.account.access_token
+    real = datetime
+
+    def let(**passed: int) -> None:
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+                return real.now(tz) + timedelta(**passed)
+
+        monkeypatch.setattr("app.accounts.tokens.datetime", Later)
+
+    for minutes in (0, 14):
+        let(minutes=minutes)
+        assert not await forger.is_refused("at+jwt", token)
+    let(minutes=15, seconds=5)
+    assert await forger.is_refused("at+jwt", token)
+
+
 async def test_hosts_whose_clocks_differ_by_a_little_agree(forger: Forger) -> None:
     header, claims = forger.parts("at+jwt")
     now = int(time.time())
@@ -296,6 +325,18 @@ async def test_a_token_far_in_the_future_does_not_outlive_its_session(
     header, claims = forger.parts(typ)
     for exp in (10**11 * 3, 2**63, 2**64, 10**18):
         assert await forger.is_refused(typ, forger.sign(header, {**claims, "exp": exp}))
+
+
+LAST_SECOND = 253_402_300_799
+"""Of the year 9999."""
+
+
+async def test_a_token_may_expire_with_the_last_second_that_a_date_can_hold(
+    forger: Forger,
+) -> None:
+    header, claims = forger.parts("at+jwt")
+    for exp in (LAST_SECOND - 5, LAST_SECOND - 4, LAST_SECOND):
+        assert not await forger.is_refused("at+jwt", forger.sign(header, {**claims, "exp": exp}))
 
 
 @both

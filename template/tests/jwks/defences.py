@@ -78,6 +78,14 @@ DEFENCES = (
         "if not Path(file).exists():",
         SETTINGS,
     ),
+    Defence(
+        33,
+        "one key an entry",
+        PAIRS,
+        "    if len(private) > 1:",
+        "    if len(private := private[:1]) > 1:",
+        SETTINGS,
+    ),
     Defence(33, "one key once", "app/jwks/settings.py", "if kid in known:", "if False:", SETTINGS),
     Defence(
         33,

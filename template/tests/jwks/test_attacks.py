@@ -191,7 +191,10 @@ async def test_the_secret_signs_access_tokens_only_where_it_is_named(
     )
     back = connect(await start(jwt_private_keys=f"JWT_SECRET,{pair}"))
     assert await is_signed_in(back, renewed)
-    assert decoded((await refresh(back, renewed)).access_token.split(".")[0])["alg"] == "HS256"
+    returned = await refresh(back, renewed)
+    assert decoded(returned.access_token.split(".")[0])["alg"] == "HS256"
+    assert await is_signed_in(moving, returned), "so it comes before, on each host"
+    assert not await is_signed_in(moved, returned)
 
 
 async def test_a_staged_pair_verifies_and_does_not_sign(start: Start, pair: str, key: Key) -> None:

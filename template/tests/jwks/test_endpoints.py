@@ -6,8 +6,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from app.accounts.key_rings import Key
+from app.accounts.models import User
 from tests.helpers import Account, Tables, bearer, connect, error_code, refresh, register
 from tests.jwks.conftest import SERVICE, SERVICE_TOKEN
 
@@ -30,7 +32,7 @@ async def test_the_public_keys_can_be_cached(client: httpx.AsyncClient) -> None:
     answer = await client.get(JWKS)
     assert answer.headers["cache-control"] == "public, max-age=300, stale-if-error=86400"
     etag = answer.headers["etag"]
-    for known in (etag, f'"other", W/{etag}'):
+    for known in (etag, f'"other", W/{etag}', "*"):
         again = await client.get(JWKS, headers={"If-None-Match": known})
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == etag
@@ -96,10 +98,17 @@ async def test_a_token_whose_session_has_ended_is_not_active(
     assert (await ask(client, ada.access_token)).json() == {"active": False}
 
 
-async def test_a_deactivated_user_s_token_is_not_active(
+async def test_a_token_of_a_session_that_is_over_is_not_active(
     client: httpx.AsyncClient, ada: Account, database: Tables
 ) -> None:
     await database.travel(days=8)
+    assert (await ask(client, ada.access_token)).json() == {"active": False}
+
+
+async def test_a_deactivated_user_s_token_is_not_active(
+    client: httpx.AsyncClient, ada: Account, database: Tables
+) -> None:
+    await database.execute(update(User).values(is_active=False, updated_at=User.updated_at))
     assert (await ask(client, ada.access_token)).json() == {"active": False}
 
 

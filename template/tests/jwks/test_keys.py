@@ -84,12 +84,18 @@ def test_a_pair_can_be_removed_and_the_signing_one_not(manage: Manage) -> None: 
     assert earlier not in [key["kid"] for key in manage("keys", "remove", earlier).data]
 
 
-def test_a_file_is_named_and_stays(manage: Manage, project: Path, pair: str) -> None:  # noqa: F811
-    (project / "a key.pem").write_text(pair)
+@pytest.mark.parametrize("name", ["a key.pem", "keys\\new.pem"])
+def test_a_file_is_named_and_stays(
+    manage: Manage,  # noqa: F811
+    project: Path,  # noqa: F811
+    pair: str,
+    name: str,
+) -> None:
+    (project / name).write_text(pair)
     with (project / ".env").open("a") as file:
-        file.write("JWT_PRIVATE_KEYS='a key.pem'\n")
+        file.write(f"JWT_PRIVATE_KEYS={name}\n")
     manage("keys", "rotate", "--algorithm", "EdDSA")
-    assert (dotenv_values(project / ".env")["JWT_PRIVATE_KEYS"] or "").endswith(",a key.pem")
+    assert (dotenv_values(project / ".env")["JWT_PRIVATE_KEYS"] or "").endswith(f",{name}")
 
 
 def test_a_broken_key_is_one_sentence(
@@ -155,7 +161,7 @@ def test_a_pair_without_a_date_is_told(
     with (project / ".env").open("a") as file:
         file.write(f"JWT_PRIVATE_KEYS={pair},JWT_SECRET\n")
     found = [finding["message"] for finding in json.loads(manage("check").out)]
-    assert sum("has no date in JWT_KEY_DATES" in message for message in found) == 2
+    assert sum("JWT_KEY_DATES lacks a date" in message for message in found) == 2
     assert all(key["since"] for key in manage("keys", "retire").data)
 
 

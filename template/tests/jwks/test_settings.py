@@ -74,6 +74,7 @@ REFUSED = {
     "secp256k1": (pem(ec.generate_private_key(ec.SECP256K1())), "ES256"),
     "Ed448": (pem(ed448.Ed448PrivateKey.generate()), "EdDSA"),
     "RSA": (pem(rsa.generate_private_key(65537, 2048)), "EdDSA"),
+    "two": (pem(ED25519) + pem(P256), "an entry of its own"),
     "no file": ("keys/there-is-none.pem", "correct the path"),
     "a secret": (token_urlsafe(48), "correct the path"),
     "a directory": (str(ROOT), "correct the path"),
@@ -172,6 +173,10 @@ def test_a_key_is_the_same_however_it_is_spelled(tmp_path: Path, private: Any) -
         text.replace("\n", "\\n"),
         text.replace("\n", ""),
         text.replace("\n", "\r\n"),
+        text.replace("\n", "\\r\\n"),
+        f" \t{text} \n\n",
+        text + public_pem(private),
+        public_pem(private) + text,
     ]
     spellings.append(str(tmp_path / "key.pem"))
     of_openssh = pem(private, kind=PrivateFormat.OpenSSH)
@@ -183,6 +188,16 @@ def test_a_key_is_the_same_however_it_is_spelled(tmp_path: Path, private: Any) -
         )
         spellings += [old, parameters + old]
     assert len({key_pair_id(spelling) for spelling in spellings}) == 1
+
+
+@pytest.mark.parametrize("name", ["jwt_private_keys", "jwt_staged_private_key"])
+def test_blanks_around_a_setting_do_not_count(
+    settings_of_tests: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    """As `echo` leaves them at the end of a variable."""
+    (tmp_path / "key.pem").write_text(pem(ED25519))
+    for value in (f" {tmp_path}/key.pem\n", f"{pem(ED25519)} \n", ""):
+        load_settings(_env_file=None, **{**settings_of_tests, name: value})
 
 
 def test_the_id_is_the_thumbprint_of_rfc_7638() -> None:

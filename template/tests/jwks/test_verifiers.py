@@ -46,7 +46,9 @@ def good_and_bad(account: Account, key: Key) -> tuple[str, list[str]]:
     header = {"typ": "at+jwt", "kid": key.kid}
 
     def signed(**changes: Any) -> str:
-        return jwt.encode({**claims, **changes}, key.signs_with, key.algorithm, headers=header)
+        changed = {**claims, **changes}
+        left = {name: value for name, value in changed.items() if value is not None}
+        return jwt.encode(left, key.signs_with, key.algorithm, headers=header)
 
     body, _, signature = token.rpartition(".")
     return token, [
@@ -55,8 +57,10 @@ def good_and_bad(account: Account, key: Key) -> tuple[str, list[str]]:
         signed(iss="another"),
         signed(aud="another"),
         signed(exp=claims["iat"] - 3600, iat=claims["iat"] - 7200),
+        signed(exp=None),
         f"{body}.{signature[::-1]}",
         jwt.encode(claims, "x" * 40, "HS256", headers=header),
+        jwt.encode(claims, "", "none", headers=header),
     ]
 
 

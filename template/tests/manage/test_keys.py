@@ -50,6 +50,14 @@ def test_nothing_else_in_the_file_changes(manage: Manage, project: Path) -> None
     assert kept == [line for line in before if not line.startswith("JWT_")]
 
 
+def test_the_line_breaks_of_windows_stay(manage: Manage, project: Path) -> None:
+    others = b"# of ours\r\nAPP_NAME='two\r\nlines'\r\n"
+    (project / ".env").write_bytes(f"JWT_SECRET={token_urlsafe(48)}\r\n".encode() + others)
+    manage("keys", "rotate")
+    assert others in (project / ".env").read_bytes()
+    assert len(manage("keys", "list").data) == 2
+
+
 def test_the_first_rotation_makes_a_private_file(manage: Manage, project: Path) -> None:
     (project / ".env").unlink()
     assert [key["use"] for key in manage("keys", "rotate").data] == ["signing"]
@@ -158,6 +166,17 @@ def test_a_link_to_the_file_is_followed(manage: Manage, project: Path, tmp_path:
     assert dotenv_values(shared)["JWT_PREVIOUS_SECRETS"]
 
 
+def test_a_link_that_leads_nowhere_is_one_sentence(
+    manage: Manage, project: Path, tmp_path: Path
+) -> None:
+    (project / ".env").unlink()
+    (project / ".env").symlink_to(tmp_path / "nowhere" / ".env")
+    for command in ("rotate", "stage", "retire"):
+        outcome = manage("keys", command)
+        assert outcome.exit_code == 1
+        assert outcome.err.startswith("error: .env can't be written: No such file")
+
+
 def test_a_file_that_can_not_be_written_stays(manage: Manage, project: Path) -> None:
     (project / ".env").unlink()
     (project / ".env").mkdir()
@@ -170,11 +189,15 @@ def uses(manage: Manage) -> dict[str, str]:
     return {key["kid"]: key["use"] for key in manage("keys", "list").data}
 
 
-def date_back(project: Path, kid: str, days: int) -> None:
-    """Let a key be what it is for longer, as `JWT_KEY_DATES` says."""
-    since = dotenv_values(project / ".env")["JWT_KEY_DATES"] or ""
-    dates = dict(entry.split("@") for entry in since.split(","))
-    dates[kid] = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+def date_back(project: Path, days: int) -> None:
+    """Let each key be what it is for so long, as `JWT_KEY_DATES` says."""
+    spelled = dotenv_values(project / ".env")["JWT_KEY_DATES"] or ""
+    set_dates(project, {entry.partition("@")[0]: days for entry in spelled.split(",")})
+
+
+def set_dates(project: Path, ages: dict[str, int]) -> None:
+    now = datetime.now(UTC)
+    dates = {kid: (now - timedelta(days=days)).isoformat() for kid, days in ages.items()}
     spelled = ",".join(f"{kid}@{date}" for kid, date in dates.items())
     set_key(project / ".env", "JWT_KEY_DATES", spelled, quote_mode="never")
 
@@ -193,7 +216,7 @@ def test_three_steps_replace_the_secret(manage: Manage, project: Path) -> None:
     assert (key_id(new), previous) == (staged["kid"], [old])
     assert uses(manage) == {key_id(new): "signing", key_id(old): "verifying"}
 
-    date_back(project, key_id(old), 8)
+    date_back(project, 8)
     assert uses_of(manage("keys", "retire").data) == ["signing"]
     assert secrets_in(project) == (new, [""])
 
@@ -209,7 +232,6 @@ def test_a_rotation_without_a_staged_key_says_what_it_costs(manage: Manage) -> N
 
 
 def test_a_key_is_retired_when_no_token_can_need_it(manage: Manage, project: Path) -> None:
-    old, _ = secrets_in(project)
     manage("keys", "rotate")
     [_, verifying] = manage("keys", "retire").data
     until = datetime.fromisoformat(verifying["retireFrom"]) - datetime.now(UTC)
@@ -217,19 +239,18 @@ def test_a_key_is_retired_when_no_token_can_need_it(manage: Manage, project: Pat
 
     set_key(project / ".env", "REFRESH_TOKEN_DAYS", "30", quote_mode="never")
     for days, left in ((8, 2), (30, 2), (31, 1)):
-        date_back(project, key_id(old), days)
+        date_back(project, days)
         assert len(manage("keys", "retire").data) == left
 
 
 def test_the_hosts_have_a_day_to_restart(manage: Manage, project: Path) -> None:
     """Until then they sign with the key before: what it signed on that day must not be lost."""
-    old, _ = secrets_in(project)
     [_, verifying] = manage("keys", "rotate").data
     assert "keys retire, from " in verifying["next"]
     assert "if each host was restarted by " in verifying["next"]
-    date_back(project, key_id(old), 7)
+    date_back(project, 7)
     assert uses_of(manage("keys", "retire").data) == ["signing", "verifying"]
-    date_back(project, key_id(old), 8)
+    date_back(project, 8)
     assert uses_of(manage("keys", "retire").data) == ["signing"]
 
 
@@ -237,12 +258,11 @@ def test_the_hosts_have_a_day_to_restart(manage: Manage, project: Path) -> None:
 def test_the_life_of_a_session_is_read_as_the_application_reads_it(
     manage: Manage, project: Path, days: str
 ) -> None:
-    old, _ = secrets_in(project)
     manage("keys", "rotate")
     set_key(project / ".env", "REFRESH_TOKEN_DAYS", days)
     assert load_settings().refresh_token_days == 30
     for since, left in ((30, 2), (31, 1)):
-        date_back(project, key_id(old), since)
+        date_back(project, since)
         assert len(manage("keys", "retire").data) == left
 
 
@@ -275,8 +295,37 @@ def test_an_earlier_key_of_an_unknown_age_is_kept_for_a_life_from_now(
     assert [key["retireFrom"] for key in keys] == [None, None]
     assert all("keys retire, which counts its age from today on" in key["next"] for key in keys)
     assert uses_of(manage("keys", "retire").data) == ["signing", "verifying"]
-    date_back(project, key_id(earlier), 8)
+    date_back(project, 8)
     assert uses_of(manage("keys", "retire").data) == ["signing"]
+
+
+def test_a_key_is_needed_from_when_its_successor_signs(manage: Manage, project: Path) -> None:
+    """Who rotates by hand may leave it the date on which it began to sign."""
+    new, old, oldest = (token_urlsafe(48) for _ in range(3))
+    text = f"JWT_SECRET={new}\nJWT_PREVIOUS_SECRETS={old},{oldest}\n"
+    (project / ".env").write_text(text)
+    kids = [key_id(secret) for secret in (new, old, oldest)]
+    set_dates(project, dict(zip(kids, (0, 6, 400), strict=True)))
+    assert uses_of(manage("keys", "retire").data) == ["signing", "verifying", "verifying"]
+    assert not any("not finished" in message for message, _ in check_findings(manage))
+    set_dates(project, dict(zip(kids, (7, 8, 400), strict=True)))
+    assert list(uses(manage)) == kids, "the second one signed until a week ago"
+    assert uses_of(manage("keys", "retire").data) == ["signing", "verifying"]
+    set_dates(project, {kids[1]: 400})
+    assert uses_of(manage("keys", "retire").data) == ["signing", "verifying"], "as of now"
+    date_back(project, 8)
+    assert uses_of(manage("keys", "retire").data) == ["signing"]
+
+
+@pytest.mark.parametrize("days", ["0", "366", "9" * 12, "many"])
+def test_a_life_that_the_start_refuses_stops_no_command(
+    manage: Manage, project: Path, days: str
+) -> None:
+    manage("keys", "rotate")
+    set_key(project / ".env", "REFRESH_TOKEN_DAYS", days)
+    [_, verifying] = manage("keys", "list").data
+    left = datetime.fromisoformat(verifying["retireFrom"]) - datetime.now(UTC)
+    assert left.days == 7
 
 
 def test_the_key_that_signs_is_not_retired_as_an_earlier_one(manage: Manage, project: Path) -> None:
@@ -284,8 +333,7 @@ def test_the_key_that_signs_is_not_retired_as_an_earlier_one(manage: Manage, pro
     secret, other = token_urlsafe(48), token_urlsafe(48)
     (project / ".env").write_text(f"JWT_SECRET={secret}\nJWT_PREVIOUS_SECRETS={other},{secret}\n")
     manage("keys", "retire")
-    for kid in (key_id(secret), key_id(other)):
-        date_back(project, kid, 30)
+    date_back(project, 30)
 
     assert uses_of(manage("keys", "retire").data) == ["signing"]
     assert secrets_in(project)[0] == secret
@@ -367,7 +415,7 @@ def test_a_rotation_that_was_done_is_not_done_again(manage: Manage, project: Pat
 
     kid = manage("keys", "stage").data[1]["kid"]
     assert manage("keys", "rotate").data[0]["kid"] == kid, "one more, when that is meant"
-    date_back(project, kid, 1)
+    date_back(project, 1)
     assert "nothing was staged" in manage("keys", "rotate").err
 
 
@@ -420,7 +468,6 @@ def check_findings(manage: Manage) -> list[tuple[str, str]]:
 
 
 def test_check_tells_of_a_rotation_that_was_left_half_done(manage: Manage, project: Path) -> None:
-    old, _ = secrets_in(project)
     manage("keys", "stage")
     [(message, fix)] = check_findings(manage)
     assert "a rotation is under way" in message
@@ -428,7 +475,7 @@ def test_check_tells_of_a_rotation_that_was_left_half_done(manage: Manage, proje
 
     manage("keys", "rotate")
     assert check_findings(manage) == [], "a key that is still needed is no news"
-    date_back(project, key_id(old), 8)
+    date_back(project, 8)
     [(message, fix)] = check_findings(manage)
     assert "a rotation is not finished" in message
     assert fix == "python -m app.manage keys retire"
@@ -442,17 +489,21 @@ def test_check_tells_of_keys_without_a_date(
     secret = token_urlsafe(48)
     previous = f"JWT_PREVIOUS_SECRETS={token_urlsafe(48)}\n" if earlier else ""
     (project / ".env").write_text(f"JWT_SECRET={secret}\n{previous}")
-    found = [finding for finding in check_findings(manage) if "has no date" in finding[0]]
+    found = [
+        finding for finding in check_findings(manage) if "JWT_KEY_DATES lacks a date" in finding[0]
+    ]
     assert len(found) == 1 + earlier
-    assert found[0][0].startswith(f"the HS256 key {key_id(secret)} has no date in JWT_KEY_DATES")
+    assert found[0][0].startswith(f"the age of the HS256 key {key_id(secret)} is not known")
     assert {fix for _, fix in found} == {"python -m app.manage keys retire"}
     monkeypatch.setenv("JWT_KEY_MAX_DAYS", "0")
-    found = [finding for finding in check_findings(manage) if "has no date" in finding[0]]
+    found = [
+        finding for finding in check_findings(manage) if "JWT_KEY_DATES lacks a date" in finding[0]
+    ]
     assert len(found) == earlier, "no age is too old"
     monkeypatch.delenv("JWT_KEY_MAX_DAYS")
 
     assert all(key["since"] for key in manage("keys", "retire").data)
-    assert not any("has no date" in message for message, _ in check_findings(manage))
+    assert not any("JWT_KEY_DATES lacks a date" in message for message, _ in check_findings(manage))
     assert secrets_in(project)[0] == secret
 
 
@@ -471,7 +522,7 @@ def test_check_tells_of_a_key_that_is_older_than_its_owner_wants(
 ) -> None:
     manage("keys", "rotate")
     new, _ = secrets_in(project)
-    date_back(project, key_id(new), 365)
+    date_back(project, 365)
     [(message, fix)] = check_findings(manage)[:1]
     assert f"the HS256 key {key_id(new)} has signed for 365 days" in message
     assert fix == "python -m app.manage keys stage"

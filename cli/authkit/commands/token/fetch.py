@@ -1,10 +1,10 @@
 """Keys from an address that the command names: one request, of bounded size and time."""
 
 import http.client
-import socket
 import ssl
-from contextlib import suppress
-from threading import Timer
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -30,13 +30,30 @@ def fetch(url: str) -> tuple[bytes, str]:
     parts = _checked(url)
     host = str(parts.hostname)
     try:
-        answer = _get(parts)
+        answer = _in_time(_get, parts)
     except (OSError, http.client.HTTPException, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem) or "no answer in time"
         raise AuthkitError(f"--key: {safe(host)} can't be asked: {safe(reason)}") from None
     if len(answer) > MAX_BYTES:
         raise AuthkitError(f"--key: {safe(host)} answers with more than {MAX_BYTES:,} bytes")
     return answer, host
+
+
+def _in_time(ask: Callable[[SplitResult], bytes], parts: SplitResult) -> bytes:
+    """All of it: a name may be looked up, and a handshake drag on, for as long as others like.
+
+    A daemon's thread ends with the command.
+    """
+    answered: Future[bytes] = Future()
+
+    def work() -> None:
+        try:
+            answered.set_result(ask(parts))
+        except Exception as problem:  # noqa: BLE001 - raised again by who waits
+            answered.set_exception(problem)
+
+    Thread(target=work, daemon=True).start()
+    return answered.result(ALL_SECONDS)
 
 
 def _checked(url: str) -> SplitResult:
@@ -63,26 +80,17 @@ def _get(parts: SplitResult) -> bytes:
         if parts.scheme == "https"
         else http.client.HTTPConnection(host, port, timeout=STEP_SECONDS)
     )
-    connection.connect()
-    limit = Timer(ALL_SECONDS, _hang_up, [connection.sock])
-    limit.start()
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", path, headers={"Accept": "application/json"})
-        response = connection.getresponse()
-        if response.status != http.client.OK:
-            raise AuthkitError(
-                f"--key: {safe(host)} answers {response.status}",
-                "name the address that it leads to: redirects are not followed"
-                if 300 <= response.status < 400
-                else "is this the address of the keys?",
-            )
-        return response.read(MAX_BYTES + 1)
+        with connection.getresponse() as response:
+            if response.status != http.client.OK:
+                raise AuthkitError(
+                    f"--key: {safe(host)} answers {response.status}",
+                    "name the address that it leads to: redirects are not followed"
+                    if 300 <= response.status < 400
+                    else "is this the address of the keys?",
+                )
+            return response.read(MAX_BYTES + 1)
     finally:
-        limit.cancel()
         connection.close()
-
-
-def _hang_up(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
