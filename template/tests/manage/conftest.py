@@ -72,6 +72,8 @@ def api(project: Path) -> Iterator[Callable[..., httpx.Response]]:
     async def ask(method: str, path: str, **options: Any) -> httpx.Response:
         response = await connect(app).request(method, path, **options)
         # The loop stands still until the next request: what goes on behind an answer ends here.
+        # A command would wait for the lock of an event that is half written.
+        await services_of(app).background.close()
         await all_mailed(services_of(app))
         return response
 
