@@ -49,6 +49,7 @@ def require_free_api(project: Project, resource: Resource) -> None:
 
 def require_parents(project: Project, resource: Resource) -> None:
     """What a reference names must be there, and be for all of the same people."""
+    may_be_null = {field.name for field in resource.fields if field.optional}
     for field, parent in resource.parents.items():
         require_parent(project, field, parent)
         if parent.is_owned and not resource.access.is_owned:
@@ -60,6 +61,12 @@ def require_parents(project: Project, resource: Resource) -> None:
             raise UsageError(
                 f"{parent.words} are the admins' alone, and {resource.names.words} would not be",
                 f"make {resource.names.words} --{Access.ADMIN_ONLY}",
+            )
+        of_others = parent.who == "Member" and resource.access is not Access.SHARED
+        if of_others and field not in may_be_null:
+            raise UsageError(
+                f"who deletes {parent.a_word} would delete others' {resource.names.words} along",
+                f"write {field}:references?, and it becomes null then",
             )
 
 
@@ -74,6 +81,12 @@ def require_parent(project: Project, field: str, parent: Parent) -> None:
         raise UsageError(
             f"{field}:references names no generated resource: there is no {missing[0]}",
             f"authkit generate resource {parent.singular} …",
+        )
+    if not parent.who:
+        raise UsageError(
+            f"{needed[1]} does not say whose {parent.words} are: no line there is like "
+            "`Owner = CurrentUser`",
+            "write it above the routes; it is Owner, Member (they are everybody's), or Admin",
         )
 
 

@@ -80,6 +80,7 @@ def seen(resource: Resource, field: Field) -> dict[str, Any]:
         "unique": field.unique,
         "parent": parent,
         "is_filter": field.kind.is_filter,
+        "on_delete": on_delete(field),
         "is_boolean": field.kind.name == "boolean",
         "said": said_of(field, parent),
         **in_database(field, parent),
@@ -91,7 +92,7 @@ def seen(resource: Resource, field: Field) -> dict[str, Any]:
 def in_database(field: Field, parent: Parent | None) -> dict[str, str]:
     arguments = [field.kind.column] if field.kind.column else []
     if parent:
-        arguments = [f'ForeignKey("{parent.plural}.id", ondelete="CASCADE")']
+        arguments = [f'ForeignKey("{parent.plural}.id", ondelete="{on_delete(field)}")']
     if field.default:
         arguments.append(f"default={field.default[0]}")
     return {
@@ -100,6 +101,11 @@ def in_database(field: Field, parent: Parent | None) -> dict[str, str]:
         "migration": field.kind.migration,
         "check": literal(check_of(field)) if field.kind.check else "",
     }
+
+
+def on_delete(field: Field) -> str:
+    """What becomes of a row when the one that it refers to goes."""
+    return "SET NULL" if field.optional else "CASCADE"
 
 
 def in_schemas(resource: Resource, field: Field) -> dict[str, str]:
@@ -150,6 +156,8 @@ def said_of(field: Field, parent: Parent | None) -> str:
     said = [f"the id of {parent.a_word}" if parent else field.kind.said]
     if field.optional:
         said.append("may be null")
+    if parent:
+        said.append("null once that is deleted" if field.optional else "deleted along with it")
     if field.default:
         default = field.default[1].strip('"')
         said.append(f"`{default.lower() if field.kind.python == 'bool' else default}` unless given")

@@ -41,7 +41,8 @@ class Resource:
     def indexes(self) -> list[Index]:
         private = self.access is Access.OWNER_ONLY
         owned = self.access.is_owned
-        return indexes_of(self.names.plural, self.fields, owned=owned, private=private)
+        common = [name for name, parent in self.parents.items() if not parent.is_owned]
+        return indexes_of(self.names.plural, self.fields, common, owned=owned, private=private)
 
     @property
     def uniques(self) -> list[Index]:
