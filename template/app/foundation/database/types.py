@@ -21,7 +21,7 @@ class Base(DeclarativeBase):
     )
 
 
-SECRET: Final = {"secret": True}
+SECRET: Final = {"secret": True}  # nosec B105
 """The `info` of a column that no export shows, such as a hash."""
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
