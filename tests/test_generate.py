@@ -333,6 +333,14 @@ def test_whatever_is_in_the_way_stays(path: str, fresh: Path) -> None:
     assert state(fresh) == before
 
 
+def test_what_python_compiled_is_in_nobodys_way(fresh: Path) -> None:
+    for directory in ("app/notes", "app/api/notes"):  # as after `git switch` to another branch
+        (fresh / directory / "__pycache__").mkdir(parents=True)
+        (fresh / directory / "__pycache__/models.cpython-311.pyc").touch()
+
+    assert authkit(*GENERATE, *NOTE, "--skip-migration", cwd=fresh).code == 0
+
+
 def test_without_an_environment_nothing_is_written(fresh: Path) -> None:
     (fresh / ".venv").rename(fresh / "elsewhere")
     before = state(fresh)

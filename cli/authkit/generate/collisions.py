@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Final
 
 from authkit.generate.parents import Parent, models, sources
@@ -20,7 +21,7 @@ def require_free(project: Project, resource: Resource) -> None:
     # A package and a module of one name are one to Python.
     places = ("app/{}", "app/{}.py", "app/api/{}", "app/api/{}.py", "tests/{}.py")
     for place in (each.format(names.plural) for each in places):
-        if os.path.lexists(root / place):
+        if os.path.lexists(root / place) and not is_compiled_alone(root / place):
             raise AuthkitError(f"there is {place} already", "choose another name, or a --plural")
     for file, code in models(root):
         if names.plural in TABLE.findall(code):
@@ -31,6 +32,13 @@ def require_free(project: Project, resource: Resource) -> None:
             raise AuthkitError(
                 f"{file} has a class {names.class_name} already", "choose another name"
             )
+
+
+def is_compiled_alone(place: Path) -> bool:
+    """Whether nothing is there but what Python compiled: git leaves it when it takes files away."""
+    if place.is_symlink() or not place.is_dir():
+        return False
+    return [entry.name for entry in place.iterdir()] == ["__pycache__"]
 
 
 def require_free_api(project: Project, resource: Resource) -> None:
