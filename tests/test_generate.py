@@ -382,6 +382,22 @@ def test_a_failing_migration_changes_nothing(fresh: Path) -> None:
     assert ("notes",) not in tables
 
 
+def test_ctrl_c_amid_the_migration_is_told_once_and_leaves_all(fresh: Path) -> None:
+    (fresh / "migrations/versions/9001_mine.py").write_text(
+        f'import os, signal\n\nrevision = "9001_mine"\ndown_revision = "{newest(fresh)}"\n'
+        "branch_labels = depends_on = None\n\n\ndef upgrade() -> None:\n"
+        "    os.kill(os.getppid(), signal.SIGINT)\n"
+    )
+
+    stopped = authkit(*GENERATE, *NOTE, cwd=fresh)
+
+    assert stopped.code == 130
+    assert stopped.err.count("error:") == 1, stopped.err
+    assert "interrupted when all was done" in stopped.err
+    assert authkit("migrate", "--check", cwd=fresh).code == 0
+    assert (fresh / "app/notes/records.py").is_file()
+
+
 def test_a_full_disk_changes_nothing(fresh: Path) -> None:
     (fresh / "docs").chmod(0o500)
     before = state(fresh)
