@@ -563,6 +563,25 @@ def test_a_project_of_an_earlier_template_gets_what_it_lacks(earlier: Path) -> N
     run(earlier, "pytest", "-n0", "--no-cov", *own, *ASKING_EVERYTHING)
 
 
+def test_in_a_project_of_before_a_row_goes_with_what_it_refers_to(
+    earlier: Path, tmp_path: Path
+) -> None:
+    """Its skeleton knows no reference that becomes null: model and migration say the same."""
+    project = copy_of(earlier, tmp_path / "myapi")
+    assert authkit(*GENERATE, "tag", "label", "--shared", "--skip-migration", cwd=project).code == 0
+    before = state(project)
+
+    refused = authkit(*GENERATE, "remark", "tag:references?", cwd=project)
+    assert "who deletes a tag would delete others' remarks along" in refused.err
+    assert state(project) == before
+
+    done = authkit(*GENERATE, "remark", "note:references?", "--skip-migration", cwd=project)
+    assert done.code == 0, done.err
+    url = {"DATABASE_URL": f"sqlite:///{tmp_path}/before.db"}
+    run(project, "alembic", "upgrade", "head", env=url)
+    run(project, "alembic", "check", env=url)
+
+
 def test_the_next_update_brings_it_without_a_conflict(earlier: Path, tmp_path: Path) -> None:
     project = Path(shutil.copytree(earlier, tmp_path / "myapi", symlinks=True))
     shutil.rmtree(project / ".venv")

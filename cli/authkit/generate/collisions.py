@@ -70,8 +70,7 @@ def require_parents(project: Project, resource: Resource) -> None:
                 f"{parent.words} are the admins' alone, and {resource.names.words} would not be",
                 f"make {resource.names.words} --{Access.ADMIN_ONLY}",
             )
-        of_others = parent.who == "Member" and resource.access is not Access.SHARED
-        if of_others and field not in may_be_null:
+        if field in resource.parents_of_others and field not in may_be_null:
             raise UsageError(
                 f"who deletes {parent.a_word} would delete others' {resource.names.words} along",
                 f"write {field}:references?, and it becomes null then",

@@ -131,7 +131,7 @@ def anything(arguments: str) -> Kind:
         '{"a": [1, 2.5, None]}',
         '["b"]',
         accepted=(
-            *((each, each) for each in ("[]", "0.1", "2**70 + 1", '"x"', "False")),
+            *((each, each) for each in ("[]", "0.1", "2**70", '"x"', "False")),
             ('json.loads("[" * 17 + "]" * 17)',) * 2,
             ('"x" * 16_000',) * 2,
         ),

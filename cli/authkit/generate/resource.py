@@ -45,6 +45,12 @@ class Resource:
         return indexes_of(self.names.plural, self.fields, common, owned=owned, private=private)
 
     @property
+    def parents_of_others(self) -> Mapping[str, Parent]:
+        """Those that people may delete who may not delete what refers to them."""
+        shared = self.access is Access.SHARED
+        return {n: each for n, each in self.parents.items() if each.who == "Member" and not shared}
+
+    @property
     def uniques(self) -> list[Index]:
         return uniques_of(self.names.plural, self.fields, owned=self.access.is_owned)
 
