@@ -8,7 +8,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from importlib import import_module
 from typing import Annotated, Any
@@ -17,11 +17,14 @@ import httpx
 from app.api.dependencies import CurrentUser, ServicesDep
 from app.config import load_settings
 from app.foundation.database import Database
+from app.foundation.log import configure_logging
 from app.notes.models import Note
 from fastapi import FastAPI, Query
 from sqlalchemy import select, text
+from sqlalchemy.util import greenlet_spawn
 
 helpers: Any = import_module("tests.helpers")  # those of the generated project
+resources: Any = import_module("tests.resources")
 
 ROUNDS, REQUESTS = 5, 40
 DEPTHS = (0.0, 0.01, 0.1, 0.5, 0.99)
@@ -112,18 +115,14 @@ async def cursor_at(url: str, owner: str, depth: int) -> str:
     return f"{round(row.created_at.timestamp() * 1e6):014x}{row.id.hex}"
 
 
-async def milliseconds(client: httpx.AsyncClient, path: str, account: Any, n: int) -> float:
-    """The median of some requests, one after the other."""
-    taken = []
-    for _ in range(n):
-        started = time.perf_counter()
-        response = await client.get(path, headers=account.headers)
-        taken.append((time.perf_counter() - started) * 1000)
-        if (
-            response.status_code != HTTPStatus.SERVICE_UNAVAILABLE
-        ):  # the deadline of 2 s: a time, too
-            response.raise_for_status()
-    return statistics.median(taken)
+async def milliseconds(client: httpx.AsyncClient, path: str, account: Any) -> float:
+    started = time.perf_counter()
+    response = await client.get(path, headers=account.headers)
+    taken = (time.perf_counter() - started) * 1000
+    # The deadline of 2 s is a time, too.
+    if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+        response.raise_for_status()
+    return taken
 
 
 async def compare(asked: dict[str, Any], small: FastAPI, large: FastAPI) -> None:
@@ -135,39 +134,68 @@ async def compare(asked: dict[str, Any], small: FastAPI, large: FastAPI) -> None
         started = time.perf_counter()
         await fill(asked["urls"][1], eve.id, asked["rows"], asked["all"])
         print(f"{asked['all']:,} rows in {time.perf_counter() - started:.0f} s", flush=True)
-        cases: dict[str, Callable[[], Awaitable[float]]] = {}
-
-        def add(name: str, path: str, n: int = REQUESTS) -> None:
-            cases[name] = lambda: milliseconds(many, path, eve, n)
-
-        cases["small"] = lambda: milliseconds(few, "/api/notes", ada, REQUESTS)
+        paths: dict[str, str] = {}
         for share in DEPTHS:
             depth = int(asked["rows"] * share)
-            cursor = await cursor_at(asked["urls"][1], eve.id, depth)
-            query = f"?cursor={cursor}" if depth else "?limit=20"
-            add(f"cursor {depth:>9,}", f"/api/notes{query}")
-            add(f"done=true {depth:>9,}", f"/api/notes{query}&done=true")
-            add(f"offset {depth:>9,}", f"/api/by-offset?offset={depth}", 3 if depth else REQUESTS)
-        await report(cases)
+            query = "?limit=20"
+            if depth:
+                query = f"?cursor={await cursor_at(asked['urls'][1], eve.id, depth)}"
+            paths[f"cursor {depth:>9,}"] = f"/api/notes{query}"
+            paths[f"done=true {depth:>9,}"] = f"/api/notes{query}&done=true"
+            paths[f"offset {depth:>9,}"] = f"/api/by-offset?offset={depth}"
+        one = Asked(few, small, ada)
+        print(f"page one of 100 rows: {await one.blocks('/api/notes')} blocks", flush=True)
+        print("| page | blocks | ms | speed of page one of 100 rows |")
+        print("| --- | ---: | ---: | ---: |", flush=True)
+        for name, path in paths.items():
+            await report(name, path, one, Asked(many, large, eve))
 
 
-async def report(cases: dict[str, Callable[[], Awaitable[float]]]) -> None:
-    """In turns, after one that warms up; a ratio is that of two measured one after the other."""
-    small = cases.pop("small")
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+@dataclass(frozen=True)
+class Asked:
+    client: httpx.AsyncClient
+    app: FastAPI
+    account: Any
+
+    async def milliseconds(self, path: str) -> float:
+        return await milliseconds(self.client, path, self.account)
+
+    async def blocks(self, path: str) -> str:
+        """How much of the database a page takes: the same on a busy machine as on an idle one."""
+        with resources.statements_of(self.app, "notes") as statements:
+            await self.milliseconds(path)
+        [(statement, parameters)] = statements
+
+        def ask() -> Any:
+            engine = helpers.services_of(self.app).database.engine.sync_engine
+            with engine.connect() as connection:
+                explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
+                return connection.exec_driver_sql(explain, parameters).scalar_one()
+
+        plan = await greenlet_spawn(ask)
+        [found] = json.loads(plan) if isinstance(plan, str) else plan
+        return f"{found['Plan']['Shared Hit Blocks'] + found['Plan']['Shared Read Blocks']:,}"
+
+
+async def report(name: str, path: str, small: Asked, large: Asked) -> None:
+    """By turns, request by request, after a round that warms up: others keep both equally busy."""
+    rounds, taken = [], []
     for turn in range(ROUNDS + 1):
-        for name, ask in cases.items():
-            pair = (await small(), await ask())
-            if turn:
-                times[name].append(pair)
-    print("| page | ms | speed of page one of 100 rows |\n| --- | ---: | ---: |")
-    for name, pairs in times.items():
-        taken = statistics.median(each for _, each in pairs)
-        ratio = statistics.median(one / each for one, each in pairs)
-        print(f"| {name} | {taken:.2f} | {ratio:.3f} |")
+        pairs = [
+            (await small.milliseconds("/api/notes"), await large.milliseconds(path))
+            for _ in range(3 if "offset" in name and " 0" not in name else REQUESTS)
+        ]
+        if turn:
+            one, other = map(statistics.median, zip(*pairs, strict=True))
+            rounds.append(one / other)
+            taken.append(other)
+    speed = f"{statistics.median(rounds):.3f} ({min(rounds):.2f} to {max(rounds):.2f})"
+    blocks = await large.blocks(path)
+    print(f"| {name} | {blocks} | {statistics.median(taken):.2f} | {speed} |", flush=True)
 
 
 async def main() -> None:
+    configure_logging("error", "json")
     asked = json.loads(sys.argv[1])
     for url in asked["urls"]:
         await asyncio.to_thread(helpers.migrate, url)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from tests.rows import run_sql
 from tests.test_update import commit, released
 from tests.token_cases import run as run_here
 
+from authkit.generate.names import CLASSES_IN_THE_WAY
 from authkit.generate.write import alone, written
 from authkit.terminal.errors import AuthkitError
 
@@ -194,6 +196,11 @@ REFUSALS: Sequence[tuple[str, Sequence[str], int]] = [
     ("means something else here", ("note", "date:date"), 2),
     ("means something else here", ("note", "t:integer"), 2),
     ("means something else here", ("note", "self"), 2),
+    ("means something else here", ("note", "xmin:integer"), 2),
+    ("the plural alembic_version means", ("note", "title", "--plural", "alembic_version"), 2),
+    ("the plural sqlite_notes means", ("sqlite_note", "title"), 2),
+    ("the plural pg_views means", ("pg_view", "title"), 2),
+    ("a class Account is there already", ("account", "title", "--plural", "ledgers"), 2),
     ("the plural resources means something else", ("resource", "title"), 2),
     ("there is tests/helpers.py already", ("helper", "title"), 1),
     ("two fields title", ("note", "title", "title:text"), 2),
@@ -259,6 +266,58 @@ def test_what_admins_alone_have_is_for_admins(project: Path) -> None:
     assert state(project) == before
 
 
+def test_who_deletes_what_is_shared_deletes_nothing_of_others(project: Path) -> None:
+    before = state(project)
+
+    for access in ("--owner-only", "--public-read", "--admin-only"):
+        refused = authkit(*GENERATE, "remark", "team_person:references", access, cwd=project)
+        assert "would delete others' remarks along" in refused.err
+        assert "write team_person:references?" in refused.err
+    shared = authkit(
+        *GENERATE, "remark", "team_person:references", "--shared", "--dry-run", cwd=project
+    )
+    assert 'ondelete="CASCADE"' in shared.out
+    models = (project / "app/comments/models.py").read_text()
+    assert 'ForeignKey("team_people.id", ondelete="SET NULL")' in models
+    assert state(project) == before
+
+
+def test_a_filter_by_what_is_shared_passes_no_rows_of_others(project: Path) -> None:
+    models = " ".join((project / "app/comments/models.py").read_text().split())
+
+    for index in (
+        '"ix_comments_user_id_team_person_id", "user_id", "team_person_id", "created_at", "id"',
+        '"ix_comments_team_person_id", "team_person_id"',
+        '"ix_comments_note_id", "note_id", "created_at", "id"',
+    ):
+        assert re.search(rf"Index\( ?{re.escape(index)},? ?\)", models), index
+
+
+def test_a_parent_has_to_say_whose_it_is(fresh: Path) -> None:
+    assert authkit(*GENERATE, *NOTE, "--skip-migration", cwd=fresh).code == 0
+    router = fresh / "app/api/notes.py"
+    router.write_text(
+        router.read_text().replace("Owner = CurrentUser", "from app.who import Owner")
+    )
+    before = state(fresh)
+
+    refused = authkit(*GENERATE, "comment", "note:references", cwd=fresh)
+
+    assert "app/api/notes.py does not say whose notes are" in refused.err
+    assert state(fresh) == before
+
+
+def test_no_resource_is_called_like_what_its_files_import() -> None:
+    skeleton = Path(__file__).parents[1] / "template/skeletons/resource"
+    code = "\n".join(file.read_text() for file in skeleton.rglob("*.py.jinja"))
+    imports = re.findall(r"^from \S+ import (?:\(([^)]*)\)|(.*))$", code, re.MULTILINE)
+    imported = set(re.findall(r"(?<!\w)[A-Z]\w+(?= ?[,\n]|$)", "\n".join(map("".join, imports))))
+    spelled = {name for name in imported if re.fullmatch("([A-Z][a-z0-9]+)+", name)}
+
+    assert "Account" in spelled
+    assert spelled - CLASSES_IN_THE_WAY == set()
+
+
 def test_a_second_one_of_the_same_name_is_refused(project: Path) -> None:
     before = state(project)
 
@@ -276,6 +335,14 @@ def test_whatever_is_in_the_way_stays(path: str, fresh: Path) -> None:
     assert refused.code == 1
     assert path in refused.err
     assert state(fresh) == before
+
+
+def test_what_python_compiled_is_in_nobodys_way(fresh: Path) -> None:
+    for directory in ("app/notes", "app/api/notes"):  # as after `git switch` to another branch
+        (fresh / directory / "__pycache__").mkdir(parents=True)
+        (fresh / directory / "__pycache__/models.cpython-311.pyc").touch()
+
+    assert authkit(*GENERATE, *NOTE, "--skip-migration", cwd=fresh).code == 0
 
 
 def test_without_an_environment_nothing_is_written(fresh: Path) -> None:
@@ -317,6 +384,22 @@ def test_a_failing_migration_changes_nothing(fresh: Path) -> None:
     assert state(fresh) == before
     tables = run_sql(f"sqlite:///{fresh}/app.db", "SELECT name FROM sqlite_master")
     assert ("notes",) not in tables
+
+
+def test_ctrl_c_amid_the_migration_is_told_once_and_leaves_all(fresh: Path) -> None:
+    (fresh / "migrations/versions/9001_mine.py").write_text(
+        f'import os, signal\n\nrevision = "9001_mine"\ndown_revision = "{newest(fresh)}"\n'
+        "branch_labels = depends_on = None\n\n\ndef upgrade() -> None:\n"
+        "    os.kill(os.getppid(), signal.SIGINT)\n"
+    )
+
+    stopped = authkit(*GENERATE, *NOTE, cwd=fresh)
+
+    assert stopped.code == 130
+    assert stopped.err.count("error:") == 1, stopped.err
+    assert "interrupted when all was done" in stopped.err
+    assert authkit("migrate", "--check", cwd=fresh).code == 0
+    assert (fresh / "app/notes/records.py").is_file()
 
 
 def test_a_full_disk_changes_nothing(fresh: Path) -> None:
@@ -482,6 +565,25 @@ def test_a_project_of_an_earlier_template_gets_what_it_lacks(earlier: Path) -> N
     run(earlier, "ruff", "check")
     run(earlier, "mypy")
     run(earlier, "pytest", "-n0", "--no-cov", *own, *ASKING_EVERYTHING)
+
+
+def test_in_a_project_of_before_a_row_goes_with_what_it_refers_to(
+    earlier: Path, tmp_path: Path
+) -> None:
+    """Its skeleton knows no reference that becomes null: model and migration say the same."""
+    project = copy_of(earlier, tmp_path / "myapi")
+    assert authkit(*GENERATE, "tag", "label", "--shared", "--skip-migration", cwd=project).code == 0
+    before = state(project)
+
+    refused = authkit(*GENERATE, "remark", "tag:references?", cwd=project)
+    assert "who deletes a tag would delete others' remarks along" in refused.err
+    assert state(project) == before
+
+    done = authkit(*GENERATE, "remark", "note:references?", "--skip-migration", cwd=project)
+    assert done.code == 0, done.err
+    url = {"DATABASE_URL": f"sqlite:///{tmp_path}/before.db"}
+    run(project, "alembic", "upgrade", "head", env=url)
+    run(project, "alembic", "check", env=url)
 
 
 def test_the_next_update_brings_it_without_a_conflict(earlier: Path, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except AuthkitError as failure:
         console.error(failure.message, failure.hint)
-        exit_code = failure.exit_code
+        sys.exit(failure.exit_code)
     except typer.TyperException as failure:
         exit_code = report_usage(failure)
     except typer.Abort:

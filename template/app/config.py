@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     def part(self, kind: type[Part]) -> Part:
         """The settings that a folder of the app adds, by their class."""
         part = self._parts[kind]
-        assert isinstance(part, kind)  # noqa: S101 - for the type checker
+        assert isinstance(part, kind)  # noqa: S101  # nosec B101
         return part
 
     def password_reset_link(self, token: str) -> str:

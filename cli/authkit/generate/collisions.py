@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Final
 
 from authkit.generate.parents import Parent, models, sources
@@ -20,7 +21,7 @@ def require_free(project: Project, resource: Resource) -> None:
     # A package and a module of one name are one to Python.
     places = ("app/{}", "app/{}.py", "app/api/{}", "app/api/{}.py", "tests/{}.py")
     for place in (each.format(names.plural) for each in places):
-        if os.path.lexists(root / place):
+        if os.path.lexists(root / place) and not is_compiled_alone(root / place):
             raise AuthkitError(f"there is {place} already", "choose another name, or a --plural")
     for file, code in models(root):
         if names.plural in TABLE.findall(code):
@@ -31,6 +32,13 @@ def require_free(project: Project, resource: Resource) -> None:
             raise AuthkitError(
                 f"{file} has a class {names.class_name} already", "choose another name"
             )
+
+
+def is_compiled_alone(place: Path) -> bool:
+    """Whether nothing is there but what Python compiled: git leaves it when it takes files away."""
+    if place.is_symlink() or not place.is_dir():
+        return False
+    return [entry.name for entry in place.iterdir()] == ["__pycache__"]
 
 
 def require_free_api(project: Project, resource: Resource) -> None:
@@ -49,6 +57,7 @@ def require_free_api(project: Project, resource: Resource) -> None:
 
 def require_parents(project: Project, resource: Resource) -> None:
     """What a reference names must be there, and be for all of the same people."""
+    may_be_null = {field.name for field in resource.fields if field.optional}
     for field, parent in resource.parents.items():
         require_parent(project, field, parent)
         if parent.is_owned and not resource.access.is_owned:
@@ -60,6 +69,11 @@ def require_parents(project: Project, resource: Resource) -> None:
             raise UsageError(
                 f"{parent.words} are the admins' alone, and {resource.names.words} would not be",
                 f"make {resource.names.words} --{Access.ADMIN_ONLY}",
+            )
+        if field in resource.parents_of_others and field not in may_be_null:
+            raise UsageError(
+                f"who deletes {parent.a_word} would delete others' {resource.names.words} along",
+                f"write {field}:references?, and it becomes null then",
             )
 
 
@@ -74,6 +88,12 @@ def require_parent(project: Project, field: str, parent: Parent) -> None:
         raise UsageError(
             f"{field}:references names no generated resource: there is no {missing[0]}",
             f"authkit generate resource {parent.singular} …",
+        )
+    if not parent.who:
+        raise UsageError(
+            f"{needed[1]} does not say whose {parent.words} are: no line there is like "
+            "`Owner = CurrentUser`",
+            "write it above the routes; it is Owner, Member (they are everybody's), or Admin",
         )
 
 

@@ -14,8 +14,10 @@ OWN_CLASSES = ("Info", "Page", "Query")
 """What the schemas of a resource are called: a field's type gets another name."""
 
 
-def context_of(resource: Resource, revision: str, down_revision: str) -> dict[str, Any]:
-    fields = [seen(resource, field) for field in resource.fields]
+def context_of(
+    resource: Resource, revision: str, down_revision: str, *, can_null: bool
+) -> dict[str, Any]:
+    fields = [seen(resource, field, can_null=can_null) for field in resource.fields]
     return {
         **spellings(resource.names),
         **who_may(resource.access),
@@ -69,9 +71,10 @@ def constraints(resource: Resource) -> list[str]:
     return said
 
 
-def seen(resource: Resource, field: Field) -> dict[str, Any]:
+def seen(resource: Resource, field: Field, *, can_null: bool) -> dict[str, Any]:
     """A field, as the skeleton sees it."""
     parent = resource.parents.get(field.name)
+    on_delete = "SET NULL" if field.optional and can_null else "CASCADE"
     return {
         "column": field.column,
         "camel": field.camel,
@@ -80,18 +83,19 @@ def seen(resource: Resource, field: Field) -> dict[str, Any]:
         "unique": field.unique,
         "parent": parent,
         "is_filter": field.kind.is_filter,
+        "on_delete": on_delete,
         "is_boolean": field.kind.name == "boolean",
-        "said": said_of(field, parent),
-        **in_database(field, parent),
+        "said": said_of(field, parent, on_delete),
+        **in_database(field, parent, on_delete),
         **in_schemas(resource, field),
         **in_tests(field, parent),
     }
 
 
-def in_database(field: Field, parent: Parent | None) -> dict[str, str]:
+def in_database(field: Field, parent: Parent | None, on_delete: str) -> dict[str, str]:
     arguments = [field.kind.column] if field.kind.column else []
     if parent:
-        arguments = [f'ForeignKey("{parent.plural}.id", ondelete="CASCADE")']
+        arguments = [f'ForeignKey("{parent.plural}.id", ondelete="{on_delete}")']
     if field.default:
         arguments.append(f"default={field.default[0]}")
     return {
@@ -145,11 +149,15 @@ def or_none(field: Field) -> str:
     return " | None" if field.optional else ""
 
 
-def said_of(field: Field, parent: Parent | None) -> str:
+def said_of(field: Field, parent: Parent | None, on_delete: str) -> str:
     """A line of the page."""
     said = [f"the id of {parent.a_word}" if parent else field.kind.said]
     if field.optional:
         said.append("may be null")
+    if parent:
+        said.append(
+            "deleted along with it" if on_delete == "CASCADE" else "null once that is deleted"
+        )
     if field.default:
         default = field.default[1].strip('"')
         said.append(f"`{default.lower() if field.kind.python == 'bool' else default}` unless given")

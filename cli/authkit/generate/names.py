@@ -27,19 +27,25 @@ OF_SQLALCHEMY: Final = frozenset(
     """.split()  # noqa: SIM905
 )
 """Of models, of their rows, and of what takes columns by name."""
+OF_POSTGRESQL: Final = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
+"""Columns that each of its tables has; on SQLite they would do, so nobody would see it before."""
 OF_PYTHON: Final = frozenset({"bool", "date", "datetime", "int", "list", "str"})
 """Types of fields: the next field of one would be of the type of this one."""
+OF_OTHERS: Final = OF_QUERIES | OF_PYDANTIC | OF_SQLALCHEMY | OF_POSTGRESQL | OF_PYTHON
 
-PLURALS_IN_THE_WAY: Final = frozenset({"guards", "resources", "values"})
-"""Files that come along with the first resource."""
+PLURALS_IN_THE_WAY: Final = frozenset({"alembic_version", "guards", "resources", "values"})
+"""A table, and files that come along with the first resource."""
+TABLES_OF_DATABASES: Final = ("pg_", "sqlite_")
+"""How their own tables begin."""
 
 CLASSES_IN_THE_WAY: Final = frozenset(
     """
-    AdminUser Annotated AnyRow Any APIRouter AppError Base BigInteger CheckConstraint Collection
-    CurrentUser Cursor CursorQuery Date DateTime Decimal DecimalText Error ErrorBody ErrorCode
-    ExactDecimal FieldProblem Final ForeignKey Identifier Index Input Integer Json Literal
-    Mapped Mapping Message Moment Output Page PasswordReset Query Response Role Seen Services
-    Session String StringConstraints Text Timestamp UniqueConstraint User UtcDateTime Uuid
+    Account AdminUser Annotated AnyRow Any APIRouter AppError Base BigInteger CheckConstraint
+    Collection CurrentUser Cursor CursorQuery Date DateTime Decimal DecimalText Error ErrorBody
+    ErrorCode ExactDecimal ExactNumbersRoute FieldProblem Final ForeignKey Identifier Index Input
+    Integer IntegrityError Json Literal Mapped Mapping Message Moment Output Page PasswordReset
+    Query Response Role Seen Services ServicesDep Session String StringConstraints Tables Text
+    Timestamp UniqueConstraint User UtcDateTime Uuid
     """.split()  # noqa: SIM905
 )
 """What the generated files import, and the tables of accounts."""
@@ -85,7 +91,7 @@ def names_of(given: str, plural: str | None) -> Names:
     many = checked(plural, "resource") if plural else pluralised(singular)
     if many == singular:
         raise UsageError(f"the plural of {singular} has to differ from it", "say which: --plural")
-    if many in PLURALS_IN_THE_WAY:
+    if many in PLURALS_IN_THE_WAY or many.startswith(TABLES_OF_DATABASES):
         raise UsageError(f"the plural {many} means something else here", "say another: --plural")
     if pascal(singular) in CLASSES_IN_THE_WAY:
         raise UsageError(
@@ -114,10 +120,7 @@ def field_name(given: str) -> str:
     name = checked(given, "field")
     if name in OURS:
         raise UsageError(f"every resource has its own {name}", "call the field something else")
-    taken = name in OF_QUERIES | OF_PYDANTIC | OF_SQLALCHEMY | OF_PYTHON or name.startswith(
-        "model_"
-    )
-    if taken:
+    if name in OF_OTHERS or name.startswith("model_"):
         raise UsageError(f"{name} means something else here", "call the field something else")
     return name
 

@@ -58,7 +58,15 @@ def plan(project: Project, resource: Resource) -> Plan:
     require_parents(project, resource)
     skeleton = skeleton_for(project)
     down_revision, revision = place_in_line(project, resource.names.plural)
-    files = fill_in(skeleton, context_of(resource, revision, down_revision))
+    if resource.parents_of_others and not skeleton.can_null:
+        parent = next(iter(resource.parents_of_others.values()))
+        raise AuthkitError(
+            f"in a project of before, who deletes {parent.a_word} would delete others' "
+            f"{resource.names.words} along",
+            "authkit update",
+        )
+    can_null = skeleton.can_null
+    files = fill_in(skeleton, context_of(resource, revision, down_revision, can_null=can_null))
     require_room(project, sorted(files))
     changed = changes(project, skeleton)
     files = {

@@ -41,7 +41,14 @@ class Resource:
     def indexes(self) -> list[Index]:
         private = self.access is Access.OWNER_ONLY
         owned = self.access.is_owned
-        return indexes_of(self.names.plural, self.fields, owned=owned, private=private)
+        common = [name for name, parent in self.parents.items() if not parent.is_owned]
+        return indexes_of(self.names.plural, self.fields, common, owned=owned, private=private)
+
+    @property
+    def parents_of_others(self) -> Mapping[str, Parent]:
+        """Those that people may delete who may not delete what refers to them."""
+        shared = self.access is Access.SHARED
+        return {n: each for n, each in self.parents.items() if each.who == "Member" and not shared}
 
     @property
     def uniques(self) -> list[Index]:

@@ -38,6 +38,11 @@ class Skeleton:
     changes: tuple[Mapping[str, str], ...]
     """Of files that are there: `file`, what stands there `before`, and what stands there `now`."""
 
+    @property
+    def can_null(self) -> bool:
+        """Whether a reference may become null; until 0.8.0 its row always went along."""
+        return any("field.on_delete" in text for text in self.files.values())
+
 
 def skeleton_for(project: Project) -> Skeleton:
     """That of the project's version, else of the earliest version that has one."""

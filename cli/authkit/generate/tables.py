@@ -1,6 +1,6 @@
 """Indexes and constraints: what makes each query of a resource as fast on a large table."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from authkit.generate.fields import Field
@@ -12,10 +12,13 @@ class Index:
     columns: tuple[str, ...]
 
 
-def indexes_of(table: str, fields: Iterable[Field], *, owned: bool, private: bool) -> list[Index]:
+def indexes_of(
+    table: str, fields: Iterable[Field], common: Collection[str], *, owned: bool, private: bool
+) -> list[Index]:
     """For the list and for each filter one that ends in the list's order; then those asked for.
 
-    What refers to a row of another table needs one as well: that row's deletion looks for it.
+    What refers to a row of another table needs one as well: that row's deletion looks for it. It
+    is the filter's, too, unless rows of several users refer to the same one: `common` names them.
     """
     order = ("created_at", "id")
     whose = ("user_id",) if private else ()
@@ -25,7 +28,11 @@ def indexes_of(table: str, fields: Iterable[Field], *, owned: bool, private: boo
     for field in fields:
         name = f"ix_{table}_{field.column}"
         if field.is_reference:
-            found.append(Index(name, (field.column, *order)))
+            split = private and field.name in common
+            found.append(Index(name, (field.column, *(() if split else order))))
+            if split:
+                whole = f"ix_{table}_user_id_{field.column}"
+                found.append(Index(whole, ("user_id", field.column, *order)))
         elif field.is_filter:
             found.append(Index(name, (*whose, field.column, *order)))
         elif field.index:

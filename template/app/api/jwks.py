@@ -127,7 +127,7 @@ async def introspect(
     return JSONResponse(
         {
             "active": True,
-            "token_type": "Bearer",
+            "token_type": "Bearer",  # nosec B105
             "sub": str(user.id),
             "sid": str(user.session_id),
             "iss": services.settings.jwt_issuer,

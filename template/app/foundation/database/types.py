@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import DateTime, Dialect, MetaData, Row
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, Row
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -20,7 +21,7 @@ class Base(DeclarativeBase):
     )
 
 
-SECRET: Final = {"secret": True}
+SECRET: Final = {"secret": True}  # nosec B105
 """The `info` of a column that no export shows, such as a hash."""
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -41,6 +42,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None or value.tzinfo is not None:
             return value
         return value.replace(tzinfo=UTC)
+
+
+@compiles(JSON, "sqlite")
+def _text_of_json(_type: JSON, _compiler: Any, **_options: Any) -> str:
+    """A column that SQLite hears called JSON makes a float of a number that stands alone."""
+    return "TEXT"
 
 
 def utc_now() -> datetime:

@@ -117,7 +117,7 @@ def open_store(url: str, key_prefix: str) -> OurStorage:
 
 def _open_sentinels(address: RedisAddress, common: dict[str, Any]) -> OurStorage:
     # The library would sign in to the sentinels as to the servers.
-    sentinels = {"username": None, "password": None} | dict(address.sentinel_options)
+    sentinels = {"username": None, "password": None} | dict(address.sentinel_options)  # nosec B105
     tls = {name: value for name, value in address.options if name.startswith("ssl")}
     return SentinelStorage(
         f"async+redis+sentinel://{address.hosts}/{address.service}",

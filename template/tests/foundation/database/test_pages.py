@@ -1,12 +1,14 @@
-"""Pages, refusals and decimals: what the queries of resources are made of."""
+"""Pages, refusals, decimals and JSON: what the queries of resources are made of."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import JSON, Column, MetaData, Table, insert, literal, select, update
+from sqlalchemy.schema import CreateTable, DropTable
 
 from app.accounts.models import PasswordReset, User
 from app.errors import AppError
@@ -101,3 +103,16 @@ async def test_decimals_are_exact(number: str | None, database: Tables) -> None:
 
     assert kept == sent
     assert number is None or str(kept) == number
+
+
+async def test_a_number_in_json_keeps_its_digits_also_alone(database: Tables) -> None:
+    table = Table("kept_json", MetaData(), Column("value", JSON))
+    await database.execute(CreateTable(table))
+    try:
+        for value in (12345678901234567890, 10**400, 1.0, -0.0, [10**400], "1e5"):
+            await database.execute(insert(table).values(value=value))
+            [[kept]] = await database.fetch_all(select(table))
+            assert json.dumps(kept) == json.dumps(value)
+            await database.execute(table.delete())
+    finally:
+        await database.execute(DropTable(table))
