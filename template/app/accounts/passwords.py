@@ -10,6 +10,8 @@ import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from math import ceil
 from typing import Final, TypeVar
 
 import bcrypt
@@ -45,7 +47,10 @@ NO_PASSWORD: Final = "!"  # noqa: S105  # nosec B105
 """Stored in place of a hash until a mailed link has set a password."""
 
 FOREIGN_STEP: Final = 4
-"""The cost of the bcrypt hashes that fill up what a foreign one lacks."""
+"""The cost of the bcrypt hashes that a foreign one is measured by."""
+
+MEASURED_STEPS: Final = 3
+"""The quickest counts: the first finds nothing of bcrypt in the processor's caches."""
 
 T = TypeVar("T")
 
@@ -88,7 +93,7 @@ class PasswordHasher:
         self._cost = cost
         # Compared against when there is no such user, so that the answer takes as long.
         self._nobody = f"$2b${cost:02}${'.' * 53}".encode()
-        self._dearest = cost
+        self._most_work = 2**cost
         self._queued = 0
         self._threads = ThreadPoolExecutor(
             os.cpu_count(), thread_name_prefix="bcrypt", initializer=_yield_to_others
@@ -135,34 +140,35 @@ class PasswordHasher:
             )
 
     def _compare(self, data: bytes, stored: bytes) -> bool:
-        """Compare, and make up for a hash that was made at less cost, before BCRYPT_COST was raised
-        or elsewhere: twice the work of a cost is that of the next."""
+        """Compare, and make up for a hash that asks for less than the dearest that was met: made
+        before BCRYPT_COST was raised, or elsewhere."""
         if foreign := _foreign_verifier(stored):
-            return self._compare_foreign(foreign, data)
-        known = _BCRYPT.fullmatch(stored)
-        matches = bcrypt.checkpw(data, stored if known else self._nobody) and known is not None
-        cost = int(known["cost"]) if known else self._cost
-        self._dearest = max(self._dearest, min(cost, MAX_COST))
-        for missing in range(cost, self._dearest):
-            bcrypt.hashpw(data, f"$2b${missing:02}${'.' * 22}".encode())
+            matches, work = self._compare_foreign(foreign, data)
+        else:
+            known = _BCRYPT.fullmatch(stored)
+            matches = bcrypt.checkpw(data, stored if known else self._nobody) and known is not None
+            work = 2 ** (int(known["cost"]) if known else self._cost)
+        self._most_work = max(self._most_work, min(work, 2**MAX_COST))
+        for cost in range(FOREIGN_STEP, MAX_COST):  # twice the work of a cost is that of the next
+            if max(self._most_work - work, 0) & 2**cost:
+                bcrypt.hashpw(data, _cheap(cost))
         return matches
 
-    def _compare_foreign(self, verify: Callable[[bytes], bool], data: bytes) -> bool:
-        """Compare with a hash of another kind; a refusal then costs what one by bcrypt does.
+    def _compare_foreign(self, verify: Callable[[bytes], bool], data: bytes) -> tuple[bool, int]:
+        """Compare with a hash of another kind; also tell how much bcrypt would have been as much.
 
-        How much that is in bcrypt's work is measured: this thread's time, whatever others do.
+        That is measured: this thread's time, whatever others do. It is rounded up, or each refusal
+        that took a little longer would make all later ones as dear.
         """
-        cheap = f"$2b${FOREIGN_STEP:02}${'.' * 22}".encode()
-        started = time.thread_time()
-        bcrypt.hashpw(data, cheap)
-        step = time.thread_time() - started
+        steps = [time.thread_time()]
+        for _ in range(MEASURED_STEPS):
+            bcrypt.hashpw(data, _cheap(FOREIGN_STEP))
+            steps.append(time.thread_time())
         matches = verify(data)
-        if matches:
-            return True
-        spent = (time.thread_time() - started) / max(step, 1e-6)
-        for _ in range(int(2 ** (self._dearest - FOREIGN_STEP) - spent)):
-            bcrypt.hashpw(data, cheap)
-        return False
+        spent = time.thread_time() - steps[0]
+        step = max(min(later - earlier for earlier, later in pairwise(steps)), 1e-6)
+        grain = 2 ** max(self._cost - 3, FOREIGN_STEP)
+        return matches, ceil(spent / step * 2**FOREIGN_STEP / grain) * grain
 
     async def _run(self, work: Callable[[], T]) -> T:
         async with in_turn():
@@ -183,6 +189,10 @@ def _possible(password: str) -> bytes | None:
         return None
     data = normalise(password)
     return data if len(data) <= MAX_BYTES and b"\x00" not in data else None
+
+
+def _cheap(cost: int) -> bytes:
+    return f"$2b${cost:02}${'.' * 22}".encode()
 
 
 def _foreign_verifier(stored: bytes) -> Callable[[bytes], bool] | None:

@@ -41,8 +41,8 @@ DEFENCES = (
         63,
         "a refusal fills up what another kind lacks",
         PASSWORDS,
-        "for _ in range(int(2 ** (self._dearest - FOREIGN_STEP) - spent)):",
-        "for _ in range(0):",
+        "return matches, ceil(",
+        "return matches, 2**self._cost + 0 * ceil(",
         TESTS,
     ),
 )

@@ -59,26 +59,45 @@ async def test_who_moved_in_signs_in_and_has_a_hash_of_ours_from_then_on(
     assert (await client.post("/api/auth/login", json=user)).status_code == 200
 
 
-async def test_a_refusal_fills_up_what_another_kind_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As much as bcrypt at that cost: 2**8 for what 2**4 is a step, less what the other took."""
-    made: list[bytes] = []
-    hashpw = bcrypt.hashpw
-
-    def counted(password: bytes, salt: bytes) -> bytes:
-        made.append(salt)
-        return hashpw(password, salt)
-
-    hasher = PasswordHasher(8)
-    monkeypatch.setattr(bcrypt, "hashpw", counted)
-    stored = stored_form(HASHES["Werkzeug pbkdf2"])
-
-    assert not await hasher.verify("Wrong-Horse-7", stored)
-    filled = len(made)
+async def work_of(hasher: PasswordHasher, stored: str | None, made: list[int]) -> int:
     made.clear()
-    assert await hasher.verify(PASSWORD, stored)
+    await hasher.verify("Wrong-Horse-7", stored)
+    return sum(made)
 
-    assert 2 < filled <= 2**4
-    assert len(made) == 1
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What each call of bcrypt cost: two to the power of its cost."""
+    done: list[int] = []
+    for name in ("hashpw", "checkpw"):
+        real = getattr(bcrypt, name)
+
+        def counted(password: bytes, salt: bytes, real: Any = real) -> Any:
+            done.append(2 ** int(salt[4:6]))
+            return real(password, salt)
+
+        monkeypatch.setattr(bcrypt, name, counted)
+    return done
+
+
+async def test_a_refusal_fills_up_what_another_kind_lacks(made: list[int]) -> None:
+    """As much as bcrypt at that cost, less what the other took."""
+    hasher = PasswordHasher(8)
+
+    assert 2**6 < await work_of(hasher, stored_form(HASHES["Werkzeug pbkdf2"]), made) <= 2**9
+    hasher.close()
+
+
+async def test_a_dearer_hash_of_another_kind_makes_every_refusal_as_dear(made: list[int]) -> None:
+    """Django asks for a million rounds; from the first that is met on, nobody is told by the
+    time."""
+    hasher = PasswordHasher(5)
+    assert await work_of(hasher, None, made) == 2**5
+    dear = HASHES["Django pbkdf2_sha256"].replace("$1000$", "$50000$")
+
+    await work_of(hasher, stored_form(dear), made)
+
+    assert await work_of(hasher, None, made) > 2**6
     hasher.close()
 
 
@@ -96,6 +115,25 @@ def test_firebase_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not verify(b"user2password")
 
 
+DIGEST = "baA/oR+BilqH9uzjyRrR2zPwimCPtdQSLzGAj82mkC0="
+
+CAN_NOT_BE_COMPUTED = (
+    "pbkdf2_sha256$1000$salt$" + DIGEST[:41],
+    "pbkdf2_sha256$1000$sa\x00lt$" + DIGEST,
+    "pbkdf2_sha256$1000$sa\ud800lt$" + DIGEST,
+    "pbkdf2_sha256$\u0661\u0660$salt$" + DIGEST,
+    "bcrypt_sha256$$2b$01$" + "." * 53,
+    "bcrypt_sha256$$2b$04$" + "z" * 53,
+    "scrypt:1000:8:1$salt$" + "00" * 64,
+    "scrypt:1:8:1$salt$" + "00" * 64,
+    "keycloak-pbkdf2-sha1$1000$a$" + DIGEST,
+    "$argon2id$v=19$m=8,t=1,p=16$vLUnYnCthssdfgI0Lj6Jwg$Sd6LLrWXKTzhO1ILIiQHYGEYUaJOdZO/7wRauYLICfg",
+    "pbkdf2_sha256$1000$salt$aGE=",  # two bytes: guessed
+    "keycloak-pbkdf2-sha1$2000000$KmEArtuged4s1eFmCMpKWg$" + "A" * 132,  # the rounds five times
+)
+"""Each sign-in of such a user was a 500, or opened or cost what it should not."""
+
+
 @pytest.mark.parametrize(
     "hashed",
     [
@@ -110,6 +148,7 @@ def test_firebase_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
         "scrypt:1048576:8:1$salt$" + "00" * 64,
         "firebase-scrypt$8$20$42xEC+ixf3L2lw==$aGFzaA==",
         HASHES["argon2id"] + "\n",
+        *CAN_NOT_BE_COMPUTED,
         {"secretData": "{}", "credentialData": "{}"},
         {"secretData": "[", "credentialData": "{}"},
         {},
