@@ -1,4 +1,4 @@
-"""What is done after the answer, so that its time tells nothing."""
+"""Work after the answer, so that the answer's time tells nothing."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,7 +12,8 @@ logger = structlog.get_logger()
 
 
 class Background:
-    """Runs what nobody waits for. Over `MOST_TASKS` it is dropped, and logged; so is a failure."""
+    """Runs tasks that nobody waits for. More than `MOST_TASKS` are dropped and logged; failures are
+    logged too."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
