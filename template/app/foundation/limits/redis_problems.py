@@ -45,7 +45,7 @@ _BY_CODE: Final = {
     "DB index": Problem("has no database of this number", "write /0 at the end of REDIS_URL"),
     "HELLO": Problem("does not know HELLO", "add ?protocol=2 to REDIS_URL"),
 }
-"""By what stands in the text. Some versions put it behind a code of scripts."""
+"""By words in the error's text. Some versions put them after a code of scripts."""
 
 _BY_KIND: Final[tuple[tuple[type[Exception], Problem], ...]] = (
     (
