@@ -110,7 +110,7 @@ def test_a_database_of_another_application_is_refused(tmp_path: Path, url: str) 
     result = new(tmp_path, url)
 
     assert result.code == 1
-    said = f"the database {name_of(url)} exists and holds what is not this project's: invoices"
+    said = f"the database {name_of(url)} exists and has tables of something else: invoices"
     assert said in result.err
     assert "--database-url" in result.err
     tables = execute(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
@@ -167,7 +167,7 @@ def test_a_sqlite_file_of_another_application_is_refused(tmp_path: Path) -> None
     theirs = new(tmp_path / "made", f"sqlite:///{file}")
     text = new(tmp_path / "made", f"sqlite:///{tmp_path}/text.db")
 
-    assert f"the database {file} exists and holds what is not this project's: inv" in theirs.err
+    assert f"the database {file} exists and has tables of something else: inv" in theirs.err
     assert f"error: {tmp_path}/text.db can't be used: file is not a database" in text.err
     assert file.read_bytes() == before
     assert not (tmp_path / "made").exists()
@@ -198,7 +198,7 @@ def test_of_a_sqlite_file_elsewhere_nothing_empty_is_left_and_the_rest_is_named(
     assert f"the database {file}, which was made, stays there" in failed.err
     assert "nothing was left behind" not in failed.err
     assert (failed.code, again.code) == (1, 0)
-    assert f"the database {file} exists already, with 2 users, whom it would share" in again.err
+    assert f"the database {file} exists already, with 2 users that it would share" in again.err
 
 
 def test_an_empty_sqlite_file_is_removed_and_no_other(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ class TestRefusals:
         result = authkit("remove", "sessions", "--drop-data", cwd=project)
 
         assert result.code == 1
-        assert "nor are tables of it" in result.err
+        assert "nor its tables" in result.err
         assert git(project, "status", "--porcelain") == ""
 
     def test_answers_that_are_no_list(self, project: Path) -> None:

@@ -1,4 +1,4 @@
-"""How the application is put together: settings in, ASGI out."""
+"""How the application is put together, from its settings to ASGI."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -65,9 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def include_routers(app: FastAPI) -> None:
-    """Serve every module of `app/api/` that has a `router`, because it is there.
-
-    They are tried one after the other, some 12 µs each: those that are asked most come first.
+    """Serve every module of `app/api/` that has a `router`. Routers are tried one after the other,
+    some 12 µs each, so the busiest come first.
     """
     modules = modules_in(api)
     with_router = [module for module in modules if hasattr(module, "router")]
@@ -86,7 +85,7 @@ def _place(module: ModuleType) -> int:
 
 
 def _rules(app: FastAPI, services: Services) -> RouteRules:
-    """What each route declares about its limit, and whom a request counts against."""
+    """The limit of each route, and whom a request counts against."""
 
     async def address(scope: Scope) -> str:
         return rate_limit_key(scope["state"]["client_address"])
@@ -106,7 +105,7 @@ def _rules(app: FastAPI, services: Services) -> RouteRules:
 
 
 def _layers(app: FastAPI, services: Services) -> list[Middleware]:
-    """What stands around the routes, the outermost first."""
+    """The layers around the routes, the outermost first."""
     settings = services.settings
     return [
         Middleware(
@@ -144,7 +143,7 @@ def _layers(app: FastAPI, services: Services) -> list[Middleware]:
 
 
 def _layers_of(module: ModuleType, app: FastAPI, services: Services) -> list[Middleware]:
-    """What a module of `app/api/` puts around all routes, if it has a function `layers`."""
+    """The layers of modules of `app/api/` that have a function `layers`."""
     return module.layers(app, services) if hasattr(module, "layers") else []
 
 

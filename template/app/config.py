@@ -1,4 +1,4 @@
-"""Every setting of this API: its meaning, its default, and what is refused.
+"""Every setting of this API: its meaning, its default, and the values that are refused.
 
 Values come from the environment, then from `.env`; a variable in the environment, even an empty
 one, wins. `.env.example` documents each. A wrong value stops the start and names the variable
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
 
     cors_origins: formats.Origins = []
     cors_headers: formats.HeaderNames = []
-    """What browsers may send beside Authorization, Content-Type and X-Request-ID."""
+    """Headers that browsers may send besides Authorization, Content-Type and X-Request-ID."""
     allowed_hosts: formats.Hosts = ["*"]
     trusted_proxies: formats.Proxies = []
     max_body_bytes: int = Field(65536, ge=1024)
@@ -99,8 +99,8 @@ class Settings(BaseSettings):
     password_reset_url: people_and_pages.Link = "http://localhost:3000/reset-password"  # noqa: S105
 
     email_change: Annotated[Literal["session", "password", "confirm"], formats.AnyCase] = "session"
-    """What changing one's address wants: no more than the session; a fresh one, or the password;
-    that, and a link that was mailed to the new address."""
+    """What users need to change their address: only the session; a fresh one, or the password; the
+    same, and a link mailed to the new address."""
     email_change_url: people_and_pages.Link = "http://localhost:3000/confirm-email"
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], formats.AnyCase] = "info"

@@ -1,4 +1,4 @@
-"""The one error format: every answer that is not a success looks like this, whoever raises it.
+"""The one error format: every error looks like this, from any part of the API.
 
     {"error": {"code": "<machine_readable>", "message": "<for people>",
                "details"?: [{"field": "...", "message": "..."}]}}
@@ -52,8 +52,8 @@ class ErrorCode(StrEnum):
 class AppError(HTTPException):
     """An error meant for the client.
 
-    It is a Starlette `HTTPException`, so it passes through every layer of the framework
-    unchanged, and `error_response` is the only place that turns one into bytes.
+    It is a Starlette `HTTPException`, so it passes through every layer of the framework unchanged.
+    Only `error_response` turns one into bytes.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class AppError(HTTPException):
 
 
 class Unavailable(AppError):
-    """503: something this API depends on does not answer now. The client may try again."""
+    """503: the database or another service does not answer now. The client may try again."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Final
 
 class SecurityEvent(StrEnum):
     """What an auditor looks for (ASVS v5.0.0-16.3). Log these with ids, never with an e-mail
-    body, a password or a token. What happens to an account goes through `app.accounts.events`."""
+    body, a password or a token. For an account's events, use `app.accounts.events`."""
 
     USER_REGISTERED = "auth.user_registered"
     USER_CREATED = "auth.user_created"

@@ -10,7 +10,7 @@ from authkit.terminal.options import JsonOption, ProjectOption
 
 def add(
     part: Annotated[
-        str, typer.Argument(help="Which part; a wrong name is answered with the known ones.")
+        str, typer.Argument(help="The part's name; a wrong one lists the known parts.")
     ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Merge beside the project and show what would change.")
@@ -20,9 +20,9 @@ def add(
 ) -> None:
     """Add a part to the project: its endpoints, tests, migration and page.
 
-    Files are merged as `authkit update` does, so what you changed is kept. The environment, the
-    database (after a question, never in production) and the tests follow. The result is staged, not
-    committed. Exits with 4 when there are conflicts to resolve.
+    It merges files as `authkit update` does, so your changes stay. Then it updates the environment,
+    migrates the database (it asks first, and never in production) and runs the tests. The result is
+    staged, not committed. Exits with 4 when there are conflicts to resolve.
 
     Examples:
 

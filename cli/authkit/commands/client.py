@@ -12,20 +12,22 @@ from authkit.terminal.options import ProjectOption
 
 
 def client(
-    language: Annotated[str, typer.Argument(metavar="typescript|python", help="In what.")],
+    language: Annotated[
+        str, typer.Argument(metavar="typescript|python", help="The client's language.")
+    ],
     directory: Annotated[
         Path,
         typer.Argument(
-            metavar="DIR", help="Where to: new, empty, or an earlier client, which is replaced."
+            metavar="DIR", help="A new or empty directory, or an earlier client, which is replaced."
         ),
     ],
     project: ProjectOption = None,
 ) -> None:
-    """Make a typed client of the API, with the generator that we tried and advise.
+    """Make a typed client of the API, with the generator that we advise.
 
-    For TypeScript that is @hey-api/openapi-ts, run by npx; for Python openapi-python-client, run by
-    uv. Both come from the network, in the version that was tried. Errors are typed as answers are.
-    Other generators read openapi.json: docs/clients.md of authkit has a table.
+    For TypeScript that is @hey-api/openapi-ts, run by npx; for Python it is openapi-python-client,
+    run by uv. Both come from the network, in the version that we tried. Errors are typed like
+    answers. Other generators read openapi.json: docs/clients.md of authkit has a table.
 
     Examples:
 

@@ -38,7 +38,7 @@ def doctor(
     project: ProjectOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Look for what is unsafe, missing or out of date; exit 1 when there is something.
+    """Find what is unsafe, missing or out of date; exit 1 if there is something.
 
     Each finding names the command that fixes it. It works while the database is down.
 

@@ -13,8 +13,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="""The keys that sign and verify tokens, replaced in steps that sign nobody out.
 
-    A staged key only verifies. Once each host knows it, it signs, and its predecessor
-    verifies until nothing lives any more that it signed.
+    A staged key only verifies. Once each host knows it, let it sign. The key before it still
+    verifies until all its tokens have expired.
 
     Examples:
 
@@ -63,7 +63,7 @@ def _age(key: dict[str, Any]) -> str:
 
 @app.command("list")
 def list_keys(project: ProjectOption = None, json: JsonOption = False) -> None:
-    """List the keys: their id, what each does and since when, and what comes next.
+    """List the keys: id, task, date, and the next step.
 
     The keys themselves are never shown.
 
@@ -79,7 +79,7 @@ def list_keys(project: ProjectOption = None, json: JsonOption = False) -> None:
 def stage(
     algorithm: AlgorithmOption = None, project: ProjectOption = None, json: JsonOption = False
 ) -> None:
-    """Make a key that verifies and does not sign yet. One is enough: a second call makes none.
+    """Make a key that verifies but does not sign yet. A second call makes no second key.
 
     Examples:
 
@@ -97,11 +97,11 @@ def rotate(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Sign with the staged key from the next start on; the present one goes on verifying.
+    """Sign with the staged key from the next start on; the present key still verifies.
 
-    With nothing staged, a new key signs at once. That is for one host: while there are several,
-    those that were not restarted yet refuse what the new key signs. Within an hour of a rotation
-    it is taken for the same one, and changes nothing.
+    If no key is staged, a new one signs at once. Use that only with one host: of several, those not
+    restarted yet refuse the new key's tokens. A second call within an hour counts as the same
+    rotation and changes nothing.
 
     Examples:
 
@@ -127,9 +127,9 @@ def _question(keys: Keys, algorithm: str | None) -> str:
 
 @app.command()
 def retire(project: ProjectOption = None, json: JsonOption = False) -> None:
-    """Forget the earlier keys whose tokens have all expired; of the others, say when that is.
+    """Remove earlier keys whose tokens have all expired; say when the others will be ready.
 
-    That is REFRESH_TOKEN_DAYS after the rotation, and a day in which hosts may restart. A key
+    A key is ready REFRESH_TOKEN_DAYS and one day after the rotation; the day is for restarts. A key
     without a date gets today's.
 
     Examples:
@@ -149,7 +149,7 @@ def remove(
 ) -> None:
     """Stop verifying with a key at once: the tokens that it signed are refused.
 
-    For a key that has leaked, or a staged one that is not wanted; otherwise `retire`.
+    Use it for a leaked key or an unwanted staged one; otherwise use `retire`.
 
     Examples:
 

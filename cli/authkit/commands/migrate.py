@@ -39,10 +39,11 @@ class Revision:
 
 def migrate(
     to: Annotated[
-        str, typer.Option(metavar="REVISION", help="Stop at this one; an earlier one goes back.")
+        str,
+        typer.Option(metavar="REVISION", help="Stop at this revision; an earlier one goes back."),
     ] = "head",
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit 1 when there is something to do.")
+        bool, typer.Option("--check", help="Change nothing; exit 1 if there is something to do.")
     ] = False,
     project: ProjectOption = None,
     yes: YesOption = False,
@@ -50,8 +51,8 @@ def migrate(
 ) -> None:
     """Bring the database's schema up to date.
 
-    All of it, or nothing when a migration fails. On SQLite a copy of the file is kept first,
-    beside it: app.db.backup-<time>, the last three of them.
+    If a migration fails, nothing is changed. On SQLite it first copies the file to
+    app.db.backup-<time> beside it, and keeps the last three copies.
 
     Examples:
 

@@ -32,27 +32,28 @@ class EmailChange(StrEnum):
 
 def new(
     path: Annotated[
-        Path, typer.Argument(help="Where to; its last part is the project's name.", metavar="PATH")
+        Path,
+        typer.Argument(
+            help="The directory to make; its last part is the project's name.", metavar="PATH"
+        ),
     ],
     database: Annotated[
         Database | None,
-        typer.Option(help="Which database; SQLite unless told.", show_default=False),
+        typer.Option(help="The database; SQLite by default.", show_default=False),
     ] = None,
     limits: Annotated[
         Limits | None,
-        typer.Option(
-            help="Where rate limits are counted; in memory unless told.", show_default=False
-        ),
+        typer.Option(help="Where to count rate limits; in memory by default.", show_default=False),
     ] = None,
     database_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Of the database.", show_default=False)
+        str | None, typer.Option(metavar="URL", help="The database's URL.", show_default=False)
     ] = None,
     redis_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Of Redis.", show_default=False)
+        str | None, typer.Option(metavar="URL", help="The URL of Redis.", show_default=False)
     ] = None,
     with_parts: Annotated[
         str | None,
-        typer.Option("--with", metavar="PART,…", help="Parts to have as well.", show_default=False),
+        typer.Option("--with", metavar="PART,…", help="Parts to add.", show_default=False),
     ] = None,
     without_parts: Annotated[
         str | None,
@@ -62,14 +63,16 @@ def new(
         EmailChange | None,
         typer.Option(
             metavar="WHAT",
-            help="To change one's address: session (unless told), password or confirm.",
+            help="What users need to change their address: session (default), password or confirm.",
             show_default=False,
         ),
     ] = None,
     defaults: Annotated[
-        bool, typer.Option("--defaults", "-y", help="Ask nothing, take the defaults.")
+        bool, typer.Option("--defaults", "-y", help="Ask nothing; take the defaults.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files, write none.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the files, but write none.")
+    ] = False,
     force: Annotated[
         bool,
         typer.Option(
@@ -80,20 +83,21 @@ def new(
     ] = False,
     no_git: Annotated[bool, typer.Option("--no-git", help="No repository, no commit.")] = False,
     no_install: Annotated[
-        bool, typer.Option("--no-install", help="Files alone: no environment, no database.")
+        bool,
+        typer.Option("--no-install", help="Write only the files: no environment, no database."),
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a project: rendered, installed, migrated, seeded and committed.
+    """Make a project: render, install, migrate, seed and commit it.
 
-    A URL with a password belongs into AUTHKIT_DATABASE_URL or AUTHKIT_REDIS_URL: a command line can
-    be read by other users of the machine. On PostgreSQL a missing database is created.
+    Put a URL with a password into AUTHKIT_DATABASE_URL or AUTHKIT_REDIS_URL: other users of the
+    machine can read a command line. On PostgreSQL a missing database is created.
 
     Examples:
 
       authkit new myapi                  SQLite, limits in memory: nothing else to install
       authkit new myapi --database postgres --limits redis
-      authkit new myapi --without sessions   a part less; `authkit add` brings it later
+      authkit new myapi --without sessions   without this part; `authkit add` brings it later
       authkit new myapi --dry-run        the files that would be written
     """
     from authkit.new import build

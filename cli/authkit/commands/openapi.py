@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 def openapi(
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 1 unless openapi.json is what the API says.")
+        bool, typer.Option("--check", help="Exit 1 if openapi.json is not up to date.")
     ] = False,
     diff: Annotated[
-        bool, typer.Option("--diff", help="What changed; exit 1 when it breaks clients.")
+        bool, typer.Option("--diff", help="Show the changes; exit 1 if one breaks clients.")
     ] = False,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write openapi.json, to be committed.")
-    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write openapi.json; commit it.")] = False,
     against: Annotated[
         str,
         typer.Option(
@@ -37,10 +35,10 @@ def openapi(
 ) -> None:
     """Print the OpenAPI document of the API, keep it in openapi.json, and compare.
 
-    The document is read from the code: no server and no database has to run. A change breaks
-    clients when what they send is refused, or what they read is missing or new to them: a field
-    removed, an input more, a narrower value. The rules are those of oasdiff. Name and address of
-    a deployment, `info` and `servers`, are not compared.
+    It reads the document from the code, without a server or a database. A change breaks clients if
+    the API refuses what they send, or if something that they read is missing or new to them: a
+    removed field, another required input, a narrower value. The rules are those of oasdiff. It does
+    not compare a deployment's name and address (`info` and `servers`).
 
     Examples:
 

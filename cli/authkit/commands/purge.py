@@ -8,7 +8,7 @@ from authkit.terminal.options import JsonOption, ProjectOption
 def purge(project: ProjectOption = None, json: JsonOption = False) -> None:
     """Delete what has expired, such as ended sessions and old reset links.
 
-    Run it once a day: cron, a Kubernetes CronJob, a systemd timer. `authkit doctor` says when it
+    Run it once a day: cron, a Kubernetes CronJob, a systemd timer. `authkit doctor` tells you if it
     has not run for a week.
 
     Examples:

@@ -10,7 +10,7 @@ from authkit.terminal.options import JsonOption, ProjectOption
 
 def remove(
     part: Annotated[
-        str, typer.Argument(help="Which part; a wrong name is answered with the known ones.")
+        str, typer.Argument(help="The part's name; a wrong one lists the known parts.")
     ],
     drop_data: Annotated[
         bool, typer.Option("--drop-data", help="Write a migration that drops the part's tables.")
@@ -24,8 +24,8 @@ def remove(
     """Remove a part from the project: its endpoints, tests and page.
 
     Its tables stay, with the migration that made them, unless you say --drop-data. A file of the
-    part that you changed is a conflict: it stays until you decide. All else is as in `authkit add`:
-    merged, staged, not committed; exits with 4 when there are conflicts to resolve.
+    part that you changed is a conflict: it stays until you decide. The rest works as in `authkit
+    add`: the result is staged, not committed. Exits with 4 when there are conflicts to resolve.
 
     Examples:
 

@@ -31,16 +31,14 @@ def serve(
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one.")
     ] = (8000),
-    workers: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many processes answer.")
-    ] = 1,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="The number of processes.")] = 1,
     reload: Annotated[
         bool, typer.Option("--reload/--no-reload", help="Start again when the code changes.")
     ] = False,
 ) -> None:
     """Serve the API.
 
-    Requests in flight are answered before it stops (Ctrl-C or SIGTERM).
+    It answers running requests before it stops (Ctrl-C or SIGTERM).
 
     Examples:
 

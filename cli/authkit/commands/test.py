@@ -19,8 +19,8 @@ def test(
 ) -> None:
     """Run the project's tests; the exit code is the gate.
 
-    The gate is the tests and their coverage, as pyproject.toml of the project says; a part of the
-    tests (-k, -m, a file) has none of coverage. The suite uses PostgreSQL and Redis when the
+    The gate is the tests and their coverage, as the project's pyproject.toml says. If you run only
+    some tests (-k, -m, a file), coverage does not count. The suite uses PostgreSQL and Redis if the
     project's settings do, in a database of its own.
 
     Examples:

@@ -17,24 +17,29 @@ if TYPE_CHECKING:
 
 def update(
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit 3 when there is an update.")
+        bool, typer.Option("--check", help="Change nothing; exit 3 if there is an update.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Merge beside the project and show what would change.")
     ] = False,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="VERSION", help="Not to the newest one.", show_default=False),
+        typer.Option(
+            "--to",
+            metavar="VERSION",
+            help="Update to this version, not to the newest.",
+            show_default=False,
+        ),
     ] = None,
     project: ProjectOption = None,
     json: JsonOption = False,
 ) -> None:
     """Bring the project to this authkit's version of the template, and keep what you changed.
 
-    Works offline. Files are merged as git merges branches, and where the template moved something,
-    your edits and imports follow; then come the environment, the database (after a question, never
-    in production) and the tests. The result is staged, not committed.
-    Exits with 4 when there are conflicts to resolve.
+    Works offline. It merges files as git merges branches. If the template has moved something, your
+    edits and imports follow. Then it updates the environment, migrates the database (it asks first,
+    and never in production) and runs the tests. The result is staged, not committed. Exits with 4
+    when there are conflicts to resolve.
 
     Examples:
 

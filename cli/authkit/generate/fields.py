@@ -17,7 +17,7 @@ WRITTEN: Final = re.compile(
     r"(?:=(?P<default>.*?))?"
     r"(?P<after>(?::(?:unique|index))*)"
 )
-SHAPE: Final = "a field is NAME:TYPE, then ? and =DEFAULT and :unique or :index, where it has them"
+SHAPE: Final = "a field is NAME:TYPE, then ?, =DEFAULT, :unique or :index if you need them"
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def skeleton_for(project: Project) -> Skeleton:
     needs = needs_of(released)
     if later[0] not in needs["fits"]:
         raise AuthkitError(
-            f"the project is at {later[0]}, which knows no generated resources", "authkit update"
+            f"the project is at {later[0]}, which can't generate resources", "authkit update"
         )
     machinery = {path: released[f"template/{path}"] for path in needs["files"]}
     return Skeleton(version, files, machinery, tuple(needs["changes"]))

@@ -74,5 +74,5 @@ def explained(root: Path) -> Iterator[None]:
     except OSError as error:
         raise AuthkitError(
             f"the files can't be written to {root}: {error.strerror or error} ({error.filename})",
-            "nothing was changed; make room, or the directory writable",
+            "nothing was changed; make room, or make the directory writable",
         ) from error

@@ -80,7 +80,7 @@ def choose(
 
 
 def choose_email_change(ask: Ask) -> str:
-    question = "What must who changes their e-mail address have? (confirm: a mailed link as well)"
+    question = "What does a user need to change their address? (confirm: a mailed link as well)"
     return ask(question, EMAIL_CHANGE, EMAIL_CHANGE[0])
 
 
@@ -110,7 +110,7 @@ def kind_of(service: Service, kind: str | None, url: str) -> str:
             if kind not in {None, candidate}:
                 raise UsageError(
                     f"--{service.option} {kind} contradicts a URL that starts with {scheme}://",
-                    f"leave out --{service.option}; the URL tells it",
+                    f"leave out --{service.option}; the URL says it already",
                 )
             if scheme == "sqlite" and (parts.netloc or parts.path in {"", "/", "/:memory:"}):
                 raise UsageError("a SQLite URL names a file", "sqlite:///./app.db")

@@ -57,7 +57,7 @@ def provide_database(url: str, project: Project, made: Made, undo: ExitStack) ->
         tables = ", ".join(found["foreign"][:SHOWN])
         more = " and others" if len(found["foreign"]) > SHOWN else ""
         raise AuthkitError(
-            f"the database {name} exists and holds what is not this project's: {tables}{more}",
+            f"the database {name} exists and has tables of something else: {tables}{more}",
             "nothing was written; name a database of its own with --database-url",
         )
     made.screen.warning(f"the database {name} exists already, {contents(found)}")
@@ -69,7 +69,7 @@ def provide_database(url: str, project: Project, made: Made, undo: ExitStack) ->
 def contents(found: dict[str, Any]) -> str:
     """What it holds, in a phrase."""
     users = f"{found['users']} user{'' if found['users'] == 1 else 's'}"
-    holds = f"with {users}, whom it would share" if found["tables"] else "empty"
+    holds = f"with {users} that it would share" if found["tables"] else "empty"
     schemas = ", ".join(found["schemas"][:SHOWN])
     return f"{holds} but for other schemas: {schemas}" if schemas else holds
 

@@ -117,7 +117,7 @@ def renderings(request: Request, scratch: Scratch, head: str) -> tuple[Path, Pat
     data = migrations.remove(lines, before, without, drop_data=request.drop_data)
     if data == "none" and before is not with_part:
         raise AuthkitError(
-            f"neither the part {request.part} is there, nor are tables of it",
+            f"the project has neither the part {request.part} nor its tables",
             "authkit info names the parts that the project has",
         )
     return before, without, data

@@ -12,8 +12,8 @@ SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
 
 AFTER_REMOVAL: Final[Mapping[str, list[str]]] = {
     "jwks": [
-        "Access tokens by a key pair are refused: clients refresh, and get some by JWT_SECRET.",
-        "Services that verify with the public keys find none, and so refuse every token.",
+        "Access tokens signed by a key pair are refused: clients refresh and get new ones.",
+        "Services that verify with the public keys find no keys, so they refuse every token.",
     ],
     "cookies": ["Refresh tokens in cookies are not read: browsers sign in again."],
 }
@@ -29,6 +29,6 @@ def left(values: Mapping[str, str], parts: Collection[str]) -> Iterator[tuple[st
         for name in filter(values.get, SETTINGS[part]):
             yield (
                 name,
-                f"is set, and nothing reads it: the part {part} is not there",
-                f"keep its value if you need it again, and take it out; or: authkit add {part}",
+                f"is set, and nothing reads it: the project does not have the part {part}",
+                f"remove it, and keep its value if you may need it again; or: authkit add {part}",
             )

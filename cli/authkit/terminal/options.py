@@ -19,12 +19,12 @@ ProjectOption = Annotated[
     typer.Option(
         "--project",
         metavar="DIR",
-        help="The project, when it is not the current directory or above it.",
+        help="The project, if it is not the current directory or above it.",
         show_default=False,
         callback=_inherit_project,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -31,7 +31,7 @@ ELSEWHERE: Final = re.compile(
 )
 NOTHING_ELSE: Final = re.compile(r"[A-Za-z0-9+/=_.-]*")
 ELSEWHERE_HINT: Final = (
-    "what a link carries after token= is opaque, only who issued it can look it up; "
+    "the text after token= in a link is opaque; only its issuer can look it up; "
     "a token starts with eyJ, in the Authorization header of the request"
 )
 TRAILING: Final = " \t\r\n\v\f\"'`“”‘’,;"
@@ -150,13 +150,13 @@ def _one_part(text: str, header: JsonObject | None) -> Malformed:
         body, checksum = text[:-CHECKSUM], text[-CHECKSUM:]
         whole = f"{zlib.crc32(body.encode()):08x}" == checksum
         return Malformed(
-            ["this is a personal access token, and no JWT: nothing is written in it"]
+            ["this is a personal access token, not a JWT: it holds no data"]
             + ([] if whole else ["its checksum is wrong: was it cut when it was copied?"]),
-            "whose it is, only its API knows: GET /api/users/me; authkit token list EMAIL has those"
+            "only its API knows its user: GET /api/users/me; authkit token list EMAIL lists them"
             " of a user, by their first characters",
         )
     return Malformed(
         [f"no dots: one part of {len(text):,} characters; a token has 3: header.payload.signature"],
         "this looks like an opaque token (a session id, a reset token, an API key): "
-        "nothing is written in it, only who issued it can look it up",
+        "it holds no data; only its issuer can look it up",
     )

@@ -73,6 +73,6 @@ def require_known(current: str, known: tuple[str, ...]) -> None:
             f"{plain_python()} -m pip install --upgrade authkit-fastapi",
         )
     raise AuthkitError(
-        f"the project is at {current}, which no released template is",
+        f"the project is at {current}, which is no released version",
         f"known are {', '.join(known)}; `git log -- {MARKER}` shows how it came about",
     )

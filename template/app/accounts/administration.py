@@ -1,4 +1,4 @@
-"""What admins and operators do with the accounts of others."""
+"""What admins and operators do with other people's accounts."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -26,8 +26,8 @@ from app.security_events import SecurityEvent
 from app.services import Services
 
 PURGED_AT_ONCE: Final = 1000
-"""Rows a transaction. A million at once would end at the database's deadline, and keep everybody
-else from writing to SQLite until then."""
+"""Rows in one transaction. A million at once would run into the database's deadline, and until then
+nobody else could write to SQLite."""
 
 SEEDED: Final = ("admin@example.com", "user@example.com")
 """The addresses of the users to develop with: `python -m app.manage seed`."""
@@ -48,7 +48,7 @@ async def list_users(
     """One page of users in order of registration, and how many there are in all.
 
     Args:
-        conditions: those that must hold of who is listed, such as `User.is_active`.
+        conditions: only users who meet them are listed, for example `User.is_active`.
     """
     page = _USERS.where(*conditions).order_by(User.created_at, User.id).limit(limit).offset(offset)
     users = await services.database.fetch_all(page)
@@ -76,7 +76,7 @@ async def update_user(
     """Change role or state, from the next request on. Deactivating ends every session.
 
     Args:
-        by: the admin who asks; None is an operator.
+        by: the calling admin; None is an operator.
 
     Raises:
         AppError: 404 not_found; 403 forbidden, `by` is no admin any more.
@@ -96,7 +96,7 @@ async def update_user(
 async def lock_for(db: AsyncSession, admin: SignedInUser | None, user_id: UUID) -> User:
     """Take the row of somebody's account, for an admin or an operator.
 
-    Whether an admin still is one is asked again with both rows locked: of two who unmake each
+    Check again, with both rows locked, that the admin still is one: if two admins demote each
     other, one must remain.
 
     Raises:
@@ -127,7 +127,7 @@ async def _set_active(services: Services, db: AsyncSession, user: User, is_activ
 
 
 async def set_password(services: Services, user_id: UUID, new_password: str) -> None:
-    """Set somebody's password; every session of theirs ends.
+    """Set somebody's password; all their sessions end.
 
     Raises:
         AppError: 404 not_found.
@@ -151,7 +151,7 @@ async def seeded_users(services: Services) -> list[str]:
 async def purge(services: Services) -> dict[str, int]:
     """Delete what has expired; returns how many sessions, reset links, events and mails.
 
-    A model of a part or a feature that has `expired(now)` says which of its rows go.
+    If a model of a part or a feature has `expired(now)`, it says which of its rows to delete.
     """
     now = utc_now()
     rows: dict[str, tuple[Any, ColumnElement[bool]]] = {
@@ -167,7 +167,7 @@ async def purge(services: Services) -> dict[str, int]:
 
 
 async def is_purge_overdue(services: Services) -> bool:
-    """Whether nobody has purged for a week, as far as what is left tells."""
+    """Whether nobody has purged for a week, judging by the rows that are left."""
     left = select(Session.id).where(Session.expires_at < utc_now() - PURGE_OVERDUE).limit(1)
     return await services.database.fetch_one(left) is not None
 

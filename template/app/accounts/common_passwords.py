@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 SHORTEST_WORD: Final = 4
-"""Of the letters that are left once digits and signs are taken off. Fewer are by chance."""
+"""How many letters must remain without digits and signs. Fewer match by chance."""
 
 _DECORATION: Final = string.digits + string.punctuation + " "
 
@@ -19,8 +19,7 @@ _LOOKALIKES: Final = (
 
 
 def is_common(password: str) -> bool:
-    """Tell whether a password is one of them, in whatever case, or one of them made to look
-    otherwise: `P@ssw0rd1!`."""
+    """Tell whether a password is one of them, in any case, or a decorated one: `P@ssw0rd1!`."""
     return any(f"\n{form}\n" in common_passwords() for form in plain_forms(password))
 
 
@@ -35,9 +34,8 @@ def plain_forms(password: str) -> set[str]:
 
 @cache
 def common_passwords() -> str:
-    """Some 30,000, in lower case, each on a line: a tenth of the memory of a set.
-
-    Reading them takes 20 ms, so the application does it before it serves.
+    """Some 30,000, in lower case, one on each line: this takes a tenth of a set's memory. Reading
+    them takes 20 ms, so the application does it before it serves.
     """
     return "\n".join(["", *_leaked(), ""])
 

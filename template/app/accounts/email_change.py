@@ -1,4 +1,4 @@
-"""Changing the e-mail address, and the proof of who asks that EMAIL_CHANGE wants."""
+"""Changing the e-mail address, and the proof that EMAIL_CHANGE wants from the caller."""
 
 from datetime import timedelta
 from typing import Final
@@ -40,8 +40,8 @@ LINK_LIFETIME: Final = timedelta(hours=1)
 async def require_proof(
     services: Services, user: SessionUser, password: str | None, device: Device
 ) -> None:
-    """Let who asks go on: when EMAIL_CHANGE wants no more than the session, when the session is
-    young, or with the password.
+    """Let the caller go on if EMAIL_CHANGE only wants a session, if the session is young, or with
+    the password.
 
     Raises:
         AppError: 403 fresh_login_required; 400 wrong_password.
@@ -66,8 +66,8 @@ async def require_proof(
 async def move(services: Services, db: AsyncSession, user: User, email: str) -> None:
     """Give an account another address, and tell both; reset links, mailed to the old one, end.
 
-    The old address hears of the new one no more than it takes to recognise it: nobody writes a
-    stranger what they like by means of an address.
+    The mail to the old address shows just enough of the new one to recognise it. Otherwise a caller
+    could send any words to a stranger in the form of an address.
     """
     await reset_links.end_all(services, db, user)
     promise, old_email = services.outbox.promise, user.email
@@ -81,18 +81,19 @@ async def move(services: Services, db: AsyncSession, user: User, email: str) -> 
 async def send_confirmation(
     services: Services, db: AsyncSession, user: SessionUser, email: str
 ) -> None:
-    """Mail a link to the new address, after the answer, which is the same if it is taken."""
+    """Mail a link to the new address, after the answer. If the address is taken, the answer is the
+    same."""
     kind, session = MailKind.EMAIL_CONFIRM, str(user.session_id)
     await services.outbox.promise(db, kind, email, user_id=user.id, detail=session)
 
 
 async def make_token(services: Services, queued: QueuedMail) -> tuple[str, bool]:
-    """Make the token of a link; the second value tells whether it is due: not when the address is
-    taken, or the account gone.
+    """Make the token of a link. The second value says whether to send it: not if the address is
+    taken, or the account is gone.
 
-    It needs no row: it names the address, and the account as it is now, so it works once, and not
-    after any other change of the account. It is the one token that holds an address, and goes to
-    nobody else.
+    The token needs no row. It names the address and the account's present state, so it works once,
+    and any other change of the account makes it void. It is the only token that holds an address,
+    and it goes only to that address.
     """
     taken = await services.database.fetch_one(select(User.id).where(User.email == queued.recipient))
     account = await services.database.fetch_one(
@@ -117,7 +118,8 @@ async def make_token(services: Services, queued: QueuedMail) -> tuple[str, bool]
 
 
 async def confirm(services: Services, token: str) -> None:
-    """Give the account the address that a link was mailed to, while the session that asked lives.
+    """Give the account the address that the link was mailed to, if the session that asked still
+    lives.
 
     Raises:
         AppError: 400 invalid_confirmation, the link was used, is too old, or the account has
@@ -145,7 +147,7 @@ async def _lock_asker(db: AsyncSession, user_id: UUID, session_id: UUID) -> User
 
 
 def _state(account: User | AnyRow) -> str:
-    """What changes with the account, whatever of it does."""
+    """A value that differs after any change of the account."""
     return token_hash(f"{account.email} {account.updated_at.isoformat()}")
 
 

@@ -1,4 +1,4 @@
-"""E-mail addresses: one spelling a mailbox."""
+"""E-mail addresses: each mailbox has one spelling."""
 
 import re
 from typing import Final
@@ -16,8 +16,8 @@ _INVISIBLE: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U00016fe4\U0001d159\U000e0000-\U000e0fff]"
 )
-"""Letters, marks and signs that show nothing (Unicode's default ignorables, and blanks of scripts):
-two addresses that look alike would be two accounts. Formatting and blanks are no letters anyway."""
+"""Invisible letters, marks and signs (Unicode's default ignorables, and blanks of scripts). With
+them, two addresses that look alike would be two accounts."""
 
 
 def canonical_email(address: str) -> str:
@@ -41,7 +41,7 @@ def canonical_email(address: str) -> str:
 
 
 def refuse_unmailable(settings: Settings, email: str) -> None:
-    """Refuse what stands before the @ unless it is ASCII, where the owner says so: only a mail
+    """If EMAIL_ASCII_ONLY says so, refuse an address with more than ASCII before the @: only a mail
     server with SMTPUTF8 takes it. A domain always has an ASCII form.
 
     Raises:
@@ -54,7 +54,7 @@ def refuse_unmailable(settings: Settings, email: str) -> None:
 
 
 def masked(email: str) -> str:
-    """Enough to recognise one's own address by: `a***@example.com`."""
+    """Just enough for its owner to recognise an address: `a***@example.com`."""
     name, _, domain = email.rpartition("@")
     labels = domain.split(".")
     below = "***." if len(labels) > 2 else ""  # words could stand there

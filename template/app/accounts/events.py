@@ -1,7 +1,7 @@
 """What happens to accounts: logged, and kept, so that "was that me?" has an answer.
 
-Where the caller comes from and who acts is read from `app.foundation.caller`: it is the same for
-all that a request does.
+`app.foundation.caller` knows the caller's address and who acts: both are the same for the whole
+request.
 """
 
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ def record(
     session_id: UUID | None = None,
     **details: Any,
 ) -> None:
-    """Write an event in the transaction that it tells of; it is logged once that is committed.
+    """Write an event in the transaction of the change that it reports; the commit logs it.
 
     Args:
-        session_id: the one that it is about, unless it is that of the request.
-        details: short facts, none of them secret or of a person.
+        session_id: the session that the event is about; by default the request's.
+        details: short facts; nothing secret, and nothing about a person.
     """
     db.add(AccountEvent(**_values(event, user_id, session_id, details)))
     about = {"session_id": str(session_id)} if session_id else {}
@@ -47,13 +47,13 @@ def record(
 
 
 def log_when_committed(db: AsyncSession, event: StrEnum, **facts: Any) -> None:
-    """Log an event, unless the transaction that it tells of is rolled back."""
+    """Log an event, unless its transaction is rolled back."""
     listen(db.sync_session, "after_commit", lambda _: _log(event, **facts), once=True)
 
 
 async def keep_without_account(db: AsyncSession, user: User) -> None:
-    """Leave the events of an account that is about to be deleted to whoever knows its address; the
-    caller holds the lock on the user. What stays names nobody, and nothing of theirs."""
+    """Keep the events of an account that is about to be deleted, to be found only by its address.
+    The caller holds the lock on the user. The kept events name nobody."""
     whose = {"user_id": None, "email_hash": token_hash(user.email)}
     traces = {"ip_address": None, "user_agent": None}
     mine = update(AccountEvent).where(AccountEvent.user_id == user.id)
@@ -68,13 +68,12 @@ def note(
     *,
     email: str = "",
 ) -> None:
-    """Log an event that no transaction tells of, and keep it after the answer.
-
-    The work is the same for an account and for none: else an answer's time, or that of a
-    neighbour's, would tell which addresses have one (ASVS 5.0 6.3.8).
+    """Log an event that belongs to no transaction, and store it after the answer. The work is the
+    same with and without an account. Otherwise the time of this or the next answer would tell which
+    addresses have one (ASVS 5.0 6.3.8).
 
     Args:
-        email: what was tried. Logged as a hash, when there is no such account.
+        email: the address that was tried. It is logged as a hash if it has no account.
     """
     about = {"session_id": str(session_id)} if session_id else {}
     tried = {"email_hash": token_hash(email)} if user_id is None else {}
@@ -119,7 +118,7 @@ async def list_events(
     """One page of what happened, the latest first, and how much there is in all.
 
     Args:
-        whose: what must hold of an event, such as `AccountEvent.user_id == user.id`.
+        whose: the condition, such as `AccountEvent.user_id == user.id`.
     """
     page = select(AccountEvent.__table__).where(whose).limit(limit).offset(offset)
     latest_first = page.order_by(AccountEvent.created_at.desc(), AccountEvent.id)

@@ -1,7 +1,7 @@
-"""What is kept about a user, as JSON (GDPR articles 15 and 20).
+"""All stored data of a user, as JSON (GDPR articles 15 and 20).
 
-A feature's rows are in it because they are there: every table that refers to `users`. A column that
-must not leave the database says so, with `info=SECRET`.
+It has the rows of every table that refers to `users`, those of features too. A column that must not
+leave the database is marked with `info=SECRET`.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -17,7 +17,7 @@ from app.foundation.database import AnyRow, Base
 from app.services import Services
 
 ROWS_AT_ONCE: Final = 500
-"""Nobody's export is in memory as a whole."""
+"""No export is in memory as a whole."""
 
 
 async def export(services: Services, user_id: UUID) -> AsyncIterator[bytes]:
@@ -51,8 +51,8 @@ async def _pages(
 
 
 def tables_of_users(metadata: MetaData = Base.metadata) -> Iterator[tuple[Table, Column[Any]]]:
-    """Each table whose rows belong to a user, and the column that says to whom: of several, the
-    first."""
+    """Each table whose rows belong to a user, and the column that names the user (the first, if
+    there are several)."""
     users = metadata.tables[User.__tablename__]
     yield users, users.c.id
     for table in metadata.sorted_tables:

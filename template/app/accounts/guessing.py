@@ -21,8 +21,8 @@ from app.services import Services
 async def one_at_a_time(
     services: Services, user: UUID | str, waiting: int = IN_LINE + 1
 ) -> AsyncIterator[None]:
-    """Hash for one user, or one unknown address, once at a time: forty passwords of one account
-    must not keep everybody else waiting.
+    """Hash one password at a time for a user or an unknown address: forty tries at one account must
+    not keep everybody else waiting.
 
     Raises:
         TooManyRequests: so many wait already. Try again in a second.
@@ -35,11 +35,12 @@ async def one_at_a_time(
 async def reserve_try(
     services: Services, email: str, user_id: UUID | None, device: Device
 ) -> Reservation:
-    """Reserve a try at an account; refuse one that is being guessed at, without a look.
+    """Reserve a try at an account; refuse it, without a look at the password, if somebody is
+    guessing.
 
-    Not its owner, though: an address with a session of this account is let through to the limit
-    by address, or any stranger could lock anybody out (ASVS 5.0 6.3.1). What counts as one address
-    there does here: IPv6 gives a device a new one every day.
+    This does not lock out the owner: an address with a session of this account passes, and only the
+    limit by address counts. Otherwise any stranger could lock anybody out (ASVS 5.0 6.3.1). An
+    address means the same as in the limits: IPv6 gives a device a new one every day.
 
     Raises:
         TooManyRequests: too many wrong passwords for this account.
@@ -61,7 +62,7 @@ async def reserve_try(
 
 
 async def count_wrong_password(services: Services, email: str) -> None:
-    """Count a wrong password against the account, whatever address it came from.
+    """Count a wrong password against the account, from any address.
 
     Raises:
         TooManyRequests: it was the last that the limit allows.
@@ -70,15 +71,15 @@ async def count_wrong_password(services: Services, email: str) -> None:
 
 
 async def forget_wrong_passwords(services: Services, email: str) -> None:
-    """Let the account be tried anew: its password is another one, set by who owns the mailbox."""
+    """Forget the tries at an account: the owner of the mailbox has set another password."""
     await services.limiter.forget(services.account_limit, _account_key(email))
 
 
 async def check_own_password(services: Services, user: SignedInUser, password: str) -> str | None:
     """Return the stored hash if this is its password.
 
-    Who is signed in has tries of their own, besides those of everybody: a stolen access token
-    must not find the password, and no stranger keeps the owner from changing it.
+    A signed-in user has a limit of their own, apart from everybody's: a thief with a stolen access
+    token must not find the password, and no stranger can keep the owner from changing it.
 
     Raises:
         AppError: 400 wrong_password.

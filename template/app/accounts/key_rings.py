@@ -1,7 +1,7 @@
 """The keys that sign tokens: a ring for access tokens, and one for refresh tokens.
 
-Both hold the secrets of the settings. A folder of the app that has a module `key_ring` with a
-function `access_ring` puts other keys into the ring of access tokens, because it is there.
+Both hold the secrets of the settings. If a folder of the app has a module `key_ring` with a
+function `access_ring`, that fills the ring of access tokens with other keys.
 """
 
 import hashlib
@@ -19,10 +19,7 @@ HS256: Final = "HS256"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, and the one algorithm that it is for.
-
-    The key says which, never the token (RFC 8725 §3.1).
-    """
+    """A key and its one algorithm. The key names the algorithm, never the token (RFC 8725 §3.1)."""
 
     kid: str
     algorithm: str
@@ -41,15 +38,15 @@ class KeyRing:
         self._by_id = {key.kid: key for key in reversed(keys)}
 
     def find(self, kid: object) -> Key | None:
-        """The key of that id: an exact match, whatever a token has for one."""
+        """The key with exactly this id."""
         return self._by_id.get(kid) if isinstance(kid, str) else None
 
 
 class _HS256(HMACAlgorithm):
     """HS256 that looks at each secret once.
 
-    PyJWT asks at every signature whether the secret is a PEM, SSH, DER or JWK key by mistake. That
-    is half of the time to sign, a third of the time to verify, and 67 µs of a refresh.
+    At every signature PyJWT checks whether the secret is a PEM, SSH, DER or JWK key by mistake.
+    That takes half of the time to sign, a third of the time to verify, and 67 µs of a refresh.
     """
 
     def __init__(self) -> None:
@@ -64,7 +61,7 @@ _hs256 = _HS256()
 
 
 def key_id(secret: str) -> str:
-    """The `kid` of a signing secret: 16 hexadecimal digits that reveal nothing of it."""
+    """The `kid` of a signing secret: 16 hexadecimal digits that reveal nothing about it."""
     return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:16]
 
 
@@ -74,14 +71,14 @@ def secret_key(secret: str) -> Key:
 
 
 def secret_ring(settings: Settings) -> KeyRing:
-    """The secret that signs, and beside it the staged one and the earlier ones."""
+    """The secret that signs, then the staged one and the earlier ones."""
     verifying = [settings.jwt_staged_secret, *settings.jwt_previous_secrets]
     known = [secret.get_secret_value() for secret in (settings.jwt_secret, *verifying) if secret]
     return KeyRing(*map(secret_key, known))
 
 
 def access_ring(settings: Settings) -> KeyRing:
-    """The ring of access tokens. Refresh tokens are read by this API alone and keep the secrets."""
+    """The ring of access tokens. Only this API reads refresh tokens, so they keep the secrets."""
     ring = secret_ring(settings)
     for module in features_with("key_ring"):
         ring = module.access_ring(settings, ring)

@@ -18,7 +18,7 @@ from app.services import Services
 
 
 async def leave(services: Services, user: SessionUser, current_password: str) -> None:
-    """Delete the account of who asks, with everything that refers to it.
+    """Delete the caller's account, and everything that refers to it.
 
     Raises:
         AppError: 400 wrong_password; 409 last_admin.
@@ -35,7 +35,7 @@ async def delete_user(services: Services, user_id: UUID, *, by: SignedInUser | N
     """Delete somebody's account; returns the address that it had.
 
     Args:
-        by: the admin who asks; None is an operator.
+        by: the calling admin; None is an operator.
 
     Raises:
         AppError: 404 not_found; 403 forbidden, `by` is no admin any more; 409 last_admin.
@@ -48,7 +48,7 @@ async def delete_user(services: Services, user_id: UUID, *, by: SignedInUser | N
 
 
 async def _lock_admins(db: AsyncSession, *others: UUID) -> None:
-    """Of two admins who leave at once, one must stay. In one order, or they would wait for each
+    """If two admins leave at once, one must stay. Lock in one order, or they would wait for each
     other."""
     rows = select(User.id).where((User.role == Role.ADMIN) | User.id.in_(others))
     await db.execute(rows.order_by(User.id).with_for_update())
@@ -57,8 +57,8 @@ async def _lock_admins(db: AsyncSession, *others: UUID) -> None:
 async def _delete(services: Services, db: AsyncSession, user: User) -> None:
     """Delete a user who is locked; what refers to the row goes with it, by ON DELETE CASCADE.
 
-    The account's events stay, with a hash of the address. So does a mail that warns the address
-    of before: who took the account over may be who deletes it.
+    The account's events stay, with a hash of the address. So does a warning to an earlier address:
+    the account may be deleted by a thief.
     """
     admins = select(User.id).where(User.role == Role.ADMIN, User.is_active)
     if (await db.scalars(admins)).all() == [user.id]:

@@ -1,4 +1,4 @@
-"""How each mail is written when its turn has come; what it says stands in `mails/`."""
+"""How each mail is written when it is due; its text is in `mails/`."""
 
 from functools import partial
 from uuid import UUID, uuid4

@@ -1,8 +1,8 @@
 """The tables.
 
-Locks are always taken in this order: `users`, `mails`, `password_resets`, `refresh_tokens`. Two
-requests that change the same account then wait for each other and never deadlock. Adding a row of
-`account_events` takes a lock on its user, too: `lock_user` comes first.
+Locks are always taken in this order: `users`, `mails`, `password_resets`, `refresh_tokens`. So two
+requests that change the same account wait for each other and never deadlock. A new row of
+`account_events` also locks its user: `lock_user` comes first.
 """
 
 from datetime import datetime
@@ -50,11 +50,11 @@ class User(Base):
 
 
 class Session(Base):
-    """A sign-in: one family of refresh tokens (RFC 9700 §4.14.2), one row whatever its rotations.
+    """A sign-in: one family of refresh tokens (RFC 9700 §4.14.2), in one row through all its
+    rotations.
 
-    The row holds the current refresh token and its parent as SHA-256, so a copy of the
-    database signs nobody in. A signed token of this family that is neither is older, hence
-    replayed.
+    The row holds the current refresh token and its parent as SHA-256, so a copy of the database
+    signs nobody in. Any other signed token of this family is older, so it was replayed.
     """
 
     __tablename__ = "refresh_tokens"
@@ -96,8 +96,8 @@ class AccountEvent(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     email_hash: Mapped[str | None] = mapped_column(String(64), info=SECRET)
-    """Whose account it was, once that is deleted: the SHA-256 of its address, in place of the id.
-    Then no trace of a client is left, either."""
+    """The SHA-256 of the account's address, in place of its id, after the account is deleted. Then
+    no trace of a client is left, either."""
     event: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
     session_id: Mapped[UUID | None] = mapped_column(Uuid)
@@ -106,5 +106,5 @@ class AccountEvent(Base):
     user_agent: Mapped[str | None] = mapped_column(String(255))
     request_id: Mapped[str | None] = mapped_column(String(64))
     actor: Mapped[str | None] = mapped_column(String(100))
-    """Who did it to the account of somebody else: "admin <id>" or "operator <name>"."""
+    """Set if somebody changed another person's account: "admin <id>" or "operator <name>"."""
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

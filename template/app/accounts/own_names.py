@@ -1,4 +1,4 @@
-"""What everybody knows of a user is no password: the address, or the name of this API."""
+"""Refuses passwords that everybody can guess: the user's address, or this API's name."""
 
 import re
 
@@ -8,7 +8,7 @@ from app.errors import AppError, ErrorCode
 
 
 def own_name_problem(password: str, email: str, app_name: str) -> str | None:
-    """Say that a new password is one of these names, however decorated; None when it is not.
+    """Say that a new password is one of these names, even if decorated; None if it is not.
 
     The caller has asked `password_problem` first.
     """

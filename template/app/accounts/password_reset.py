@@ -1,4 +1,4 @@
-"""The way back in for who forgot the password (OWASP Forgot Password Cheat Sheet)."""
+"""The way back in for a user who forgot the password (OWASP Forgot Password Cheat Sheet)."""
 
 from typing import Final
 
@@ -24,8 +24,8 @@ MAX_TOKEN: Final = 64
 async def request_password_reset(services: Services, email: str) -> None:
     """Mail a reset link, if the address has an account.
 
-    One query and one row, whoever asks; the rest happens after the answer. So neither the answer
-    nor its time tells whether the account exists, or whether mail can be sent.
+    Every request makes one query and one row; the rest happens after the answer. So neither the
+    answer nor its time tells whether the account exists, or whether mail can be sent.
     """
     user = await services.database.fetch_one(
         select(User.id).where(User.email == email, User.is_active)
@@ -39,7 +39,7 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
     """Set a new password with a mailed token, once; every session ends (ASVS 5.0 7.4.3), and so
     does every other link.
 
-    Whoever was guessing at the old password no longer keeps the owner out.
+    Guesses at the old password no longer count against the owner.
 
     Raises:
         AppError: 400 invalid_reset_token, it is unknown, used, ended or too old;
@@ -68,7 +68,7 @@ async def reset_password(services: Services, token: str, new_password: str) -> N
 
 
 async def _find_owner(services: Services, token: str) -> AnyRow:
-    """Whose token it is, before a hash is spent on it."""
+    """Find the token's user, before we spend a hash on it."""
     if len(token) > MAX_TOKEN:
         raise _invalid_reset_token()
     owner = await services.database.fetch_one(

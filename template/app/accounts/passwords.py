@@ -1,4 +1,4 @@
-"""Passwords: what is accepted, and how they are hashed without stopping everything else."""
+"""Passwords: which are accepted, and how they are hashed without stopping other requests."""
 
 import asyncio
 import os
@@ -27,8 +27,9 @@ MAX_BYTES: Final = 72
 """bcrypt reads no further. A longer password is refused, never cut."""
 
 MAX_CODE_POINTS: Final = MAX_BYTES * 3 // 2
-"""NFKC puts at most three code points into two bytes, so no longer text comes down to MAX_BYTES. It
-is not normalised: the time for that may grow with the square of its length (ASVS 5.0 15.1.3)."""
+"""NFKC puts at most three code points into two bytes, so a longer text can't fit into MAX_BYTES. It
+is not normalised, because the time for that may grow with the square of its length (ASVS 5.0
+15.1.3)."""
 
 MAX_QUEUED: Final = 32
 """Hashes in flight, waiting ones included: at cost 12 about 3 s on two cores. More get a 503."""
@@ -36,12 +37,12 @@ MAX_QUEUED: Final = 32
 NICENESS: Final = 10
 
 MAX_COST: Final = 16
-"""Of BCRYPT_COST. A hash that cost more is compared, and no other waits as long as it does."""
+"""The highest BCRYPT_COST. A hash with a higher cost is still compared."""
 
 _BCRYPT: Final = re.compile(
     rb"\$2[abxy]\$(?P<cost>0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}"
 )
-"""What else is stored is no hash, and no password opens it."""
+"""Anything else that is stored is no hash, and no password opens it."""
 
 NO_PASSWORD: Final = "!"  # noqa: S105  # nosec B105
 """Stored in place of a hash until a mailed link has set a password."""
@@ -56,7 +57,7 @@ T = TypeVar("T")
 
 
 def normalise(password: str) -> bytes:
-    """The bytes that are hashed, when setting and when checking (NFKC, NIST SP 800-63B-4).
+    """The bytes to hash, for setting and for checking (NFKC, NIST SP 800-63B-4).
 
     The caller has made sure that there are at most MAX_CODE_POINTS.
     """
@@ -64,7 +65,7 @@ def normalise(password: str) -> bytes:
 
 
 def password_problem(password: str) -> str | None:
-    """Say what a new password lacks, or None when it is good."""
+    """Say what is wrong with a new password; None if it is good."""
     if len(password) < MIN_LENGTH:
         return f"must have at least {MIN_LENGTH} characters"
     if len(password) > MAX_CODE_POINTS or len(normalise(password)) > MAX_BYTES:
@@ -110,7 +111,7 @@ class PasswordHasher:
         return (await self._run(lambda: bcrypt.hashpw(data, salt))).decode()
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Compare in the same time whether the user exists or not, and whatever is stored.
+        """Compare in the same time for every user and stored value, and also without a user.
 
         Args:
             password_hash: as stored, or None when there is no such user.
@@ -133,15 +134,15 @@ class PasswordHasher:
             Unavailable: too many hashes are waiting.
         """
         if self._queued >= MAX_QUEUED:
-            # Not the same for all, or a crowd that was refused together would return together.
+            # A random time, or all who were refused together would return together.
             wait_seconds = 2 + secrets.randbelow(3)
             raise Unavailable(
                 "Too many people are signing in. Try again.", retry_after=wait_seconds
             )
 
     def _compare(self, data: bytes, stored: bytes) -> bool:
-        """Compare, and make up for a hash that asks for less than the dearest that was met: made
-        before BCRYPT_COST was raised, or elsewhere."""
+        """Compare, and add the missing work if the hash asks for less than the dearest that was
+        met: it was made before BCRYPT_COST was raised, or elsewhere."""
         if foreign := _foreign_verifier(stored):
             matches, work = self._compare_foreign(foreign, data)
         else:
@@ -155,10 +156,10 @@ class PasswordHasher:
         return matches
 
     def _compare_foreign(self, verify: Callable[[bytes], bool], data: bytes) -> tuple[bool, int]:
-        """Compare with a hash of another kind; also tell how much bcrypt would have been as much.
+        """Compare with a hash of another kind; also tell which cost of bcrypt is as much work.
 
-        That is measured: this thread's time, whatever others do. It is rounded up, or each refusal
-        that took a little longer would make all later ones as dear.
+        The work is measured in this thread's own time, so other threads don't matter. The cost is
+        rounded up: else each refusal that took a little longer would make all later ones longer.
         """
         steps = [time.thread_time()]
         for _ in range(MEASURED_STEPS):
@@ -184,7 +185,7 @@ class PasswordHasher:
 
 
 def _possible(password: str) -> bytes | None:
-    """The bytes to compare; None when no hash was ever made of such a password."""
+    """The bytes to compare; None for a password that can't have a hash."""
     if len(password) > MAX_CODE_POINTS:
         return None
     data = normalise(password)
@@ -196,7 +197,7 @@ def _cheap(cost: int) -> bytes:
 
 
 def _foreign_verifier(stored: bytes) -> Callable[[bytes], bool] | None:
-    """What a folder of the app knows of hashes that are not bcrypt's, see docs/import.md."""
+    """The checks for hashes that are not bcrypt's, from a folder of the app: see docs/import.md."""
     for part in features_with("foreign_hashes"):
         if verify := part.verifier_of(stored.decode()):
             found: Callable[[bytes], bool] = verify

@@ -27,17 +27,17 @@ async def update_profile(
     device: Device,
 ) -> User:
     """Change name or e-mail. A new e-mail ends open reset links, and both addresses are told; with
-    EMAIL_CHANGE=confirm it changes once its mailed link is followed.
+    EMAIL_CHANGE=confirm it changes only after the user opens a mailed link.
 
     Args:
-        changes: `name` and `email`, those that change.
-        current_password: asked for as EMAIL_CHANGE says, else not looked at.
+        changes: `name`, `email` or both.
+        current_password: checked only if EMAIL_CHANGE asks for it.
 
     Raises:
         AppError: 409 email_taken; 400 wrong_password; 403 fresh_login_required, as EMAIL_CHANGE
-            says, and to who has no session.
+            says, and without a session.
         InvalidToken: the session has ended meanwhile.
-        TooManyRequests: too many changes of address by this user, or from this place, too many
+        TooManyRequests: too many changes of address by this user or from this place, too many
             wrong passwords, or another try is under way.
     """
     to_confirm = None
@@ -66,6 +66,6 @@ async def update_profile(
 
 
 async def _count_change(services: Services, user: SignedInUser, device: Device) -> None:
-    """Each change mails two people: a limit of its own, so that nobody mails many."""
+    """Each change sends two mails, so it has a limit of its own."""
     for key in (f"user:{user.id}", rate_limit_key(device.ip_address)):
         await services.limiter.count(services.email_change_limit, key)

@@ -1,4 +1,4 @@
-"""Registering: one account an e-mail address."""
+"""Registering: each e-mail address has one account."""
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -42,10 +42,10 @@ async def new_user(
     """Build a user whose e-mail is still free, with the password hashed; the caller stores it.
 
     Args:
-        password: None for one who is to set it by a link.
+        password: None if the user is to set it through a link.
 
     Raises:
-        AppError: 409 email_taken; 400 validation_failed, mail can't be sent to it here.
+        AppError: 409 email_taken; 400 validation_failed, we can't send mail to it.
     """
     refuse_unmailable(services.settings, email)
     taken = select(User.id).where(User.email == email)

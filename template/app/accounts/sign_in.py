@@ -1,4 +1,4 @@
-"""Signing in: the same answer, in the same time, to everyone who doesn't know the password."""
+"""Signing in: without the password, everyone gets the same answer in the same time."""
 
 from sqlalchemy import select
 
@@ -17,7 +17,8 @@ async def sign_in(
 ) -> tuple[User, TokenPair]:
     """Open a session for the user who knows the password.
 
-    Unknown, inactive and wrong are told apart neither by answer nor by time (ASVS 5.0 6.3.8).
+    Neither answer nor time shows whether a user is unknown or inactive, or the password wrong (ASVS
+    5.0 6.3.8).
 
     Raises:
         AppError: 401 invalid_credentials.
@@ -33,7 +34,7 @@ async def sign_in(
 async def _checked(
     services: Services, email: str, password: str, user: AnyRow | None, device: Device
 ) -> AnyRow:
-    """The user, if the password is theirs. A try is reserved before, and given back if it is."""
+    """The user, if the password is right. A try is reserved first, and then given back."""
     user_id = user.id if user else None
     async with await reserve_try(services, email, user_id, device) as tried:
         correct = await services.passwords.verify(password, user.password_hash if user else None)

@@ -25,16 +25,16 @@ MAX_LENGTH: Final = 2048
 """Ours have some 450 characters. Longer ones aren't worth decoding."""
 
 VERIFIED_TOKENS: Final = 4096
-"""How many are remembered, some 4 MB. Those that failed never are."""
+"""Remember this many verified tokens, some 4 MB. Failed ones are not remembered."""
 
 KNOWN_HEADERS: Final = 64
-"""How many headers are remembered. Each key and type has one."""
+"""Remember this many headers. Each key and type has one."""
 
 REQUIRED_CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 
 
 class TokenType(StrEnum):
-    """The `typ` header (RFC 8725 §3.11): no kind works in another's place."""
+    """The `typ` header (RFC 8725 §3.11): no type works in place of another."""
 
     ACCESS = "at+jwt"
     REFRESH = "rt+jwt"
@@ -42,7 +42,7 @@ class TokenType(StrEnum):
 
 
 class InvalidToken(AppError):
-    """401: not a token of ours, or not any more. Says no more than that, to anybody."""
+    """401: the token is not ours, or no longer valid. The answer says no more than that."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -62,13 +62,14 @@ class Claims:
     expires_at: datetime
     email: str | None = None
     state: str | None = None
-    """Of a change of address: the new one, and the account that is to have it."""
+    """The claims of a change of address: the new address, and its account."""
 
 
 class _JWT(jwt.PyJWT):
     """PyJWT with the algorithms of our keys and no other.
 
-    An own instance: what is registered with the functions of `jwt`, other libraries would meet.
+    An instance of our own, because other libraries share what is registered with the functions of
+    `jwt`.
     """
 
     def __init__(self, keys: Iterable[Key]) -> None:
@@ -100,8 +101,8 @@ class TokenSigner:
         self._issuer = issuer
         self._audience = audience
         # A client sends its access token with every request, and a refresh token is read for its
-        # limit and then for its session. The same bytes verify the same way each time but for the
-        # clock. Without this a read costs a third more, and a refresh a fifth.
+        # limit and then for its session. Only the clock changes the result for the same bytes.
+        # Without this a read costs a third more, and a refresh a fifth.
         self._verify_once = lru_cache(maxsize=VERIFIED_TOKENS)(self._verify)
         self._find_key = lru_cache(maxsize=KNOWN_HEADERS)(self._key_for)
 
@@ -163,11 +164,11 @@ class TokenSigner:
             raise InvalidToken from None
 
     def _key_for(self, header_segment: str, typ: TokenType) -> Key:
-        """Pick the key by `kid`, for headers that are exactly like ours.
-
-        So `jwk`, `jku`, `x5u` and `crit` are refused unread (RFC 8725 §3.10).
+        """Pick the key by `kid`, and only accept headers exactly like ours. So `jwk`, `jku`, `x5u`
+        and `crit` are refused unread (RFC 8725 §3.10).
         """
-        # Of the header alone: PyJWT would decode the claims and the signature too, to drop them.
+        # Decode only the header: PyJWT would also decode the claims and the signature, and drop
+        # them.
         header = self._jwt.header_of(f"{header_segment}..")
         if header.keys() != {"alg", "typ", "kid"} or header["typ"] != typ:
             raise InvalidToken

@@ -61,8 +61,8 @@ def _signed_in(user: User, tokens: sessions.TokenPair) -> SignedIn:
 async def refresh(body: RefreshInput, services: ServicesDep, device: DeviceDep) -> Tokens:
     """Exchange a refresh token for a new pair. It works once; a replay ends the session.
 
-    Two tabs that ask at once: one gets the pair, the other 401 `refresh_superseded`. It takes the
-    pair that the first has stored.
+    If two tabs refresh at once, one gets the pair and the other 401 `refresh_superseded`; it then
+    uses the pair that the first has stored.
     """
     tokens = await sessions.refresh(services, body.refresh_token, device)
     return Tokens(access_token=tokens.access_token, refresh_token=tokens.refresh_token)
@@ -79,7 +79,7 @@ async def logout(
 ) -> Message:
     """End this session, and that of the refresh token.
 
-    The refresh token alone will do, as when the access token has expired.
+    The refresh token alone is enough, for example after the access token has expired.
     """
     if isinstance(user, sessions.SessionUser):
         await sessions.sign_out(services, user, body.refresh_token)
@@ -118,6 +118,6 @@ async def reset_password(body: ResetPasswordInput, services: ServicesDep) -> Mes
 )
 @rate_limit("RATE_LIMIT_AUTH", by="address")
 async def confirm_email(body: ConfirmEmailInput, services: ServicesDep) -> Message:
-    """Change the e-mail address with the token from the mail, where EMAIL_CHANGE asks for one."""
+    """Change the e-mail address with the token from the mail, if EMAIL_CHANGE asks for one."""
     await email_change.confirm(services, body.token)
     return Message(message="Email changed")

@@ -1,4 +1,4 @@
-"""What endpoints ask for: the services, the signed-in user, the client's device."""
+"""What endpoints depend on: the services, the signed-in user, the client's device."""
 
 from typing import Annotated, Protocol
 
@@ -32,7 +32,7 @@ SAFE_METHODS = frozenset(("GET", "HEAD"))
 logger = structlog.get_logger()
 
 _CLAIMS = "app.access_claims"
-"""Where a request's verified claims are kept: the limiter needs them first, then the endpoint."""
+"""The place of a request's verified claims: the limiter needs them first, then the endpoint."""
 
 _OTHER_BEARER = "app.other_bearer"
 
@@ -54,27 +54,26 @@ def _read_claims(scope: Scope, tokens: TokenSigner) -> Claims | None:
 
 
 def _bearer_token(scope: Scope) -> str:
-    """What the Authorization header says after "Bearer"; empty when it says something else."""
+    """The text after "Bearer" in the Authorization header; empty if it says something else."""
     header = request_header(scope, b"authorization") or b""
     scheme, _, token = header.decode("latin-1").partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""
 
 
 class BearerKind(Protocol):
-    """Another kind of bearer token than the access token of a session.
-
-    A module of `app/api/` offers one by the name `bearer_kind`.
+    """A kind of bearer token other than a session's access token. A module of `app/api/` offers one
+    under the name `bearer_kind`.
     """
 
     prefix: str
-    """How such a token begins."""
+    """The start of such a token."""
 
     async def find_user(self, services: Services, token: str) -> SignedInUser | None:
-        """The user whom it signs in, if any."""
+        """Its user, if any."""
 
 
 async def user_of_other_bearer(scope: Scope, services: Services) -> SignedInUser | None:
-    """The user of a bearer token of another kind; asked for once, by the limiter."""
+    """The user of another kind of bearer token; the limiter asks for it once."""
     if _OTHER_BEARER not in scope:
         token = _bearer_token(scope)
         kinds: list[BearerKind] = scope["app"].state.bearer_kinds
@@ -111,7 +110,7 @@ bearer = HTTPBearer(
 async def find_current_user(
     request: Request, services: ServicesDep, _: Annotated[object, Depends(bearer)]
 ) -> SignedInUser | None:
-    """The user whose access token this is, or None: not sent, not valid, or not any more."""
+    """The user of the access token; None if there is no token, or no valid one."""
     claims = access_claims(request.scope, services.tokens)
     if claims is None:
         return await user_of_other_bearer(request.scope, services)
@@ -127,7 +126,7 @@ AnyUser = Annotated[SignedInUser | None, Depends(find_current_user)]
 async def get_current_user(
     request: Request, services: ServicesDep, _: Annotated[object, Depends(bearer)]
 ) -> SignedInUser:
-    """The user whose access token this is, if both the user and the session are still there.
+    """The user of the access token, if both the user and the session still exist.
 
     Raises:
         AppError: 401 with the challenge of RFC 6750 §3; 403, the token may only read.
@@ -154,7 +153,7 @@ def not_signed_in(request: Request) -> AppError:
 
 
 def _whose(scope: Scope) -> dict[str, str]:
-    """Whose token was refused, when it is genuine: its session has ended."""
+    """The user and session of a refused token, if it is genuine: then its session has ended."""
     claims: Claims | None = scope.get(_CLAIMS)
     if claims is None:
         return {}
@@ -165,7 +164,7 @@ CurrentUser = Annotated[SignedInUser, Depends(get_current_user)]
 
 
 async def get_session_user(user: CurrentUser) -> SessionUser:
-    """The user who signed in with a password, for what no other token may do.
+    """The user who signed in with a password, for tasks that no other token may do.
 
     Raises:
         AppError: 403 fresh_login_required.
@@ -194,7 +193,7 @@ AdminUser = Annotated[SignedInUser, Depends(get_admin)]
 
 
 async def get_device(request: Request) -> Device:
-    """The client as its session will show it; what it says of itself, printable and short."""
+    """The client as its session will show it: what it says about itself, printable and short."""
     return Device(ip_address=request.state.client_address, user_agent=user_agent())
 
 

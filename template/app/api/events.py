@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/users", tags=["events"])
 async def list_own_events(
     user: CurrentUser, services: ServicesDep, page: Annotated[PageQuery, Query()]
 ) -> OwnEventPage:
-    """What happened to the account of who is signed in, the latest first, for 90 days."""
+    """What happened to the signed-in user's account, the latest first, for 90 days."""
     mine = AccountEvent.user_id == user.id
     rows, total = await list_events(services, mine, page.limit, page.offset)
     events = [OwnEvent.of(row) for row in rows]

@@ -1,4 +1,4 @@
-"""`/health`: is the process alive, and can it work."""
+"""`/health`: whether the process runs, and whether it can work."""
 
 from fastapi import APIRouter
 
@@ -16,14 +16,14 @@ router = APIRouter(prefix="/health", tags=["health"])
 @router.get("", responses=errors(431))
 @unlimited
 async def health() -> Health:
-    """The process answers. Depends on nothing else, so that a restart is never in vain."""
+    """The process answers. This depends on nothing else, so a restart always helps."""
     return Health(status="ok", timestamp=utc_now(), version=__version__)
 
 
 @router.get("/ready", responses=errors(431, 503))
 @unlimited
 async def ready(services: ServicesDep) -> Readiness:
-    """The database answers, and the limit store counts; looked at once a second at most."""
+    """The database answers, and the limit store counts; checked at most once a second."""
     readiness = await services.readiness.get()
     states = readiness.states
     if not all(states.values()):

@@ -1,4 +1,4 @@
-"""Taking along what is kept about oneself, and leaving; and deleting others, for admins."""
+"""Exporting one's data, and deleting one's account; admins delete others too."""
 
 from uuid import UUID
 
@@ -29,14 +29,14 @@ router = APIRouter(prefix="/api/users", tags=["users"])
 )
 @hashes_password
 async def leave(body: LeaveInput, user: CurrentSessionUser, services: ServicesDep) -> Message:
-    """Delete one's own account, for good. A wrong current password is a 400."""
+    """Delete the signed-in user's account for good. A wrong current password is a 400."""
     await leaving.leave(services, user, body.current_password)
     return Message(message="Account deleted")
 
 
 @router.get("/me/export", responses=errors(401, 429, 503, fresh_login_required=403))
 async def export_user(user: CurrentSessionUser, services: ServicesDep) -> StreamingResponse:
-    """Everything that is kept about the signed-in user: for each table, its rows."""
+    """All stored data of the signed-in user: the rows of each table."""
     disposition = {"Content-Disposition": 'attachment; filename="export.json"'}
     pieces = export(services, user.id)
     return StreamingResponse(pieces, media_type="application/json", headers=disposition)
@@ -48,7 +48,7 @@ async def export_user(user: CurrentSessionUser, services: ServicesDep) -> Stream
     | says("User deleted"),
 )
 async def delete_user(user_id: UUID, admin: AdminUser, services: ServicesDep) -> Message:
-    """Delete somebody's account, for good."""
+    """Delete a user's account for good."""
     if user_id == admin.id:
         raise AppError(409, ErrorCode.OWN_ACCOUNT, "Ask another admin to delete your account.")
     await leaving.delete_user(services, user_id, by=admin)

@@ -1,4 +1,4 @@
-"""Where the signed-in user is signed in, and the end of it: one device, or all of them."""
+"""The devices on which a user is signed in, and signing out one or all of them."""
 
 from typing import Annotated
 from uuid import UUID
@@ -22,7 +22,7 @@ router = APIRouter(tags=["sessions"])
 async def list_sessions(
     user: CurrentSessionUser, services: ServicesDep, page: Annotated[SessionsQuery, Query()]
 ) -> SessionList:
-    """Where the signed-in user is signed in, the latest used first."""
+    """The signed-in user's sessions, the latest used first."""
     rows = await sessions.list_sessions(services, user.id, user.session_id, page.limit, page.offset)
     return SessionList(sessions=[SessionInfo.model_validate(row) for row in rows])
 

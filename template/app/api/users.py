@@ -1,4 +1,4 @@
-"""`/api/users`: one's own profile and password; everybody's, for admins."""
+"""`/api/users`: the user's own profile and password; for admins, all users."""
 
 from typing import Annotated
 from uuid import UUID
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/api/users", tags=["users"])
 
 @router.get("/me", responses=errors(401, 429, 503))
 async def read_profile(user: CurrentUser) -> Profile:
-    """Who is signed in."""
+    """The signed-in user."""
     return Profile.model_validate(user)
 
 
@@ -54,7 +54,7 @@ async def read_profile(user: CurrentUser) -> Profile:
 async def update_profile(
     body: UpdateProfileInput, user: CurrentUser, services: ServicesDep, device: DeviceDep
 ) -> UpdatedProfile:
-    """Change name or e-mail; what is left out stays. Another address may want `currentPassword`."""
+    """Change name or e-mail; omitted fields stay. Another address may need `currentPassword`."""
     changes = body.model_dump(exclude_unset=True, exclude={"current_password"})
     return UpdatedProfile.model_validate(
         await profile.update_profile(services, user, changes, body.current_password, device)
@@ -81,7 +81,7 @@ async def list_users(
     services: ServicesDep,
     page: Annotated[UserQuery, Query()],
 ) -> UserPage:
-    """All users, or who has an address; a page at a time, in order of registration."""
+    """All users, or the one with an address; a page at a time, in order of registration."""
     who = [] if page.email is None else [User.email == page.email]
     users, total = await administration.list_users(services, page.limit, page.offset, *who)
     shown = [UserInfo.model_validate(user) for user in users]
@@ -101,7 +101,7 @@ async def read_user(user_id: UUID, admin: AdminUser, services: ServicesDep) -> U
 async def update_user(
     user_id: UUID, body: UpdateUserInput, admin: AdminUser, services: ServicesDep
 ) -> UserInfo:
-    """Change somebody's role, or let them in or out. Deactivating ends their sessions."""
+    """Change a user's role, or activate or deactivate them. Deactivating ends their sessions."""
     if user_id == admin.id:
         raise AppError(409, ErrorCode.OWN_ACCOUNT, "Ask another admin to change your account.")
     changes = body.model_dump(exclude_unset=True)

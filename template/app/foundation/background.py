@@ -1,4 +1,4 @@
-"""What is done after the answer, so that its time tells nothing."""
+"""Work after the answer, so that the answer's time tells nothing."""
 
 import asyncio
 import random
@@ -14,7 +14,8 @@ logger = structlog.get_logger()
 
 
 class Background:
-    """Runs what nobody waits for. Over `MOST_TASKS` it is dropped, and logged; so is a failure.
+    """Runs tasks that nobody waits for. More than `MOST_TASKS` are dropped and logged; failures are
+    logged too.
 
     Args:
         spread_seconds: each begins at a random moment within this time. What it finds to do may

@@ -1,5 +1,5 @@
-"""Who is behind what happens now: bound where a request or a command comes in, read where an event
-is written. So no function has to pass it on, and every log line has it, but for the agent.
+"""The caller of the present request or command: set where it comes in, read where an event is
+written. So no function has to pass it on, and every log line has it, except for the agent.
 """
 
 from contextvars import ContextVar
@@ -16,10 +16,10 @@ _agent: ContextVar[bytes] = ContextVar("agent", default=b"")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What is known, None where nothing is.
+    """What is known about the caller; None for the rest.
 
     Args:
-        actor: who acts on the account of somebody else, "admin <id>" or "operator <name>".
+        actor: if they act on another person's account, "admin <id>" or "operator <name>".
     """
 
     client: str | None = None

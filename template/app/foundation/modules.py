@@ -1,5 +1,5 @@
-"""What is used because it is there: routers of `app/api/`, commands of `app/manage/`, and what a
-folder of the app adds to what others have."""
+"""Finds the modules that need no registration: routers of `app/api/`, commands of `app/manage/`,
+and the additions of each folder of the app."""
 
 import pkgutil
 from importlib import import_module

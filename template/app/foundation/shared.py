@@ -1,4 +1,4 @@
-"""Asking once for everybody who asks at the same time."""
+"""One question for everybody who asks at the same time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,8 +12,8 @@ T = TypeVar("T")
 class Shared(Generic[T]):
     """The answer of a question, asked once at a time and good for `SHARED_SECONDS`.
 
-    However many probes come, at once or one after another: what they ask for is not asked more.
-    Who goes away stops waiting; the question goes on for the others.
+    More probes, at once or one after another, ask no more questions. A caller that goes away stops
+    waiting; the question goes on for the others.
     """
 
     def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:

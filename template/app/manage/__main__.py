@@ -1,4 +1,4 @@
-"""`python -m app.manage`: what its operators do with this API.
+"""`python -m app.manage`: the operators' commands.
 
 Data goes to standard output, as text or with `--json` as JSON; messages go to standard error.
 Exit codes: 0 done, 1 failed (or `check` found something), 2 wrong usage.
@@ -70,7 +70,7 @@ def _is_missing_table(error: DBAPIError) -> bool:
 
 @cache
 def build_parser() -> argparse.ArgumentParser:
-    """Every module of this folder that has `add_commands` offers them, because it is there."""
+    """Every module of this folder with `add_commands` adds its commands."""
     parser = argparse.ArgumentParser(
         prog="python -m app.manage", description="Operate this API's accounts, keys and data."
     )

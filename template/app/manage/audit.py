@@ -1,4 +1,4 @@
-"""What operators do: in the log of the system, or on standard error where there is none."""
+"""Logs what operators do: in the system's log, or on standard error if there is none."""
 
 import getpass
 import logging
@@ -33,7 +33,7 @@ logger = structlog.get_logger()
 
 @contextmanager
 def audited(args: Namespace) -> Iterator[None]:
-    """Log the command, once it is done; what it does to accounts is the operator's doing.
+    """Log the command when it is done; its changes to accounts are the operator's.
 
     Nothing else is logged: a failure is one sentence, which `main` prints.
     """

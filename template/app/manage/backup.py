@@ -28,10 +28,10 @@ KEPT: Final = 3
 """A new copy takes the place of the oldest of these."""
 
 ABANDONED: Final = timedelta(days=1)
-"""The age at which a copy that was never finished is what a kill has left."""
+"""An unfinished copy of this age is left over from a kill."""
 
 LOCKED_SECONDS: Final = 5.0
-"""How long another process may keep the file locked, as one that turns it into WAL."""
+"""How long another process may keep the file locked, for example to turn it into WAL."""
 
 
 def backup(args: Namespace) -> dict[str, str | int | None]:
@@ -92,8 +92,8 @@ def _is_empty(source: sqlite3.Connection) -> bool:
 def _new_file(database: Path) -> tuple[Path, Path]:
     """Make an empty file that only its owner can read: it will hold password hashes.
 
-    Its name is for the time being, so that what a kill leaves of it passes for no copy; the other
-    is for when it is complete.
+    It gets a temporary name, so nobody takes the remains of a kill for a copy; a complete copy gets
+    the other name.
     """
     now = datetime.now(UTC).strftime(TIME)
     for number in count(1):
@@ -109,9 +109,8 @@ def _new_file(database: Path) -> tuple[Path, Path]:
 
 
 def _prune(database: Path, new: Path) -> int:
-    """Delete all copies but the last ones, and what never became one; returns how many copies.
-
-    The new one is the last, whatever the clock said when the others were made.
+    """Delete all copies but the last ones, and unfinished ones; returns how many copies. The new
+    one counts as the last, even if the clock was wrong for the others.
     """
     name = re.compile(re.escape(database.name) + r"\.backup-(\d{8}T\d{6}Z)(?:-(\d+))?(\.part.*)?")
     found = [

@@ -1,4 +1,4 @@
-"""What is unsafe, missing or out of date, each with its fix: `python -m app.manage check`."""
+"""Finds what is unsafe, missing or out of date, with each fix: `python -m app.manage check`."""
 
 import asyncio
 import os

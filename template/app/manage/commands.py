@@ -7,8 +7,8 @@ from typing import Any
 
 
 def add_group(commands: Any, name: str, help_text: str) -> Any:
-    """Add a command that has commands of its own, unless another module has; returns what those
-    are added to."""
+    """Add a command that has subcommands, unless another module has added it; returns the object to
+    add them to."""
     if name not in commands.choices:
         group = commands.add_parser(name, help=help_text, description=_sentence(help_text))
         group.commands = group.add_subparsers(required=True, metavar="COMMAND")
@@ -27,7 +27,7 @@ def add_command(
     """Add a command; returns its parser, for further options.
 
     Args:
-        handler: called with the services and the arguments; what it returns is printed.
+        handler: called with the services and the arguments; its result is printed.
         email: whether its first argument is the e-mail of a user.
         services: False for a handler that takes the arguments alone.
     """

@@ -20,9 +20,8 @@ ENV_FILE: Final = ".env"
 
 
 def read() -> dict[str, str]:
-    """The settings as texts: those of the file, and over them the environment's.
-
-    By their names in capitals: the application reads `jwt_secret` as well.
+    """The settings as texts, by their names in capitals; the environment's win over the file's. The
+    application reads `jwt_secret` as well.
     """
     try:
         found = [*dotenv_values(ENV_FILE).items(), *os.environ.items()]
@@ -34,7 +33,7 @@ def read() -> dict[str, str]:
 def refuse_environment(*names: str) -> None:
     """
     Raises:
-        CommandError: one of these settings is in the environment, so that the file has no say.
+        CommandError: one of these settings is in the environment, so the file has no effect.
     """
     for name in names:
         if name in map(str.upper, os.environ):
@@ -117,7 +116,8 @@ def _like(old: os.stat_result, descriptor: int) -> None:
 
 
 def _spelled(name: str, value: str) -> str:
-    """Quote what would read back as something else: a secret with " #" in it would lose its end."""
+    """Quote values that would read back differently: a secret with " #" in it would lose its
+    end."""
     quoted = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
     for text in (value, quoted):
         if dotenv_values(stream=io.StringIO(f"{name}={text}\n")).get(name) == value:

@@ -1,4 +1,4 @@
-"""What stops an operator's command: one sentence, and the fix."""
+"""An error that stops an operator's command: one sentence, and the fix."""
 
 from sqlalchemy.exc import DBAPIError
 
@@ -20,8 +20,7 @@ class CommandError(Exception):
 
 
 def what_is_wrong(error: Unavailable | DBAPIError) -> tuple[str, str]:
-    """Why the database can't be worked with, in its own words if it has said something, and what
-    to do."""
+    """Why we can't work with the database, in its own words if it gave any, and what to do."""
     if isinstance(error, WrongDatabase):
         return error.problem, error.fix
     said = error if isinstance(error, DBAPIError) else error.__cause__

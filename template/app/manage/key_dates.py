@@ -1,7 +1,7 @@
-"""How old each key is, what comes next for it, and what is overdue.
+"""How old each key is, its next step, and which steps are overdue.
 
-`JWT_KEY_DATES` tells since when each key has been what it is: staged, signing, or verifying since
-another one signs. An id that no key has any more is that of one that was retired.
+`JWT_KEY_DATES` has the time at which each key was staged, began to sign, or was replaced and only
+verifies. An id without a key belongs to a retired key.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,16 +17,17 @@ from app.manage.key_families import SECRETS, Family, Slots, families
 
 DATES: Final = "JWT_KEY_DATES"
 REMEMBERED: Final = 10
-"""Retired keys that are remembered by their id, for who asks why a token is refused."""
+"""This many retired keys are remembered by their id, to explain why a token is refused."""
 
 KEYS: Final = "python -m app.manage keys"
 RETIRE: Final = f"{KEYS} retire"
 
 RESTARTS: Final = timedelta(days=1)
-"""How long hosts may take to restart after a rotation: until then they sign with the key before."""
+"""How long hosts may take to restart after a rotation; until then they sign with the earlier
+key."""
 
 REPEATED: Final = timedelta(hours=1)
-"""Who rotates again within it, with nothing staged, means the rotation that was."""
+"""A second rotation within this time, with nothing staged, counts as the same one."""
 
 _DAYS: Final = Settings.model_fields["refresh_token_days"]
 
@@ -42,7 +43,7 @@ def dates_in(values: Mapping[str, str]) -> dict[str, datetime]:
 
 
 def spelled(dates: Mapping[str, datetime], known: Iterable[str]) -> str:
-    """Those of the keys there are, and of the last ones that were retired."""
+    """The dates of the present keys, and of the last retired ones."""
     known = set(known)
     retired = sorted((kid for kid in dates if kid not in known), key=lambda kid: dates[kid])
     kept = [kid for kid in dates if kid in known or kid in retired[-REMEMBERED:]]
@@ -50,7 +51,7 @@ def spelled(dates: Mapping[str, datetime], known: Iterable[str]) -> str:
 
 
 def rows(values: Mapping[str, str]) -> list[Row]:
-    """Each key: its id, what it does, since when, and what is to be done next."""
+    """Each key: its id, its task, its date, and its next step."""
     others = any(family.read(values).keys for family in families() if family is not SECRETS)
     found = []
     for family in families():
@@ -60,9 +61,8 @@ def rows(values: Mapping[str, str]) -> list[Row]:
 
 
 def needed_until(since: datetime, values: Mapping[str, str]) -> datetime:
-    """When nothing lives any more that a key signed which signs no longer: the longest life of a
-    token is that of a session, also of one that `token issue` made. It counts from when the last
-    host may have restarted."""
+    """When all tokens of an earlier key have expired. A token lives at most as long as a session,
+    also one from `token issue`. The time counts from the latest restart of a host."""
     try:  # "30.0" counts too, and nothing that the application refuses
         days_of_ours = TypeAdapter[int](Annotated[int, *_DAYS.metadata])
         days = days_of_ours.validate_python(values.get("REFRESH_TOKEN_DAYS"))
@@ -81,7 +81,7 @@ def rotated_lately(values: Mapping[str, str], algorithm: str | None) -> Row | No
 
 
 def overdue(values: Mapping[str, str], max_days: int) -> Iterator[tuple[str, str]]:
-    """What is old or was left half done: the problem and its fix."""
+    """Old keys and half-done rotations: each problem and its fix."""
     for row in rows(values):
         name = f"the {row['algorithm']} key {row['kid']}"
         if row["use"] == "staged":

@@ -1,4 +1,4 @@
-"""Where the settings keep keys that take each other's place: staged, signing, and earlier ones."""
+"""The settings of keys that replace each other: staged, signing, and earlier ones."""
 
 import secrets
 from collections.abc import Mapping
@@ -30,10 +30,7 @@ class Slots:
 
 
 class Family(Protocol):
-    """One kind of keys.
-
-    A module of this folder that has a `KEY_FAMILY` brings one, because it is there.
-    """
+    """One kind of keys. A module of this folder can add one by the name `KEY_FAMILY`."""
 
     algorithms: tuple[str, ...]
     names: tuple[str, ...]
@@ -41,7 +38,7 @@ class Family(Protocol):
     tokens: str
     """What they sign."""
     wait: str
-    """What comes between staging a key and signing with it."""
+    """The step between staging a key and signing with it."""
 
     def read(self, values: Mapping[str, str]) -> Slots: ...
 
@@ -55,7 +52,7 @@ class Family(Protocol):
     def algorithm(self, key: str) -> str: ...
 
     def successors_of(self, slots: Slots) -> tuple[str, ...]:
-        """What goes on verifying once another key signs."""
+        """The keys that still verify after another key signs."""
 
 
 class Secrets:
@@ -87,8 +84,8 @@ class Secrets:
         return HS256
 
     def successors_of(self, slots: Slots) -> tuple[str, ...]:
-        """Not the example, which everybody knows, nor a secret that the settings refuse: rotating
-        is the fix that they name."""
+        """Not the example, which everybody knows, and not a secret that the settings refuse: their
+        message tells people to rotate."""
         if slots.keys and "," in slots.keys[0] and _may_verify(slots.keys[0]):
             raise CommandError(
                 f"{CURRENT} holds a comma, so it can't become one of {PREVIOUS}",
@@ -101,7 +98,7 @@ SECRETS: Final[Family] = Secrets()
 
 
 def families() -> list[Family]:
-    """The secrets first, then what modules of this folder bring."""
+    """The secrets first, then the families of this folder's modules."""
     found = [vars(module).get("KEY_FAMILY") for module in modules_in(manage)]
     return [SECRETS, *filter(None, found)]
 

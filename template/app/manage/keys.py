@@ -1,7 +1,7 @@
 """The keys in `.env`, rotated in steps that sign nobody out.
 
-A staged key only verifies; once each host knows it, it signs, and its predecessor verifies until
-nothing lives any more that it signed. Each step is one write, by one process at a time.
+A staged key only verifies. Once each host knows it, it signs. The key before it still verifies
+until all its tokens have expired. Each step is one write, by one process at a time.
 """
 
 import sys
@@ -33,7 +33,7 @@ def list_keys(args: Namespace) -> Rows:
 
 
 def stage(args: Namespace) -> Rows:
-    """Make a key that only verifies. One is enough: with one staged, nothing happens."""
+    """Make a key that only verifies. If one is staged already, nothing happens."""
     family = _family(args.algorithm or SECRETS.algorithms[0])
     env_file.refuse_environment(*family.names, key_dates.DATES)
     with env_file.locked():
@@ -48,7 +48,7 @@ def stage(args: Namespace) -> Rows:
 
 
 def rotate(args: Namespace) -> Rows:
-    """Sign with the staged key, or with a new one; the present one goes on verifying.
+    """Sign with the staged key, or with a new one; the present key still verifies.
 
     Asked twice, it happens once: a second rotation would sign with a key that no other host knows.
     """
@@ -77,8 +77,8 @@ def _sign_with_next(family: Family, algorithm: str | None) -> None:
 
 
 def retire(args: Namespace) -> Rows:
-    """Forget the earlier keys whose tokens have all expired; the others say when, and the age of
-    those without a date counts from today on."""
+    """Remove earlier keys whose tokens have all expired, and say when the others will be ready.
+    Keys without a date get today's."""
     with env_file.locked():
         known = list_keys(args)
         due = {row["kid"] for row in known if row["next"] == key_dates.RETIRE}
@@ -118,7 +118,7 @@ def _family(algorithm: str) -> Family:
 
 
 def _staged(values: Mapping[str, str], algorithm: str | None) -> list[Family]:
-    """The families with a staged key, of those that are meant."""
+    """The chosen families with a staged key."""
     meant = [_family(algorithm)] if algorithm else families()
     return [family for family in meant if family.read(values).staged]
 
@@ -149,8 +149,8 @@ def _forget(values: Mapping[str, str], family: Family, keys: Iterable[str]) -> N
 def _write(
     values: Mapping[str, str], changes: Mapping[str, str], changed: Iterable[str] = ()
 ) -> None:
-    """Write what the keys of a family are now, and since when the changed ones are so; of what has
-    no date yet, that is today, and not a rotation of just now."""
+    """Write a family's keys, and the dates of the changed ones. A key without a date gets today's,
+    which does not count as a rotation."""
     now = datetime.now(UTC)
     known = {row["kid"] for row in key_dates.rows({**values, **changes})}
     dates = key_dates.dates_in(values) | dict.fromkeys(changed, now)

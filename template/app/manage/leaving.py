@@ -1,4 +1,4 @@
-"""`user delete` and `user export`: when somebody leaves, or asks what is kept about them."""
+"""`user delete` and `user export`: when somebody leaves, or asks for their data."""
 
 import json
 from argparse import Namespace

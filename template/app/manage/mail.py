@@ -1,4 +1,4 @@
-"""`mail …`: what the mails look like, and whether one arrives."""
+"""`mail …`: previews the mails, and sends one as a test."""
 
 import ssl
 from argparse import Namespace
@@ -51,8 +51,7 @@ def _previewed(kind: MailKind, to: str = "ada@example.com") -> Mail:
 
 
 def smtp_problem(error: Exception) -> tuple[str, str]:
-    """Why a mail server can't be worked with, in its own words where it has said something, and
-    what to do."""
+    """Why we can't work with a mail server, in its own words if it gave any, and what to do."""
     import aiosmtplib  # noqa: PLC0415 - only where there is a mail server
 
     said = _on_one_line(error.__cause__ if isinstance(error, MailRefused) else error)

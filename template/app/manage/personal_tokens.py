@@ -1,4 +1,4 @@
-"""`token create`, `list` and `revoke`: personal tokens, for whom an operator makes or ends them."""
+"""`token create`, `list` and `revoke`: personal tokens that an operator makes or ends."""
 
 from argparse import ArgumentTypeError, Namespace
 from datetime import timedelta
@@ -18,7 +18,7 @@ MAX_DAYS = 366
 
 
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
-    """Make a token; it is printed this once."""
+    """Make a token; it is printed only once."""
     user = await find(services, args.email)
     lifetime = timedelta(days=args.days)
     name = checked_name(args.name)

@@ -1,4 +1,4 @@
-"""`token …`: a token to try things with, and what the database knows of one."""
+"""`token …`: makes a token to try things with, and looks one up in the database."""
 
 import json
 import sys
@@ -45,7 +45,7 @@ async def issue_token(services: Services, args: Namespace) -> dict[str, str]:
 
 
 async def token_status(services: Services, args: Namespace) -> dict[str, Any]:
-    """Tell what the database knows of a token's `sub` and `sid`, read as JSON from stdin."""
+    """Look up a token's `sub` and `sid`, read as JSON from stdin, in the database."""
     try:
         claims = json.load(sys.stdin)
         user_id, session_id = UUID(claims["sub"]), UUID(claims["sid"])

@@ -88,7 +88,7 @@ async def list_sessions(services: Services, args: Namespace) -> dict[str, Any]:
 
 
 async def show_events(services: Services, args: Namespace) -> dict[str, Any]:
-    """Those of a former account of the address too, which are kept for a while."""
+    """Also the events of a former account with this address, which are kept for a while."""
     address = canonical(args.email)
     of_account = AccountEvent.user_id.in_(select(User.id).where(User.email == address))
     whose = of_account | (AccountEvent.email_hash == token_hash(address))

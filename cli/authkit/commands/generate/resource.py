@@ -22,39 +22,42 @@ of the same user)."""
 
 
 def resource(
-    name: Annotated[str, typer.Argument(help="What one of them is called: note.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help="The name of one of them: note.", metavar="NAME")],
     fields: Annotated[
         list[str], typer.Argument(help="Of the resource: title:string due:date?", metavar="FIELD…")
     ],
     owner_only: Annotated[
-        bool, typer.Option("--owner-only", help="Everybody has their own. So it is unless told.")
+        bool, typer.Option("--owner-only", help="Each user has their own (default).")
     ] = False,
     public_read: Annotated[
-        bool, typer.Option("--public-read", help="Anybody reads; owners change their own.")
+        bool, typer.Option("--public-read", help="Anybody reads all; users change their own.")
     ] = False,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Everybody who is signed in reads and changes all.")
+        bool, typer.Option("--shared", help="All signed-in users read and change all.")
     ] = False,
     admin_only: Annotated[
-        bool, typer.Option("--admin-only", help="Admins read and change all, nobody else any.")
+        bool, typer.Option("--admin-only", help="Only admins read and change them.")
     ] = False,
     plural: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Where English is irregular.", show_default=False),
+        typer.Option(metavar="NAME", help="The plural, if it is irregular.", show_default=False),
     ] = None,
-    no_delete: Annotated[bool, typer.Option("--no-delete", help="Without DELETE.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all of it, write none.")] = False,
+    no_delete: Annotated[bool, typer.Option("--no-delete", help="Leave out DELETE.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the files, but write none.")
+    ] = False,
     skip_migration: Annotated[
         bool,
-        typer.Option("--skip-migration", help="Write the migration, leave the database alone."),
+        typer.Option("--skip-migration", help="Write the migration, but leave the database alone."),
     ] = False,
     project: ProjectOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a resource that belongs to its user: table, endpoints, migration, tests and page.
+    """Write a resource whose rows belong to users: table, endpoints, migration, tests and page.
 
-    All of it or nothing. The files are yours from then on: nothing at run time knows that they were
-    generated, and `authkit update` leaves them alone. The database is migrated after a question.
+    It writes all the files or none. They are yours from then on: the running API does not know that
+    they were generated, and `authkit update` leaves them alone. Before it migrates the database, it
+    asks.
 
     Examples:
 

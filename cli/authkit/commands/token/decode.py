@@ -28,10 +28,14 @@ def decode(
         ),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Check the signature, or only show.")
+        bool,
+        typer.Option("--verify/--no-verify", help="Check the signature, or only show the token."),
     ] = True,
     online: Annotated[
-        bool, typer.Option("--online", help="Ask: the database for user and session, --key URL.")
+        bool,
+        typer.Option(
+            "--online", help="Ask the database for user and session, and fetch --key URL."
+        ),
     ] = False,
     at: Annotated[
         str | None,
@@ -50,12 +54,12 @@ def decode(
         ),
     ] = 0,
     claim: Annotated[
-        str | None, typer.Option("--claim", metavar="NAME", help="Print this claim alone.")
+        str | None, typer.Option("--claim", metavar="NAME", help="Print only this claim.")
     ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a token says, whether that is true, and why not.
+    """Show what a token says, whether it is valid, and if not, why.
 
     Inside a project it is verified with the project's keys, issuer, audience and types; the verdict
     is VERIFIED, UNVERIFIED or INVALID, with every reason. It works while the database is down.

@@ -11,7 +11,7 @@ from authkit.terminal.safe_text import safe
 
 
 def issue(
-    email: Annotated[str, typer.Argument(metavar="EMAIL", help="Whose token it is to be.")],
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")],
     ttl: Annotated[
         str | None,
         typer.Option(
@@ -26,7 +26,7 @@ def issue(
 ) -> None:
     """Issue an access token for a user, with a session of its own.
 
-    The token alone is on standard output. It can be used like any other until it expires or
+    Only the token is on standard output. It works like any other until it expires or
     `authkit user revoke EMAIL` ends its session.
 
     Examples:

@@ -13,20 +13,20 @@ from authkit.terminal.safe_text import safe
 
 PART = "tokens"
 
-Email = Annotated[str, typer.Argument(metavar="EMAIL", help="Whose token it is.")]
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")]
 
 
 def create(
     email: Email,
     name: Annotated[str, typer.Option(help="What it is for.")] = "made by an operator",
-    days: Annotated[int, typer.Option(min=1, max=366, help="How long it lives.")] = 90,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Its life in days.")] = 90,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Allow GET and HEAD and nothing else.")
+        bool, typer.Option("--read-only", help="Allow only GET and HEAD.")
     ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a personal token, by which a script signs in as a user. It is printed this once.
+    """Make a personal token, with which a script acts as a user. It is printed only once.
 
     Examples:
 
@@ -75,7 +75,7 @@ def list_tokens(email: Email, project: ProjectOption = None, as_json: JsonOption
 def revoke(
     email: Email,
     token_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Which one, by the id that `list` shows.")
+        str, typer.Argument(metavar="ID", help="The token's id, as `list` shows it.")
     ],
     project: ProjectOption = None,
     yes: YesOption = False,

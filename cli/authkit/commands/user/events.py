@@ -12,8 +12,8 @@ from authkit.terminal.options import JsonOption, ProjectOption
 
 def events(
     email: Email,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="How many to pass over.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Skip this many.")] = 0,
     project: ProjectOption = None,
     json: JsonOption = False,
 ) -> None:

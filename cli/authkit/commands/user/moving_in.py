@@ -28,10 +28,10 @@ def import_users(
     project: ProjectOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take users over from another system, with the passwords they have.
+    """Import users from another system, with their passwords.
 
-    All of a file or nothing; the first row that is wrong is named with its line. Who is there
-    already stays as they are. The project's docs/import.md says which hashes are known.
+    It imports the whole file or nothing, and names the line of the first wrong row. Existing users
+    stay as they are. The project's docs/import.md says which hashes are known.
 
     Examples:
 

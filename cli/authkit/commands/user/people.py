@@ -32,8 +32,8 @@ def create(
 ) -> None:
     """Make a user, with a generated password that is printed once, or by invitation.
 
-    With --invite nobody sees a password: its owner sets one by the link of a mail. The running API
-    sends it within seconds; without SMTP_HOST, in development, it prints it.
+    With --invite nobody sees a password: the user sets one through a link in a mail. The running
+    API sends the mail within seconds, or prints it in development without SMTP_HOST.
 
     Examples:
 
@@ -51,14 +51,15 @@ def create(
 
 def list_users(
     search: Annotated[
-        str, typer.Option(metavar="TEXT", help="Only whose address or name has this in it.")
+        str, typer.Option(metavar="TEXT", help="Only users with this in their address or name.")
     ] = "",
     role: Annotated[str, typer.Option(metavar="ROLE", help="Only users, or only admins.")] = "",
     active: Annotated[
-        bool | None, typer.Option("--active/--inactive", help="Only who may sign in, or may not.")
+        bool | None,
+        typer.Option("--active/--inactive", help="Only users who may sign in, or may not."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="How many to pass over.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Skip this many.")] = 0,
     project: ProjectOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -104,7 +105,7 @@ def show(email: Email, project: ProjectOption = None, json: JsonOption = False) 
 def delete(
     email: Email, project: ProjectOption = None, yes: YesOption = False, json: JsonOption = False
 ) -> None:
-    """Delete a user for good, with everything that is theirs. A mail says goodbye.
+    """Delete a user and all their data for good. A mail says goodbye.
 
     Examples:
 
@@ -120,7 +121,7 @@ def delete(
 
 
 def export(email: Email, project: ProjectOption = None, json: JsonOption = False) -> None:
-    """Print everything that is kept about a user, as JSON with or without --json.
+    """Print all stored data of a user, as JSON with or without --json.
 
     Examples:
 

@@ -1,9 +1,10 @@
 """The texts of the mails, one file a kind: yours to edit.
 
 The first line is the subject; the rest, after an empty line, is the text, with `{app_name}`,
-`{detail}`, `{link}`, `{minutes}` and `{days}` filled in. `layout.html` is put around it as HTML. A
-kind of your own is a name here, a file beside it, and `services.outbox.promise(db, kind, …)` in the
-transaction of what it tells about. `python -m app.manage mail preview` shows them all.
+`{detail}`, `{link}`, `{minutes}` and `{days}` filled in. `layout.html` is put around it as HTML.
+For a kind of your own, add a name here and a file beside it, and call `services.outbox.promise(db,
+kind, …)` in the transaction of the change that it reports. `python -m app.manage mail preview`
+shows them all.
 """
 
 from enum import StrEnum

@@ -1,7 +1,7 @@
-"""Live sessions: whose a request is, which a user has, and the lock that keeps them in order.
+"""Live sessions: the user of a request, a user's sessions, and the lock that keeps them in order.
 
-An access token names its session, and `find_signed_in_user` checks user and session in one query:
-they die together.
+An access token names its session, and `find_signed_in_user` checks user and session in one query.
+So a token dies with either of them.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ from app.services import Services
 
 @dataclass(frozen=True, slots=True)
 class SignedInUser(ABC):
-    """The user behind a request, whatever kind of token it came with."""
+    """The user of a request, with any kind of token."""
 
     id: UUID
     email: str
@@ -33,10 +33,10 @@ class SignedInUser(ABC):
 
     @abstractmethod
     def sign_of_life(self) -> Select[Any]:
-        """A query that finds a row as long as what signed the user in has not ended."""
+        """A query that finds a row until the session or token ends that signed the user in."""
 
     def may_write(self) -> bool:
-        """Whether other methods than GET and HEAD are open to them."""
+        """Whether they may use methods other than GET and HEAD."""
         return True
 
 
@@ -96,7 +96,7 @@ async def list_sessions(
 
 
 async def lock_user(db: AsyncSession, user_id: UUID) -> User | None:
-    """Take the row that whoever opens a session takes too, so that none slips through."""
+    """Lock the user's row. Opening a session locks it too, so none slips through."""
     return await db.scalar(select(User).where(User.id == user_id).with_for_update())
 
 
@@ -105,10 +105,9 @@ def fresh_login_required(message: str = "Sign in with your password for this.") 
 
 
 async def lock_signed_in_user(db: AsyncSession, user: SignedInUser) -> User:
-    """Take the row of who asks, before a change that they may make only while signed in.
-
-    What signed them in was checked when the request came in. A password takes long to hash: whoever
-    was signed out meanwhile, or deactivated, must not have the last word.
+    """Lock the caller's row, before a change that only a signed-in user may make. Their session or
+    token was checked when the request came in. But a hash takes long: a user who was signed out or
+    deactivated meanwhile must not make the change.
 
     Raises:
         InvalidToken: the session, or the token, has ended.

@@ -26,9 +26,8 @@ def revoke(reason: RevokedReason) -> Update:
 async def end_credentials(
     services: Services, db: AsyncSession, user_id: UUID, reason: RevokedReason
 ) -> None:
-    """End what else signs a user in, such as the personal tokens of a part.
-
-    A model that has `ends_with(settings)` says for which reasons its rows go.
+    """End the user's other tokens, such as the personal tokens of a part. If a model has
+    `ends_with(settings)`, that says for which reasons its rows end.
     """
     for mapper in Base.registry.mappers:
         ends_with = getattr(mapper.class_, "ends_with", None)
@@ -53,10 +52,9 @@ async def sign_out(services: Services, user: SessionUser, refresh_token: str) ->
 
 
 async def sign_out_with_refresh_token(services: Services, refresh_token: str) -> bool:
-    """End the session of a refresh token, which is proof enough (RFC 7009 §2.1); False when it has
-    none that lives.
-
-    Any of its family will do, also one that was exchanged: replaying that would end it as well.
+    """End the session of a refresh token, which is proof enough (RFC 7009 §2.1); False if no live
+    session has it. Any token of the family works, also an exchanged one: to replay that would end
+    the session as well.
     """
     try:
         claims = services.tokens.read(refresh_token, TokenType.REFRESH)

@@ -19,17 +19,17 @@ from app.security_events import SecurityEvent
 from app.services import Services
 
 MAX_LIVE: Final = 100
-"""Sessions of a user. One that signs in more often ends the one that it used longest ago."""
+"""Live sessions of a user. One more sign-in ends the session that has been unused for longest."""
 
 MAX_ENDED: Final = 200
-"""Sessions of a user that have ended and are kept: what a login reads grows no further."""
+"""Ended sessions of a user that are kept, so a login never reads more rows than these."""
 
 AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a session remembers of the client that opened it, or refreshed it last."""
+    """The client that opened a session, or refreshed it last."""
 
     ip_address: str
     user_agent: str | None

@@ -1,7 +1,6 @@
-"""Carrying a session on: a refresh token works once, and its replay ends the session.
+"""Refreshing a session: a refresh token works once, and its replay ends the session.
 
-Unless it is a lost race: two tabs that ask at once, or a client that asks again because the answer
-was lost.
+A lost race is no replay: two tabs refresh at once, or a client that lost the answer tries again.
 """
 
 from datetime import timedelta
@@ -24,9 +23,9 @@ from app.security_events import SecurityEvent
 from app.services import Services
 
 LOST_RACE_SECONDS: Final = 10
-"""A refresh token replayed this soon, from where its successor went, may come from a client that
-asked twice at once: it gets nothing, and its session lives. Later, from elsewhere, or once its
-successor was used too, it was stolen."""
+"""A refresh token that is replayed this soon, from the place that got its successor, may come from
+a client that asked twice: it gets nothing, and its session lives. It was stolen if it comes later,
+from elsewhere, or after its successor was used too."""
 
 
 class RefreshSuperseded(AppError):
@@ -61,8 +60,8 @@ _ROTATE = (
 async def refresh(services: Services, refresh_token: str, device: Device) -> TokenPair:
     """Exchange a refresh token for its successor and a new access token, once.
 
-    One conditional UPDATE decides, so of any number of parallel tries exactly one succeeds, on
-    SQLite as on PostgreSQL. The session's address and agent are those of who refreshed last.
+    One conditional UPDATE decides, so exactly one of several parallel tries succeeds, on SQLite and
+    on PostgreSQL. The session keeps the address and agent of the last refresh.
 
     Raises:
         InvalidToken: not a current refresh token. If it was replayed, its session has ended.
@@ -98,8 +97,8 @@ async def _answer_replay(
 ) -> TokenPair:
     """Tell a lost answer and a lost race from a theft (RFC 9700 §4.14.2).
 
-    A thief who is fast has won the race, and the owner's try comes from elsewhere; one who is slow
-    comes from elsewhere himself.
+    A fast thief has won the race, and the owner's try comes from elsewhere. A slow thief's own try
+    comes from elsewhere.
     """
     presented = token_hash(refresh_token)
     session = await _find_live_session(services, claims)
@@ -126,10 +125,11 @@ async def _answer_replay(
 
 
 def _is_where_it_went(session: AnyRow, device: Device) -> bool:
-    """Whether the one who asks has the address of who refreshed last, or the same agent.
+    """Whether the caller has the address or the agent of the last refresh.
 
-    One of both, since people roam between two requests, and apps are updated. An address counts as
-    it does for limits: IPv6 gives a device several. What is not known is nobody's.
+    One of them is enough, because people roam between two requests, and apps are updated. An
+    address means the same as in the limits: IPv6 gives a device several. An unknown one never
+    matches.
     """
     address, agent = device.ip_address, device.user_agent
     return (agent is not None and agent == session.user_agent) or (
@@ -153,7 +153,7 @@ async def _find_live_session(services: Services, claims: Claims) -> AnyRow | Non
 
 
 def _same_successor(services: Services, claims: Claims, session: AnyRow) -> TokenPair:
-    """Sign the successor again from what its row says; signing is deterministic."""
+    """Sign the successor again from its row; the same row gives the same token."""
     tokens = token_pair(services, claims, session.token_id, session.rotated_at)
     if token_hash(tokens.refresh_token) != session.token_hash:  # the secret has changed since
         raise InvalidToken

@@ -1,4 +1,4 @@
-"""What goes in and out, in JSON. Here is what an endpoint's own bodies are made of."""
+"""The JSON bodies of requests and answers, and the base classes of your own."""
 
 from app.api.schemas.base import Input, Message, Output
 from app.api.schemas.fields import (

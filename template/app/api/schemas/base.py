@@ -1,4 +1,4 @@
-"""What every body is made of. Names are camelCase outside and snake_case inside."""
+"""The base of every body. Names are camelCase outside and snake_case inside."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ def _title(name: str, _: object) -> str:
 
 
 class Input(BaseModel):
-    """A request body. Fields that are not declared are refused (ASVS 5.0 15.3.3), and so are
-    numbers where a text is meant."""
+    """A request body. It refuses unknown fields (ASVS 5.0 15.3.3), and numbers in place of
+    texts."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -25,7 +25,7 @@ class Input(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _keep_one_unknown_field(cls, body: Any) -> Any:
-        """One is enough to refuse the body; for each of thousands there would be an error."""
+        """One unknown field is enough to refuse the body; thousands would each make an error."""
         if not isinstance(body, dict) or len(body) <= len(cls.model_fields):
             return body
         if cls.model_config.get("extra") != "forbid":

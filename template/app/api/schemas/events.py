@@ -18,7 +18,8 @@ class OwnEvent(Output):
     user_agent: str | None
     session_id: UUID | None
     actor: str | None
-    """"admin" or "operator", when somebody else did it. Who and where from is not the owner's."""
+    """"admin" or "operator", if somebody else did it. The owner does not see which one, or from
+    where."""
     details: dict[str, Any]
 
     @classmethod

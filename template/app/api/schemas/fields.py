@@ -1,4 +1,4 @@
-"""The kinds of values that go in and out: addresses, names, passwords, moments."""
+"""The kinds of values in bodies: addresses, names, passwords, times."""
 
 import re
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ def _harmless(name: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    r"""Refuse lone surrogates, which JSON can spell ("\ud800") and no encoding can hold.
+    r"""Refuse lone surrogates: JSON can spell them ("\ud800"), but no encoding can hold them.
 
     Only the start of a long text is looked at: none is ever stored, or hashed.
     """
@@ -50,7 +50,7 @@ def _in_one_format(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-# A schema says only what is true of every value that is accepted: clients refuse the rest unasked.
+# A schema must be true of every accepted value, because clients refuse all others unasked.
 # Blanks are trimmed and letters of every script are taken, which neither a pattern nor the format
 # "email" allows; and engines for patterns differ.
 

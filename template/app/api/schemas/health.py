@@ -17,4 +17,4 @@ class Readiness(Output):
     database: str = Field(examples=["ok"])
     limits: str = Field(examples=["ok"])
     oldest_mail_seconds: int = Field(examples=[0])
-    """How long the oldest mail that is promised and not sent has been waiting; 0: none is."""
+    """How long the oldest unsent mail has waited; 0: none waits."""

@@ -11,7 +11,7 @@ from app.api.schemas.users import PageQuery
 
 class SessionsQuery(PageQuery):
     limit: int = Field(100, ge=1, le=100)
-    """All that a user can have, unless told."""
+    """By default, all sessions that a user can have."""
 
 
 class SessionInfo(Output):

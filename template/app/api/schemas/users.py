@@ -14,9 +14,9 @@ class UpdateProfileInput(Input):
     name: Name | None = None
     """null forgets the name."""
     email: Email = Field(default_factory=str)
-    """Left out, which is not the same as empty, or an address; never null."""
+    """An address, or left out (which is not the same as empty); never null."""
     current_password: Password | None = None
-    """For another address, where EMAIL_CHANGE asks for more than the session."""
+    """Needed for another address, if EMAIL_CHANGE asks for more than the session."""
 
 
 class ChangePasswordInput(Input):
@@ -35,7 +35,7 @@ class UpdateUserInput(Input):
 
 
 class PageQuery(BaseModel):
-    """A parameter that is not known here is refused: a filter that is ignored shows everybody."""
+    """Unknown parameters are refused: an ignored filter would show everybody."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""The kinds of values that resources hold, with bounds that both databases keep."""
+"""The kinds of values in resources, within the bounds of both databases."""
 
 import json
 import math
@@ -41,8 +41,7 @@ _MOMENT: Final = re.compile(
 
 
 class CursorQuery(BaseModel):
-    """A page of a list. A parameter that is not known here is refused: a filter that is ignored
-    shows everything."""
+    """A page of a list. Unknown parameters are refused: an ignored filter would show everything."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
@@ -87,7 +86,7 @@ Moment = Annotated[
 
 @dataclass(frozen=True)
 class DecimalText:
-    """A decimal number as a text, in and out: most clients make a float of a number in JSON."""
+    """A decimal number as a text, in and out: most clients turn a number in JSON into a float."""
 
     precision: int
     scale: int
@@ -123,7 +122,7 @@ class DecimalText:
 
 
 def _kept(value: Any, depth: int = 0) -> Any:
-    """The same value, of nothing that would come back as something else."""
+    """Return the value, unless it would come back as something else."""
     if depth > MAX_JSON_DEPTH:
         raise ValueError(f"is nested more than {MAX_JSON_DEPTH} deep")
     match value:

@@ -1,4 +1,5 @@
-"""How DATABASE_URL is written: what of it is understood, and what to write instead."""
+"""How DATABASE_URL is written: which parameters are understood, and what to write instead of
+others."""
 
 import re
 import ssl

@@ -15,13 +15,13 @@ from app.foundation.checks.database_url import check_database_url
 from app.foundation.checks.redis_urls import parse_redis_url
 
 UNIX_SOCKET: Final = "unix"
-"""In TRUSTED_PROXIES: whoever connects by a Unix socket, which has no address."""
+"""In TRUSTED_PROXIES: every connection by a Unix socket, which has no address."""
 
 _SITE: Final = (
     r"([A-Za-z0-9._-]+|\*\.([A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 )
-"""The host of an http or https origin. `*.` stands for whatever is below a domain of two labels or
-more: "https://*.com" would be everybody."""
+"""The host of an http or https origin. `*.` stands for all subdomains of a domain with two labels
+or more: "https://*.com" would be everybody."""
 
 _APP_SCHEME: Final = r"(?!(?:https?|wss?|ftp|file|data|blob|javascript)$)[a-z][a-z0-9+.-]*"
 """Of an app that brings its own browser, or of an extension; not one of the network's."""
@@ -87,8 +87,8 @@ def trimmed(secret: SecretStr) -> SecretStr:
 
 
 def with_untrimmed(previous: object, secret: object) -> object:
-    """The earlier secrets, with the one that signs as it is written: what was signed with the
-    blanks at its ends still verifies."""
+    """The earlier secrets, and the signing one with the blanks at its ends: tokens that were signed
+    with the blanks still verify."""
     if not isinstance(secret, str) or secret.strip() in {secret, ""}:
         return previous
     earlier = _split_commas(previous or [])

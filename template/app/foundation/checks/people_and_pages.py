@@ -1,4 +1,4 @@
-"""How settings name people, mail servers and pages: what is said about a wrong one."""
+"""How settings name people, mail servers and pages, and the messages about wrong ones."""
 
 import re
 from email.utils import parseaddr

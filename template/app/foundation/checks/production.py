@@ -1,4 +1,4 @@
-"""What production refuses, and what it allows but its owner should know."""
+"""What production refuses, and what it only warns of."""
 
 import ipaddress
 from typing import TYPE_CHECKING, Final
@@ -53,7 +53,7 @@ def production_problems(settings: "Settings") -> list[tuple[str, str]]:
 
 
 def _problems_of_pages(settings: "Settings") -> list[tuple[str, str]]:
-    """Who may call, and where mails lead and come from."""
+    """The settings of callers and mails."""
     problems = []
     if settings.email_change == "confirm" and "//localhost" in settings.email_change_url:
         problems.append(

@@ -1,7 +1,7 @@
-"""Signing secrets that everybody can read: they are copied out of documents as they stand.
+"""Signing secrets that everybody can read: people copy them out of documents.
 
-Long and random enough, so that nothing else tells them from good ones. Their hashes alone are kept:
-nobody is to copy them out of here.
+They are long and random enough, so no other check finds them. Only their hashes are kept here, so
+nobody copies them from here.
 """
 
 import hashlib

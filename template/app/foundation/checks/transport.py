@@ -1,4 +1,4 @@
-"""Whether what goes to other hosts can be read on its way there."""
+"""Whether others can read what we send to other hosts."""
 
 import ipaddress
 import re
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def is_this_host(name: str) -> bool:
-    """Tell whether what is sent there never leaves the machine. A path is a Unix socket."""
+    """Tell whether data for this host never leaves the machine. A path is a Unix socket."""
     name = name.strip("[]").lower().removesuffix(".")
     if name in {"", "localhost"} or name.startswith("/"):
         return True
@@ -23,7 +23,7 @@ def is_this_host(name: str) -> bool:
 
 
 def database_is_unverified(url: str) -> bool:
-    """Tell whether a PostgreSQL on another host is spoken to without knowing that it is it."""
+    """Tell whether we speak to a PostgreSQL on another host without a check of its identity."""
     parameters = parse_qs(urlsplit(url).query)
     if parameters.get("sslmode", [""])[0] in {"verify-ca", "verify-full"}:
         return False
@@ -33,7 +33,7 @@ def database_is_unverified(url: str) -> bool:
 
 
 def redis_is_plain(url: str) -> bool:
-    """Tell whether a Redis on another host is spoken to without TLS."""
+    """Tell whether we speak to a Redis on another host without TLS."""
     address = parse_redis_url(url)
     if address.kind == "server":
         parts = urlsplit(address.url)

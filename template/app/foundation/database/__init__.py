@@ -1,4 +1,4 @@
-"""The database: one line in front of it, short sections, and a clear answer when it is away."""
+"""The database: one queue in front of it, short sections, and a clear answer when it is away."""
 
 from app.foundation.database.engines import POOL_SIZE, create_engine
 from app.foundation.database.outages import (

@@ -20,8 +20,8 @@ def cut_at(
 ) -> Iterator[None]:
     """Cut the connection at the deadline: a frozen server answers no polite cancellation.
 
-    It takes the place of the timeout, which stays for SQLite: that runs here, and waits for locks
-    only.
+    It replaces the timeout, which only SQLite keeps: SQLite runs in this process, and waits only
+    for locks.
     """
     driver = connection.connection.driver_connection if connection else None
     if not isinstance(driver, asyncpg.Connection):

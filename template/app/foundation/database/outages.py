@@ -27,7 +27,7 @@ class StalePlan(Unavailable):
 
 
 class WrongDatabase(Unavailable):
-    """It answers, and this API can't work with it. Its operator hears why, its clients do not."""
+    """The database answers, but this API can't work with it. Operators see why; clients do not."""
 
     def __init__(self, problem: str, fix: str) -> None:
         super().__init__(NO_ANSWER)
@@ -66,7 +66,7 @@ _WRONG: Final = (
         "switch ssl on there, or name a server that has it",
     ),
 )
-"""What waiting does not change, by words of PgBouncer and asyncpg."""
+"""Errors that waiting does not fix, by words of PgBouncer and asyncpg."""
 
 _SQLITE_OUTAGES: Final = {
     sqlite3.SQLITE_PERM,
@@ -81,7 +81,7 @@ _SQLITE_OUTAGES: Final = {
     sqlite3.SQLITE_PROTOCOL,  # too many at once begin with the WAL
     sqlite3.SQLITE_NOTADB,
 }
-"""What is the matter with the file, not with the statement."""
+"""Problems of the file, not of the statement."""
 
 _PRIMARY: Final = 0xFF
 """The bits of a code that are not its details: SQLITE_READONLY of SQLITE_READONLY_DBMOVED."""
@@ -105,9 +105,8 @@ def is_outage(error: Exception) -> bool:
 
 
 def is_stale_plan(error: Exception) -> bool:
-    """Whether a prepared statement would return other types than when it was prepared.
-
-    SQLAlchemy has forgotten all of them by now, so that the next try prepares anew.
+    """Whether a prepared statement would now return other types. SQLAlchemy has already forgotten
+    all of them, so the next try prepares them anew.
     """
     return isinstance(_from_driver(error), asyncpg.InvalidCachedStatementError)
 
@@ -118,7 +117,8 @@ def _from_driver(error: Exception) -> object:
 
 
 def _was_closed(error: Exception) -> bool:
-    """Whether the driver found the connection closed; the SQLSTATE of why went to nobody."""
+    """Whether the driver found the connection closed; then nobody got the SQLSTATE with the
+    reason."""
     cause = _from_driver(error)
     return isinstance(cause, asyncpg.InterfaceError) and "clos" in str(cause)
 
@@ -138,7 +138,7 @@ def unavailable(error: Exception) -> Unavailable:
 
 
 def reason(error: Exception) -> str:
-    """What happened, by name: SQLITE_FULL, SQLITE_READONLY_DBMOVED, QueryCanceledError."""
+    """The error's name: SQLITE_FULL, SQLITE_READONLY_DBMOVED, QueryCanceledError."""
     origin = getattr(error, "orig", error)
     name: str | None = getattr(origin, "sqlite_errorname", None)
     cause = _from_driver(error)
@@ -148,7 +148,7 @@ def reason(error: Exception) -> str:
 
 
 def advice(error: DBAPIError) -> str:
-    """What to do when SQLite may not write where its file is, or beside it; otherwise nothing."""
+    """What to do if SQLite may not write its file, or beside it; otherwise empty."""
     code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_OK)
     if code & _PRIMARY not in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
         return ""

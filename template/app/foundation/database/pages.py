@@ -1,7 +1,7 @@
 """Lists read page by page, the newest first: each starts after the last row of the one before.
 
-Whatever is added or deleted meanwhile, no row comes twice and none is left out; and a page costs
-the same at any depth. With an offset the database would count its way there, row by row.
+No row comes twice and none is left out, even if others are added or deleted meanwhile. A page costs
+the same at any depth. With an offset the database would have to count all rows before it.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from app.foundation.database.sections import Database
 from app.foundation.database.types import AnyRow
 
 CURSOR: Final = "^[0-9a-f]{46}$"
-"""A place in a list: a row's `created_at` in microseconds, then its id. Every text of this form is
-one, and a forged one shows nothing: the query still says whose rows may be seen."""
+"""A place in a list: a row's `created_at` in microseconds, then its id. Any text of this form is
+valid, but a forged one reveals nothing: the query still limits the rows that may be seen."""
 
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -36,7 +36,7 @@ async def read_page(
     """Read one page.
 
     Args:
-        rows: those that may be seen, with their `id` and `created_at`.
+        rows: the rows that may be seen, with their `id` and `created_at`.
         table: the model. An index has to end in `created_at, id`, after what `rows` is filtered by.
         cursor: the last page's `next_cursor`; None is the start.
     """

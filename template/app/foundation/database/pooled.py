@@ -1,4 +1,4 @@
-"""Statements behind a pooler: described now and then, and sent whole each time."""
+"""Statements behind a pooler: sent whole each time, described now and then."""
 
 import time
 from typing import Any, Final
@@ -6,22 +6,21 @@ from typing import Any, Final
 import asyncpg
 
 DESCRIBED_SECONDS: Final = 1.0
-"""How long what a statement takes and returns is taken as known."""
+"""How long a statement's types stay known."""
 MAX_KNOWN: Final = 200
 
 _MISREAD: Final = (
     *(AssertionError, BufferError, ValueError),
     *(asyncpg.InternalClientError, asyncpg.InvalidBinaryRepresentationError),
 )
-"""What comes when values are not of the types that were described."""
+"""The errors for values that are not of the described types."""
 
 
 class PooledConnection(asyncpg.Connection):  # type: ignore[misc]
-    """Runs a statement in one round trip: the server parses it anew each time, so that nothing has
-    to be there from before, and no plan can be outdated.
-
-    For `statement_cache_size=0`. Only what the values look like is remembered. Asked for each time,
-    as asyncpg does by itself, that is a second round trip, and a read costs the worker 30 % more.
+    """Runs a statement in one round trip, for `statement_cache_size=0`. The server parses it anew
+    each time, so it needs nothing from before, and no plan can be outdated. Only the types of the
+    values are remembered. asyncpg by itself asks for them each time, in a second round trip; a read
+    then costs the worker 30 % more.
     """
 
     __slots__ = ("_known",)

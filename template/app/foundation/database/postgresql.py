@@ -1,4 +1,4 @@
-"""PostgreSQL: its URLs, its connections, and what stands between: a pooler."""
+"""PostgreSQL: its URLs, its connections, and poolers in between."""
 
 import re
 from typing import Any, Final
@@ -19,17 +19,16 @@ _NOT_FOR_THE_SERVER: Final = re.compile(
 _SAYS_POOLER: Final = re.compile(r"[?&]pgbouncer=(true|1|yes|on)(&|$)", re.IGNORECASE)
 
 _POOLERS_SQLSTATES: Final = ("26000", "42P05")
-"""What was prepared is not there, or somebody else has prepared it."""
+"""The prepared statement is missing, or somebody else has prepared it."""
 
 PREPARED_STATEMENTS: Final = 100
 """Kept prepared on each connection; behind a pooler none is."""
 
 
 def driver_url(url: str) -> str:
-    """Leave out what providers put into their URLs for libpq or Prisma.
-
-    asyncpg reads the URL itself, so sslmode, hosts and .pgpass work as with libpq; but what it does
-    not know it sends to the server, which refuses it.
+    """Leave out the parameters that providers add for libpq or Prisma. asyncpg reads the URL
+    itself, so sslmode, hosts and .pgpass work as with libpq. But it sends unknown parameters to the
+    server, which refuses them.
     """
     return _NOT_FOR_THE_SERVER.sub("", url).rstrip("?&")
 
@@ -84,8 +83,8 @@ class _Connector:
         return connection
 
     def notice_pooler(self, context: ExceptionContext) -> None:
-        """One that hides behind a real process id shows by what happens to statements: all
-        connections are then opened anew."""
+        """A pooler with a real process id shows when a statement fails. Then all connections are
+        opened anew."""
         if getattr(context.original_exception, "sqlstate", None) in _POOLERS_SQLSTATES:
             self._behind_pooler = context.is_disconnect = True
 
@@ -101,9 +100,8 @@ class _Connector:
 
 
 async def is_pooler(connection: Any) -> bool:
-    """Whoever answers with another process id than it gave at the start passes statements on.
-
-    In the simple protocol, so that nothing is prepared to find out.
+    """If the process id is not the one from the start, there is a pooler. This asks in the simple
+    protocol, so it prepares nothing.
     """
     pid = connection.get_server_pid()
     status: str = await connection.execute(f"SELECT 1 WHERE pg_backend_pid() = {pid:d}")
@@ -111,6 +109,6 @@ async def is_pooler(connection: Any) -> bool:
 
 
 def _replace_closed(connection: Any, _record: object, _proxy: object) -> None:
-    """Hand out no connection that the server is known to have closed; asks nobody."""
+    """Hand out no connection that the server is known to have closed, without a query."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError

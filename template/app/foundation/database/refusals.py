@@ -16,10 +16,10 @@ _FOREIGN_KEY: Final = {"23503", sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY}
 
 @contextmanager
 def refusals_explained() -> Iterator[None]:
-    """Only the database can tell, where two requests come at once.
+    """If two requests come at once, only the database can tell.
 
     Raises:
-        AppError: 409 already_exists, a value may be there once and is; 404 not_found, what a
+        AppError: 409 already_exists, a unique value exists already; 404 not_found, the row that a
             reference names has been deleted.
     """
     try:
@@ -34,7 +34,7 @@ def refusals_explained() -> Iterator[None]:
 
 
 def is_one_of(version: Any, seen: Collection[int] | None) -> ColumnElement[bool]:
-    """Whether a row is one that the client has seen; None asks for no certain one."""
+    """Whether the client has seen this version of the row; with None, any version will do."""
     return true() if seen is None else version.in_(seen)
 
 

@@ -1,4 +1,4 @@
-"""Trying again what is known to have done nothing."""
+"""Running statements again that are known to have done nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,8 @@ from app.foundation.database.outages import is_stale_plan
 
 
 class FirstTwice(Session):
-    """Runs its first statement once more when its plan turns out to be outdated by a migration:
-    nothing has been done yet that a second try would do twice."""
+    """Runs its first statement again if a migration has outdated its plan: nothing has been done
+    yet, so nothing can be done twice."""
 
     _has_begun = False
 

@@ -54,11 +54,11 @@ _REVISION: Final[Select[Any]] = select(column("version_num")).select_from(table(
 _REVISION_OF_PRIMARY: Final[Executable] = _REVISION.where(
     func.current_setting("transaction_read_only") == "off"
 )
-"""A standby answers as well, and takes no writes."""
+"""A standby answers too, but takes no writes."""
 
 
 class Database:
-    """One pool for reads and transactions, and the line in front of it."""
+    """One pool for reads and transactions, and the queue in front of it."""
 
     def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
         # On autocommit for reads. A connection turns to transactions for each write and back, which
@@ -102,7 +102,7 @@ class Database:
         statement: Executable,
         parameters: dict[str, Any],
     ) -> Sequence[AnyRow]:
-        """Run a statement, and again after what is known to have done nothing."""
+        """Run a statement, and run it again if it is known to have done nothing."""
         deadline = new_deadline()
         for _ in range(MAX_TRIES - 1):
             with suppress(*retriable):
@@ -188,7 +188,7 @@ class Database:
         return None if self.is_postgresql else file_of(self.engine.url)
 
     async def is_behind_pooler(self) -> bool:
-        """Whether another process of the server may answer each time."""
+        """Whether each statement may reach another process of the server."""
         if not self.is_postgresql:
             return False
         async with self.connection() as connection:
@@ -207,13 +207,13 @@ class Database:
         return False
 
     async def begin_and_end(self) -> None:
-        """Ask for a transaction: a pooler may allow single statements alone."""
+        """Ask for a transaction: a pooler may allow only single statements."""
         if self.is_postgresql:
             async with self.transaction() as db:
                 await db.execute(select(1))
 
     async def close(self) -> None:
-        """Take leave of the server; of a frozen one, without its answer."""
+        """Say goodbye to the server; if it is frozen, don't wait for its answer."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE_SECONDS):
                 await self.engine.dispose()

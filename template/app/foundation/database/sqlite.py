@@ -63,8 +63,8 @@ def file_of(url: URL) -> Path:
 
 
 class _SameFile:
-    """Sees that the file stays: SQLite would go on writing into one that was deleted, and make an
-    empty one in its place. To a copy that was put there, connections are made anew."""
+    """Checks that the file is still the same: SQLite would go on writing into a deleted file, or
+    make an empty one. If a copy was put there, connections are opened anew."""
 
     def __init__(self, url: URL) -> None:
         self._path = file_of(url)
@@ -72,8 +72,8 @@ class _SameFile:
         self._was_there = False
 
     def make_none_anew(self, *_connection: object) -> None:
-        """A first one is private from its first byte: it will hold addresses and hashes. So are the
-        files that SQLite puts beside it: they get its mode."""
+        """A new file is private from its first byte, because it will hold addresses and hashes. The
+        files that SQLite puts beside it get the same mode."""
         if self._was_there:
             self._identity()
         elif self._may_be_made:

@@ -1,4 +1,4 @@
-"""What a database is asked before it is worked with: at the start, and by `check`."""
+"""The checks of a database before its use: at the start, and by `check`."""
 
 import os
 import re
@@ -36,7 +36,7 @@ _USER_VERSION: Final = text("PRAGMA user_version")
 
 
 class UnusableDatabase(Exception):
-    """The start is refused: waiting would not make this database a right one."""
+    """The API does not start: waiting would not make this database usable."""
 
 
 async def check_at_start(database: Database) -> None:
@@ -80,7 +80,7 @@ async def connection_shortage(database: Database) -> str | None:
 
 
 async def write_nothing(database: Database) -> None:
-    """Write what is there already: to an SQLite file that can be read and not written.
+    """Write the value that is there already, to notice an SQLite file that can only be read.
 
     Raises:
         Unavailable: it can't be written; the cause says why.
@@ -92,7 +92,7 @@ async def write_nothing(database: Database) -> None:
 
 
 def _workers() -> int:
-    """How many this server has, as it was started: `--workers` comes before WEB_CONCURRENCY."""
+    """The number of this server's workers: `--workers` comes before WEB_CONCURRENCY."""
     named = _WORKERS_OPTION.search(" ".join(sys.argv[1:]))
     count = named[1] if named else os.environ.get("WEB_CONCURRENCY", "")
     return int(count) if count.isdecimal() else 1

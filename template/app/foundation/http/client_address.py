@@ -1,7 +1,7 @@
-"""Who is asking: the address by which limits, sessions and logs know a client.
+"""The client's address, by which limits, sessions and logs know it.
 
-`X-Forwarded-For` is written by whoever sends the request, so it counts only as far as an unbroken
-chain of TRUSTED_PROXIES vouches for it. `Forwarded` and `X-Real-IP` are never read.
+Any sender can write `X-Forwarded-For`, so it counts only as far as an unbroken chain of
+TRUSTED_PROXIES vouches for it. `Forwarded` and `X-Real-IP` are never read.
 """
 
 import ipaddress
@@ -24,13 +24,13 @@ UNKNOWN: Final = "unknown"
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[\d.]+):\d+")
 _LONGEST_ADDRESS: Final = 64
 MAX_HOPS: Final = 32
-"""How many proxies a request is followed through."""
+"""We follow a request through at most this many proxies."""
 _IPV6_CUSTOMER_BITS: Final = 64
 _IPV6_SITE_BITS: Final = 48
 
 
 class TrustedProxies:
-    """TRUSTED_PROXIES: the networks, and whether who comes by a Unix socket is one of them."""
+    """TRUSTED_PROXIES: the networks, and whether connections by a Unix socket are trusted."""
 
     def __init__(self, proxies: Iterable[Network | str] = ()) -> None:
         self.networks = [proxy for proxy in proxies if not isinstance(proxy, str)]
@@ -122,10 +122,9 @@ def _forwarded_for(scope: Scope) -> Iterator[str]:
 def _first_untrusted(
     address: Address | None, hops: Iterator[str], trusted: TrustedProxies
 ) -> Address | None:
-    """Follow the chain while who vouches for the next hop is trusted and names an address.
-
-    Junk ends the chain: what stands before it was never vouched for. So does its length:
-    a client may name trusted proxies by the thousand.
+    """Follow the chain while each hop is trusted and names an address. Junk ends the chain, because
+    nobody vouched for the hops before it. A maximal length ends it too: a client may name thousands
+    of trusted proxies.
     """
     for hop in islice(hops, MAX_HOPS):
         next_address = parse_address(hop)

@@ -18,19 +18,20 @@ from app.security_events import SecurityEvent
 _ALLOW_ORIGIN: Final = b"access-control-allow-origin"
 _VARY: Final = (b"vary", b"Origin")
 _LONGEST_ORIGIN: Final = 264
-"""Characters that are logged of one that was refused."""
+"""The log shows this many characters of a refused origin."""
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _CROSS_SITE: Final = b"cross-site"
 _OURS: Final = frozenset({b"same-origin", b"none"})
-"""Of `Sec-Fetch-Site`, which no page can write: this origin's own page, or a person's own doing."""
+"""Values of `Sec-Fetch-Site`, which no page can write: this origin's own page, or the person
+themselves."""
 
 
 class CorsMiddleware(CORSMiddleware):
-    """Starlette's rules with two differences: an origin that is not on the list gets no CORS
-    header at all, and one that is gets the list of what is allowed, whatever it asked for.
+    """Starlette's rules with two differences. An origin that is not on the list gets no CORS header
+    at all. An origin on the list always gets all allowed methods and headers.
 
-    Credentials mode stays off, since nothing here is authenticated by a cookie. So `*` (which
+    Credentials mode stays off, because no endpoint here uses a cookie. So `*` (which
     production refuses) never means `*` with credentials.
 
     Args:
@@ -64,8 +65,8 @@ class CorsMiddleware(CORSMiddleware):
     def preflight_response(self, request_headers: Headers) -> Response:
         """Answer an allowed origin with 200 also where the method or a header is not allowed.
 
-        The browser compares with the lists, and says in its console what is missing. Of any other
-        status it says that the origin is not allowed.
+        The browser compares with the lists, and its console names what is missing. With any other
+        status it would say that the origin is not allowed.
         """
         origin = request_headers["origin"]
         if self.is_allowed_origin(origin):
@@ -83,10 +84,10 @@ class CorsMiddleware(CORSMiddleware):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse what no browser may send across sites, before it is counted against its user.
+        """Refuse requests that no browser may send across sites, before they are counted.
 
-        Any page can let its visitors' browsers send it, and the answers are kept from that page;
-        but their tries would be used up (OWASP CSRF Cheat Sheet, Fetch Metadata).
+        Any page can make its visitors' browsers send them. It can't read the answers, but it would
+        use up the visitors' tries (OWASP CSRF Cheat Sheet, Fetch Metadata).
         """
         if scope["type"] == "http" and self._comes_from_another_site(scope):
             message = "This API takes no such request from a page of another site."
@@ -99,8 +100,9 @@ class CorsMiddleware(CORSMiddleware):
         await super().__call__(scope, receive, send)
 
     def _comes_from_another_site(self, scope: Scope) -> bool:
-        """By `Origin` where something is changed, else by `Sec-Fetch-Site`, of a request without
-        a token: with one, a preflight was asked first. A link may lead here from anywhere."""
+        """Judge by `Origin` if the request changes something, otherwise by `Sec-Fetch-Site`. A
+        request with a token needs no check: a preflight came first. A link may lead here from
+        anywhere."""
         origin, site = request_header(scope, b"origin"), request_header(scope, b"sec-fetch-site")
         if (origin is None and site is None) or site in _OURS or scope["method"] == "OPTIONS":
             return False

@@ -1,4 +1,4 @@
-"""The last handler: what escapes from the application is logged here, and answered in JSON."""
+"""The last handler: it logs exceptions that nobody else caught, and answers in JSON."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ logger = structlog.get_logger()
 
 
 class CrashGuardMiddleware:
-    """Turn an unhandled exception into a 500 that says nothing but the request id.
+    """Turn an unhandled exception into a 500 that says only the request id.
 
     It stands inside the CORS and security headers layers, unlike Starlette's own handler of last
     resort, so that a 500 keeps their headers. The traceback goes to the log, once, and never

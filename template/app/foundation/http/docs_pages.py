@@ -1,6 +1,6 @@
 """The pages that show the API, `/docs` and `/redoc`, and `/` that names them.
 
-Nothing of theirs comes from a foreign host: behind a firewall, or on a train, they work as well.
+They load nothing from a foreign host, so they also work behind a firewall or on a train.
 Swagger UI and ReDoc are files of the package fastapi-offline; none of its code is run.
 """
 
@@ -36,7 +36,7 @@ def add_docs_pages(app: FastAPI) -> None:
 
 
 async def _root(request: Request) -> dict[str, Any]:
-    """What this is, for whoever opens the address alone."""
+    """The start page: what this is."""
     app, prefix = request.app, request.scope.get("root_path", "")
     docs = [prefix + path for path in (*PAGES, OPENAPI)]
     return {"name": app.title, "version": app.version, "documentation": docs}
@@ -58,7 +58,7 @@ async def _asset(name: str) -> FileResponse:
 
 
 def _package() -> Path:
-    """Where the package's files are; it is not imported for that."""
+    """The place of the package's files, without importing it."""
     spec = find_spec("fastapi_offline")
     if spec is None or spec.origin is None:
         raise RuntimeError("fastapi-offline is not installed: it has the files of /docs")

@@ -1,7 +1,7 @@
-"""Entity tags: what a client has seen of a thing, so that it overwrites nothing it has not.
+"""Entity tags: a client says which version it has seen, so it overwrites no other.
 
-A thing's tag is the number of its version. Who sends it back in `If-Match` changes that version or
-none (RFC 9110 §13.1.1).
+A thing's tag is the number of its version. A client that sends it back in `If-Match` changes that
+version or none (RFC 9110 §13.1.1).
 """
 
 import re
@@ -23,7 +23,7 @@ async def seen_versions(
         str | None, Header(description="The `ETag` of what may be changed, else 412.")
     ] = None,
 ) -> frozenset[int] | None:
-    """The versions that may be changed; None when the client does not mind, or says `*`."""
+    """The versions that may be changed; None for all: without `If-Match`, or with `*`."""
     lines = request.headers.getlist("if-match")
     if not lines or lines == ["*"]:
         return None

@@ -1,4 +1,4 @@
-"""Turns whatever is raised below into the one error format. No answer repeats its input."""
+"""Turns every exception from below into the one error format. No answer repeats its input."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -15,10 +15,10 @@ from starlette.routing import Match
 from app.errors import AppError, ErrorCode, error_response
 
 MAX_DETAILS: Final = 20
-"""What a client of ours can cause is a few; an owner's list of objects may cause any number."""
+"""Our own endpoints have few fields to complain about; an owner's list of objects may have many."""
 
 MAX_FIELD: Final = 100
-"""Characters of a field's name: where an owner takes a mapping, its keys are the client's."""
+"""Characters of a field's name: in an owner's mapping, the client chooses the keys."""
 
 _CODES = {
     HTTPStatus.BAD_REQUEST: ErrorCode.INVALID_JSON,
@@ -71,7 +71,7 @@ async def _answer_validation_error(request: Request, error: RequestValidationErr
 
 
 def _details(problems: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    """At most MAX_DETAILS, the last of which tells how many are left out (ASVS 5.0 15.1.3)."""
+    """At most MAX_DETAILS; then the last says how many are left out (ASVS 5.0 15.1.3)."""
     if len(problems) <= MAX_DETAILS:
         return _without_repeats(problems)
     shown = _without_repeats(problems[: MAX_DETAILS - 1])

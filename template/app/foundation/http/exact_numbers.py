@@ -1,4 +1,4 @@
-"""Bodies whose numbers keep their digits until somebody has judged them."""
+"""Bodies whose numbers keep all digits until they are checked."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -10,9 +10,8 @@ from fastapi.routing import APIRoute
 
 
 class ExactNumbersRoute(APIRoute):
-    """`APIRouter(route_class=ExactNumbersRoute)`: a number with a point comes as a `Decimal`.
-
-    As a float, 0.1234567890123456789 would have lost its end before anything could refuse it.
+    """`APIRouter(route_class=ExactNumbersRoute)`: a number with a point comes as a `Decimal`. A
+    float would lose the end of 0.1234567890123456789 before a check could refuse it.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

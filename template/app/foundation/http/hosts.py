@@ -1,4 +1,4 @@
-"""ALLOWED_HOSTS: requests for a name that is not ours are refused, and never redirected.
+"""ALLOWED_HOSTS: requests for another name are refused, and never redirected.
 
 A forged `Host` ends up in redirects, links and caches (OWASP WSTG-INPV-17).
 """
@@ -16,7 +16,7 @@ from app.foundation.log.sampling import log_sampled
 from app.security_events import SecurityEvent
 
 _LONGEST: Final = 264
-"""Of a name with its port. What is longer is neither matched nor remembered."""
+"""Characters of a name with its port. A longer one is neither matched nor remembered."""
 
 _HOST: Final = re.compile(rb"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
 
@@ -25,7 +25,7 @@ class AllowedHostsMiddleware:
     """Let only requests for the allowed hosts pass: exact names, `*.example.com`, or `*`.
 
     Args:
-        any_host: paths that are answered whatever the host. Balancers ask for the health of an
+        any_host: paths that are answered for any host. Balancers ask for the health of an
             address, not of a name, and can't always be told otherwise.
     """
 

@@ -1,4 +1,4 @@
-"""What an endpoint tells the OpenAPI document about its errors: those that it really gives."""
+"""How an endpoint lists its real errors for the OpenAPI document."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -21,7 +21,7 @@ USUAL: Final = {
     500: (ErrorCode.INTERNAL_ERROR,),
     503: (ErrorCode.UNAVAILABLE,),
 }
-"""The codes that a status has unless told."""
+"""The usual codes of each status."""
 
 BODY_ERRORS: Final = (400, 413, 415)
 
@@ -34,7 +34,7 @@ def errors(*statuses: int, **codes: int) -> dict[int | str, dict[str, Any]]:
 
     Args:
         statuses: each with its usual codes.
-        codes: each with its status, beside those.
+        codes: further ones, each with its status.
 
     Raises:
         ValueError: there is no such code.

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI writes, made exact when somebody asks for it."""
+"""The OpenAPI document: FastAPI writes it, and this makes it exact on the first request for it."""
 
 import json
 import re
@@ -42,11 +42,11 @@ request may also be answered 400 (a wrong `Host`, a rejected CORS preflight), 40
 """The description of the whole API: what the layers around the endpoints answer."""
 
 ANSWERS: Final = Path(__file__).with_name("error_answers.json")
-"""By status what is said of an error, and its headers; by code an example."""
+"""The description and headers of errors, by status; their examples, by code."""
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """What the document says of the whole API, as arguments of `FastAPI`."""
+    """The document's facts about the whole API, as arguments of `FastAPI`."""
     contact = settings.api_contact
     kind = "url" if "://" in contact else "email"
     return {
@@ -76,7 +76,7 @@ def tags_of(modules: Iterable[ModuleType]) -> list[dict[str, Any]]:
 
 
 def _subject(module: ModuleType) -> str:
-    """Of "`/api/auth`: signing in and out." what follows the path."""
+    """What follows the path in "`/api/auth`: signing in and out."."""
     subject = (module.__doc__ or "").partition("\n")[0]
     subject = re.sub(r"^`[^`]*`: ", "", subject)
     return subject[:1].upper() + subject[1:]
@@ -88,7 +88,7 @@ def operation_id(route: APIRoute) -> str:
 
 
 def document_exactly(app: FastAPI) -> None:
-    """Let the OpenAPI document tell what each endpoint answers, and whom.
+    """Add to the OpenAPI document each endpoint's answers, and the callers that it allows.
 
     Raises:
         ValueError: from `app.openapi`; a model has the name of one of the error format.

@@ -1,10 +1,10 @@
 """How uvicorn speaks HTTP/1.1 here: by its httptools protocol, with two differences.
 
 `--http app.foundation.http.protocol:HttpProtocol`. Offers to upgrade are declined: Java's
-`HttpClient` offers `Upgrade: h2c` with what it sends. A server that does not take the offer answers
-as if it had not been made (RFC 9110 §7.8); httptools ends such a request after its headers, and
-uvicorn serves it without its body. And a stop loses no request that is on its way: uvicorn closes
-what is idle at that moment, also a connection whose first bytes are about to arrive.
+`HttpClient` offers `Upgrade: h2c` with its requests. A server may ignore the offer and answer as
+usual (RFC 9110 §7.8); httptools ends such a request after its headers, and uvicorn serves it
+without its body. And a stop loses no request on its way: uvicorn closes all idle connections, also
+one whose first bytes are about to arrive.
 """
 
 from typing import Final

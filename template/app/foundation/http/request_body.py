@@ -1,4 +1,4 @@
-"""What a request body may be: JSON in UTF-8, and not large. Decided before any of it is parsed.
+"""A request body must be JSON in UTF-8, and not large. This is checked before it is parsed.
 
 Starlette's RequestBodyLimitMiddleware and FastAPI's `max_body_size` count alike, but they answer
 in plain text, from outside our layers, and only if the endpoint reads the body.
@@ -48,7 +48,7 @@ class RequestBodyMiddleware:
     to one in another encoding than UTF-8, or that the server has lost.
 
     Args:
-        routes: those whose body must be a form instead, see `accepts_form`, and any others.
+        routes: all routes; the body of some must be a form, see `accepts_form`.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, routes: Iterable[BaseRoute] = ()) -> None:
@@ -68,7 +68,7 @@ class RequestBodyMiddleware:
             await self.app(scope, receive, send)
 
     async def _admit(self, scope: Scope, receive: Receive) -> Receive:
-        """Give what the body is read from, if it may be read."""
+        """Give the `receive` to read the body with, if it may be read."""
         length = declared_length(request_header(scope, b"content-length"))
         if length > self.max_bytes:
             raise self._too_large()
@@ -113,7 +113,7 @@ class RequestBodyMiddleware:
 
 
 def _refusal(scope: Scope, kind: bytes) -> AppError | None:
-    """What is wrong with the kind of a body, if one should come."""
+    """The problem with a body's kind, in case a body comes."""
     encoding = request_header(scope, b"content-encoding")
     if encoding is not None and encoding.strip().lower() != _PLAIN:
         return _unsupported(
@@ -129,7 +129,7 @@ def _kind_of(scope: Scope, forms: Container[str]) -> bytes:
 
 
 def is_refused_unread(scope: Scope, forms: Container[str]) -> bool:
-    """Tell whether a body will be refused for its kind, whatever it says. A chunked one may turn
+    """Tell whether a body's kind alone will refuse it. A chunked one may turn
     out to be none."""
     length = declared_length(request_header(scope, b"content-length"))
     return length > 0 and _refusal(scope, _kind_of(scope, forms)) is not None
@@ -145,7 +145,7 @@ def _unsupported(message: str, header: str, value: str) -> AppError:
 
 
 async def _without_body(receive: Receive, refusal: AppError) -> Receive:
-    """Of a chunked body only its first bytes tell that there is one (RFC 9112 §6.3)."""
+    """Only the first bytes of a chunked body show that there is one (RFC 9112 §6.3)."""
     message = await receive()
     while not message.get("body") and _continues(message):
         message = await receive()
@@ -190,7 +190,7 @@ def declared_length(content_length: bytes | None) -> int:
 
 
 def is_json(content_type: bytes | None) -> bool:
-    """Tell whether a media type is `application/json`, with whatever parameters."""
+    """Tell whether a media type is `application/json`, with any parameters."""
     return _is(_JSON, content_type)
 
 

@@ -1,4 +1,4 @@
-"""Who asked for what, and how it ended: a request id, the client's address, one access line."""
+"""What each request has: an id, the client's address, and one line in the access log."""
 
 import re
 import secrets
@@ -99,9 +99,8 @@ class RequestContextMiddleware:
 
 
 def _request_id(scope: Scope, trusted: TrustedProxies) -> str:
-    """Take over a proxy's well-formed id, so that a request can be followed across services.
-
-    Not a client's: events are told apart by it, and two that share one could not be.
+    """Use a proxy's well-formed id, so that people can follow a request across services. A client's
+    id is not used: it could give one id to two requests, and their events could not be told apart.
     """
     incoming = request_header(scope, b"x-request-id")
     if incoming and is_trusted_peer(scope, trusted) and _WELL_FORMED_ID.fullmatch(incoming):
@@ -122,7 +121,7 @@ def _log_access(scope: Scope, status: int, seconds: float) -> None:
 def loggable_path(path: str) -> str:
     """Give the path without its query, and without segments longer than an identifier.
 
-    What is longer than a UUID is likelier a token that somebody pasted into a URL than a name.
+    A segment longer than a UUID is probably a token that somebody pasted into a URL.
     """
     if len(path) <= 40:
         return path

@@ -1,7 +1,7 @@
-"""How long an address and the headers may be. Decided before anything takes them apart.
+"""How long an address and the headers may be. This is checked before they are parsed.
 
-uvicorn takes whatever fits into memory. A proxy in front has limits of its own; these are the same
-for everybody, and bound what cookies, queries and headers cost to take apart (ASVS 5.0 15.1.3).
+uvicorn takes anything that fits into memory. A proxy in front has its own limits. These are the
+same everywhere, and bound the cost of parsing cookies, queries and headers (ASVS 5.0 15.1.3).
 """
 
 from typing import Final

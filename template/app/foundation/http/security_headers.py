@@ -70,5 +70,5 @@ class SecurityHeadersMiddleware:
 
 
 def hsts(*, include_subdomains: bool) -> bytes:
-    """The promise that this host, and with it those below, answer HTTPS for two years to come."""
+    """The promise that this host, and with it its subdomains, will answer HTTPS for two years."""
     return _TWO_YEARS + (b"; includeSubDomains" if include_subdomains else b"")

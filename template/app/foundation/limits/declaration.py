@@ -4,7 +4,7 @@
     @rate_limit("10/minute", by="user")
     async def make_report(...): ...
 
-What declares nothing falls under the general limit, so no route can be forgotten. The declarations
+A route without one falls under the general limit, so none can be forgotten. The declarations
 are turned into a table when the application starts, see `routes`.
 """
 
@@ -21,7 +21,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an endpoint asks of a request before any of it is read.
+    """An endpoint's limit, checked before the request is read.
 
     Args:
         rate: None for the general limit.
@@ -39,8 +39,9 @@ def rate_limit(rate: str, *, by: By) -> Callable[[Endpoint], Endpoint]:
 
     Args:
         rate: "10/minute", or the name of a setting that holds one: "RATE_LIMIT_AUTH".
-        by: whose requests are counted together; a "user" who is not signed in is an address.
-            "refresh_token" is the user whom the one in the body names, and a "user" without one.
+        by: whose requests are counted together. "user" means the address if nobody is signed in.
+            "refresh_token" means the user of the refresh token in the body; without one it means
+            "user".
     """
     return lambda endpoint: _declare(endpoint, rate=rate, by=by)
 
@@ -56,9 +57,8 @@ def unlimited(endpoint: Endpoint) -> Endpoint:
 
 
 def hashes_password(endpoint: Endpoint) -> Endpoint:
-    """Refuse while the queue for hashing is full, before the request is counted.
-
-    Who obeys `Retry-After` during a flood must not be out of tries without having had one.
+    """Refuse while the queue for hashing is full, before the request is counted. A client that
+    obeys `Retry-After` during a flood must not lose its tries without having had one.
     """
     return _declare(endpoint, hashes_password=True)
 

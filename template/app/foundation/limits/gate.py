@@ -1,7 +1,5 @@
-"""The gate that a request waits at when it hashes, and for as long as it hashes alone.
-
-Not for the whole request: while the database is frozen, whoever stood behind would wait for each
-one before them.
+"""The gate at which a request waits to hash. It holds the gate only while it hashes, not for the
+whole request: if the database froze, all requests behind it would wait too.
 """
 
 from asyncio import Semaphore
@@ -14,7 +12,7 @@ _gate: ContextVar[Semaphore | None] = ContextVar("gate", default=None)
 
 @contextmanager
 def hashing_behind(gate: Semaphore | None) -> Iterator[None]:
-    """What is hashed in this block waits at the gate, if there is one."""
+    """Hashes in this block wait at the gate, if there is one."""
     before = _gate.set(gate)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Counting against limits, and refusing what is over them."""
+"""Counting against limits, and refusing requests over them."""
 
 import asyncio
 import math
@@ -63,7 +63,7 @@ def new_limit(name: str, rate: str, times: int = 1) -> Limit:
 
 HASHES_OF_AN_ADDRESS: Final = new_limit("hashes of an address", "2/second")
 HASHES_OF_A_USER: Final = new_limit("hashes of a user", "1/second")
-"""How many passwords are hashed at once, for `line`: the threads for it are everybody's."""
+"""For `line`: how many passwords are hashed at once, because all share the threads."""
 
 USER: Final = "user:"
 """What keys of users begin with; those of addresses don't."""
@@ -72,8 +72,7 @@ IN_LINE: Final = 18
 """How many more may wait: whom a limit lets pass is served, also when all of an office sign in."""
 
 REFUSED_AFTER_SECONDS: Final = 0.5
-"""Who finds the line full waits so long for the refusal: forty connections that only ask again
-would keep the machine busy with refusing them."""
+"""A refusal waits this long: forty connections that ask again at once would keep us busy."""
 
 
 @dataclass(slots=True)
@@ -101,7 +100,7 @@ class RateLimiter:
             raise await self.exceeded(limit, key)
 
     async def reserve(self, limit: Limit, key: str) -> "Reservation":
-        """Count one before it is known whether it counts: parallel tries can't all be the last.
+        """Count one before we know whether it counts: parallel tries can't all be the last.
 
         Raises:
             TooManyRequests: it is one more than the limit; nothing stays counted.
@@ -154,7 +153,7 @@ class RateLimiter:
             await self._windows.clear(limit.limit, limit.scope, key)
 
     async def exceeded(self, limit: Limit, key: str) -> TooManyRequests:
-        """The refusal of whoever comes while a limit is used up."""
+        """The refusal of requests while a limit is used up."""
         stats = await self._windows.get_window_stats(limit.limit, limit.scope, key)
         return self._refusal(limit, key, max(1, math.ceil(stats.reset_time - time.time())))
 

@@ -9,18 +9,18 @@ from typing import Final
 from limits.aio.storage import Storage
 
 MAX_KEYS: Final = 50_000
-"""Some 20 MB. A client may choose keys without end: addresses of IPv6, accounts that it guesses at.
-Of more, the windows in which least was counted are forgotten first."""
+"""Some 20 MB. A client can choose any number of keys: IPv6 addresses, accounts that it guesses at.
+If there are more, the windows with the lowest counts are forgotten first."""
 
 SWEPT_AT_ONCE: Final = 8
-"""Windows that each request looks at, in turn, for those that have ended."""
+"""Each request checks this many windows, in turn, for ended ones."""
 
 
 class MemoryStorage(Storage):
     """Counters in this process, for one worker.
 
     The library's own starts a task that walks through all keys on every request, and measures
-    windows on the clock of the wall: one that is set back locks everybody out for as long.
+    windows on the wall clock: if that is set back, everybody is locked out for as long.
     """
 
     STORAGE_SCHEME = None

@@ -1,4 +1,4 @@
-"""Counting requests before anything else is done for them."""
+"""Counting requests before doing anything else for them."""
 
 from asyncio import Semaphore
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Reading a body before its request is counted, where the body says whom it counts against."""
+"""Reading a body before its request is counted, if the body says against whom it counts."""
 
 from collections import deque
 from typing import Final

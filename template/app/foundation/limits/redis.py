@@ -24,8 +24,8 @@ REMIND_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 10
 
 PROBES: Final = ("probe{460}", "probe{430}")
-"""Counters of nobody. In a cluster they belong to its first and to its last node: a node that is
-asked as if it were alone has not both."""
+"""Test counters. In a cluster the first and the last node have one each, so a single node of it
+does not have both."""
 
 T = TypeVar("T")
 
@@ -37,9 +37,9 @@ logger = structlog.get_logger()
 class RedisOrMemoryStorage(Storage):
     """Counters in Redis, shared by all workers and hosts; in memory while Redis is away.
 
-    Losing Redis must neither stop the API nor lift the limits: one request waits
-    `REDIS_TIMEOUT_SECONDS` for it every `REDIS_RETRY_SECONDS`, the others are counted here, on
-    from what Redis said last. One that comes back empty is told what was counted.
+    Losing Redis must neither stop the API nor lift the limits: every `REDIS_RETRY_SECONDS` one
+    request waits `REDIS_TIMEOUT_SECONDS` for it. The others are counted here, starting from the
+    last counts of Redis. If Redis comes back empty, it gets the counts.
     """
 
     STORAGE_SCHEME = None
@@ -76,7 +76,7 @@ class RedisOrMemoryStorage(Storage):
     async def _count(
         self, storage: Store, key: str, expiry: int, amount: int, *, lower: bool = True
     ) -> int:
-        """Count in the memory as well. What Redis has lost since, it is told."""
+        """Count in the memory as well. If Redis has lost counts since then, it gets them."""
         if isinstance(storage, MemoryStorage):
             return await storage.incr(key, expiry, amount)
         known, asked_at = self._memory.known(key), time.monotonic()
@@ -161,8 +161,8 @@ class RedisOrMemoryStorage(Storage):
 async def _in_time() -> AsyncIterator[None]:
     """Raise TimeoutError when Redis takes longer than `REDIS_TIMEOUT_SECONDS`.
 
-    What this process itself stood still, collecting garbage say, is given back once: its own pause
-    is no outage of Redis, and would let more requests pass than the limit says.
+    A pause of this process itself, such as a garbage collection, is added once: it is no outage of
+    Redis, and would let more requests pass than the limit says.
     """
     loop = asyncio.get_running_loop()
     due = loop.time() + REDIS_TIMEOUT_SECONDS

@@ -47,7 +47,7 @@ _BY_CODE: Final = {
     "BUSY": Problem("is kept busy by somebody's script", "end it with SCRIPT KILL"),
     "unknown command": Problem("lacks a command that is needed", "let it run EVALSHA and SCRIPT"),
 }
-"""By what stands in the text. Some versions put it behind a code of scripts."""
+"""By words in the error's text. Some versions put them after a code of scripts."""
 
 _BY_KIND: Final[dict[type[Exception], Problem]] = {
     exceptions.MovedError: Problem("is a node of a cluster", "write redis+cluster:// in REDIS_URL"),

@@ -21,8 +21,8 @@ GENERAL: Final = "general"
 _GENERAL_RATE: Final = (GENERAL, "RATE_LIMIT_GENERAL")
 
 SITE_FACTOR: Final = 20
-"""How many times its limit the /48 around an IPv6 client has: a customer may own all of it, and a
-network of phones shares one."""
+"""The /48 around an IPv6 client has this many times the limit: one customer may own all of it, and
+a network of phones may share it."""
 
 KeyOf = Callable[[Scope], Awaitable[str]]
 

@@ -1,4 +1,4 @@
-"""What reaches a line is untrusted text: no value can break out of its line (CWE-117)."""
+"""Text in a log line is untrusted: no value may break out of its line (CWE-117)."""
 
 import textwrap
 from typing import Final, TextIO

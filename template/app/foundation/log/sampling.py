@@ -1,4 +1,4 @@
-"""Events that anybody can cause by the thousand: some of each a minute, and how many more."""
+"""Events that anybody can cause by the thousand: log some of each a minute, and count the rest."""
 
 from collections import defaultdict
 from time import monotonic
@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 
 LINES_A_MINUTE: Final = 20
-"""Of one event, in each worker."""
+"""Lines of one event, in each worker."""
 
 logger = structlog.get_logger()
 

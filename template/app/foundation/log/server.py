@@ -1,4 +1,4 @@
-"""How uvicorn's own process logs: as the application does.
+"""uvicorn's own process logs as the application does.
 
 With `--workers` a parent process starts and watches the workers and never imports the
 application, so `uvicorn_log.json`, which the start command passes as `--log-config`, names this.
