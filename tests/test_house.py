@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "template"
 APP = TEMPLATE / "app"
 
-MOST_LINES_OF_CODE = 7720
+MOST_LINES_OF_CODE = 7_740
 """Without parts. 0.5.0 had 3,497 in 48 files. Imports of 50 more files are 290 of the difference;
 the rest came with what a pooler, a cluster, a proxy and a second tab want, with events that are
 kept, mail that is not lost, invitations, keys that are staged, lines for hashing, a document for

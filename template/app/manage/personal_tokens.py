@@ -20,6 +20,9 @@ MAX_DAYS = 366
 async def create(services: Services, args: Namespace) -> dict[str, Any]:
     """Make a token; it is printed only once."""
     user = await find(services, args.email)
+    if not user.is_active:
+        fix = f"activate it first: python -m app.manage user activate {user.email}"
+        raise CommandError(f"{user.email} is deactivated", fix)
     lifetime = timedelta(days=args.days)
     name = checked_name(args.name)
     made, text = await tokens.create_token(

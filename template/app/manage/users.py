@@ -15,6 +15,7 @@ from app.accounts.emails import canonical_email
 from app.accounts.events import list_events, record
 from app.accounts.mails import MailKind
 from app.accounts.models import AccountEvent, RevokedReason, Role, User
+from app.accounts.names import MAX_NAME, is_harmless
 from app.accounts.own_names import own_name_problem
 from app.accounts.passwords import password_problem
 from app.accounts.registration import email_taken, new_user
@@ -25,8 +26,6 @@ from app.manage.errors import CommandError
 from app.manage.output import facts
 from app.security_events import SecurityEvent
 from app.services import Services
-
-MAX_NAME_LENGTH: Final = 100
 
 SEARCHED: Final = (User.email, User.name)
 
@@ -144,8 +143,9 @@ def canonical(email: str) -> str:
 
 
 def checked_name(name: str) -> str:
-    if not name.isprintable() or not 1 <= len(name.strip()) <= MAX_NAME_LENGTH:
-        raise CommandError(f"--name must have 1 to {MAX_NAME_LENGTH} characters", exit_code=2)
+    if not is_harmless(name) or not 1 <= len(name.strip()) <= MAX_NAME:
+        problem = f"--name must have 1 to {MAX_NAME} characters, no control characters"
+        raise CommandError(problem, exit_code=2)
     return name.strip()
 
 

@@ -1,18 +1,20 @@
 """Making, finding and ending personal tokens."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, delete, func, or_, select, update
+from sqlalchemy.exc import DBAPIError
 
 from app.accounts.events import record
 from app.accounts.models import User
 from app.accounts.sessions import SessionUser, SignedInUser, lock_signed_in_user, lock_user
 from app.accounts.tokens import token_hash
-from app.errors import AppError, ErrorCode, limit_reached
+from app.errors import AppError, ErrorCode, Unavailable, limit_reached
 from app.foundation.database import AnyRow, utc_now
 from app.personal_tokens.events import TokenEvent
 from app.personal_tokens.format import PREFIX, SHOWN, is_well_formed, new_token
@@ -67,7 +69,8 @@ class PersonalBearer:
         *user, last_used_at = row
         found = TokenUser(*user)
         if last_used_at is None or last_used_at < utc_now() - LAST_USED_EVERY:
-            await _note_use(services, found.token_id)
+            with suppress(Unavailable, DBAPIError):  # nobody is locked out for it
+                await _note_use(services, found.token_id)
         return found
 
 

@@ -5,6 +5,7 @@ import re
 from typing import Any, Final
 
 from app.user_import.foreign_hashes import verifier_of
+from app.user_import.settings import ImportSettings
 
 MAX_HASH: Final = 255
 
@@ -29,6 +30,8 @@ def stored_form(exported: Any) -> str:
         # Django's "argon2$argon2id$…" has lost the dollar that the hash begins with.
         if text.startswith(wrapper):
             text = f"${text.removeprefix(wrapper).lstrip('$')}"
+    if text.startswith("firebase-") and not ImportSettings().firebase_signer_key:
+        raise ValueError("the hash is of Firebase, and wants FIREBASE_SIGNER_KEY: set that first")
     if _BCRYPT.fullmatch(text) or verifier_of(text):
         return text
     raise ValueError("the hash is of no known kind, or asks for too much work; see docs/import.md")

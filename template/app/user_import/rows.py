@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.accounts.emails import canonical_email
 from app.accounts.models import Role
+from app.accounts.names import MAX_NAME, is_harmless
 from app.accounts.passwords import NO_PASSWORD
 from app.foundation.database import utc_now
 from app.user_import.hashes import stored_form
@@ -56,7 +57,9 @@ def read_users(file: Path) -> Iterator[NewUser]:
 def _csv_rows(lines: Any) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(lines, strict=True)
     try:
-        if wrong := _wrong_names(reader.fieldnames or ()):
+        names = reader.fieldnames or ()
+        wrong = _wrong_names(names) or (len(set(names)) < len(names) and "a field is there twice")
+        if wrong:
             raise BadRow(1, wrong)
         for row in reader:
             if None in row or None in row.values():
@@ -97,7 +100,7 @@ def _user(line: int, row: dict[str, Any]) -> NewUser:
         is_active=_flag(row.get("active")),
         created_at=_moment(_text(row, "created")),
         # Without one nobody signs in until the password is reset by mail.
-        password_hash=stored_form(exported) if exported else NO_PASSWORD,
+        password_hash=NO_PASSWORD if exported in (None, "") else stored_form(exported),
     )
 
 
@@ -109,8 +112,9 @@ def _text(row: dict[str, Any], field: str) -> str | None:
 
 
 def _name(name: str | None) -> str | None:
-    if name is not None and not (name.isprintable() and len(name) <= 100):
-        raise ValueError("name must have at most 100 characters, all of them printable")
+    if name is not None and not (is_harmless(name) and len(name) <= MAX_NAME):
+        problem = f"name must have at most {MAX_NAME} characters, and no control characters"
+        raise ValueError(problem)
     return name
 
 

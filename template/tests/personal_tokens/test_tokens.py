@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from app.accounts import administration
+from app.errors import Unavailable
 from app.foundation.database import Database
 from app.personal_tokens.format import LENGTH, is_well_formed, new_token
 from app.personal_tokens.models import PersonalToken
@@ -287,6 +288,20 @@ async def test_last_used_costs_a_write_in_ten_minutes(
     await database.travel(minutes=11)
     assert await is_good(client, made["token"])
     assert await last_used() >= first
+
+
+async def test_a_token_reads_while_nothing_can_be_written(
+    client: httpx.AsyncClient, ada: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a session does: what is only nice to know locks nobody out."""
+    made = await make(client, ada)
+
+    async def fail(*_: object, **__: object) -> None:
+        raise Unavailable("the database")
+
+    monkeypatch.setattr(Database, "execute", fail)
+
+    assert await is_good(client, made["token"])
 
 
 async def test_a_request_is_one_query(

@@ -17,6 +17,7 @@ from app.accounts.models import User
 from app.accounts.passwords import PasswordHasher
 from app.user_import.foreign_hashes import verifier_of
 from app.user_import.hashes import stored_form
+from app.user_import.settings import ImportSettings
 from tests.helpers import PASSWORD, Tables, error_code
 from tests.live import environment
 from tests.manage.conftest import Manage, manage, project  # noqa: F401 - fixtures
@@ -190,6 +191,29 @@ def test_a_file_of_json_lines_is_taken_over(manage: Manage, write: Write) -> Non
     assert manage("user", "import", file).data["imported"] == 2
 
 
+FIREBASE = f"firebase-scrypt$8$14$42xEC+ixf3L2lw==${'A' * 88}"
+
+
+def test_a_name_is_what_the_api_takes(manage: Manage, write: Write) -> None:  # noqa: F811
+    """The joiners of Persian and of emoji, and the spaces of French."""
+    names = ["Zo\u200cya", "Ada\u00a0L.", "👩\u200d💻"]
+    lines = [f"user{number}@example.com,{name}\n" for number, name in enumerate(names)]
+    file = write("".join(["email,name\n", *lines]))
+
+    assert manage("user", "import", file).data["imported"] == len(names)
+    taken = {user["name"] for user in manage("user", "list").data["users"]}
+    assert taken == set(names)
+
+
+@pytest.mark.parametrize("name", ["FIREBASE_SIGNER_KEY", "FIREBASE_SALT_SEPARATOR"])
+def test_what_firebase_needs_is_checked_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "no base64")
+    with pytest.raises(ValueError, match="must be base64"):
+        ImportSettings()
+
+
 ADA = "email,role,active,created,hash\nada@example.com,user,1,,\n"
 
 
@@ -215,6 +239,10 @@ ADA = "email,role,active,created,hash\nada@example.com,user,1,,\n"
         ('{"email": "a@example.com", "active": []}', "u.jsonl", 1, "active must be"),
         ('{"email": 7}', "u.jsonl", 1, "email must be text"),
         ('{"email": "a@example.com", "name": "a\\u0000b"}', "u.jsonl", 1, "name must have"),
+        ('{"email": "a@example.com", "name": "a\\ud800b"}', "u.jsonl", 1, "name must have"),
+        ('{"email": "a@example.com", "hash": 0}', "u.jsonl", 1, "the hash is no text"),
+        ("email,email\na@example.com,b@example.com\n", "u.csv", 1, "a field is there twice"),
+        (f"email,hash\na@example.com,{FIREBASE}\n", "u.csv", 2, "FIREBASE_SIGNER_KEY"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_imported(

@@ -60,9 +60,10 @@ class RefreshCookieMiddleware:
         requests (OWASP CSRF Prevention Cheat Sheet): without it the cookie is not looked at.
         """
         origin = (request_header(scope, b"origin") or b"").decode("latin-1")
-        host = (request_header(scope, b"host") or b"").decode("latin-1")
+        host = (request_header(scope, b"host") or b"").decode("latin-1").lower()
         return bool(origin) and (
-            origin.partition("://")[2] == host or self._cors.is_allowed_origin(origin)
+            origin.partition("://")[2].lower() in {host, host.removesuffix(":443")}
+            or self._cors.is_allowed_origin(origin)
         )
 
     async def _with_token(
@@ -72,11 +73,11 @@ class RefreshCookieMiddleware:
         receive = await read_ahead(scope, receive, self._services.settings.max_body_bytes)
         try:
             body = json.loads(scope.get(READ_AHEAD) or b"{}")
+            if not isinstance(body, dict) or _FIELD in body or READ_AHEAD not in scope:
+                return scope, receive
+            data = json.dumps(body | {_FIELD: token}).encode()
         except (ValueError, RecursionError):
             return scope, receive  # refused by who reads it
-        if not isinstance(body, dict) or _FIELD in body or READ_AHEAD not in scope:
-            return scope, receive
-        data = json.dumps(body | {_FIELD: token}).encode()
         dropped = {b"content-length", b"transfer-encoding"}
         headers = [header for header in scope["headers"] if header[0] not in dropped]
         headers.append((b"content-length", str(len(data)).encode()))

@@ -1,8 +1,7 @@
 """The kinds of values in bodies: addresses, names, passwords, times."""
 
-import re
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -13,15 +12,12 @@ from pydantic import (
 )
 
 from app.accounts.emails import MAX_EMAIL, canonical_email
+from app.accounts.names import MAX_NAME, is_harmless
 from app.accounts.passwords import MAX_CODE_POINTS, MIN_LENGTH, password_problem
-
-_NAME: Final = re.compile(r"[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+")
-"""No line breaks, no terminal escapes, and no overrides of the writing direction. The joiners of
-Persian and of emoji, and the spaces of every script, belong to names."""
 
 
 def _harmless(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not is_harmless(name):
         raise ValueError("must not contain control characters")
     return name
 
@@ -69,7 +65,7 @@ Email = Annotated[
 
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME),
     AfterValidator(_harmless),
     WithJsonSchema(
         {
