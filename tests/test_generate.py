@@ -179,7 +179,7 @@ REFUSALS: Sequence[tuple[str, Sequence[str], int]] = [
     ("has to differ", ("sheep", "title", "--plural", "sheep"), 2),
     ("a class User is there already", ("user", "title"), 2),
     ("a class Error is there already", ("error", "title"), 2),
-    ("there is app/accounts already", ("account", "title"), 1),
+    ("there is app/accounts already", ("ledger", "title", "--plural", "accounts"), 1),
     ("there is app/api/auth.py already", ("login", "title", "--plural", "auth"), 1),
     ("there is app/config.py already", ("setting", "title", "--plural", "config"), 1),
     ("has a table refresh_tokens already", ("refresh_token", "title"), 1),
