@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _fail("the database has no tables yet", "python -m alembic upgrade head")
         problem, fix = what_is_wrong(error)
         return _fail(f"the database {problem}", fix)
+    except KeyboardInterrupt:
+        return _fail("interrupted; what was not committed is taken back", exit_code=130)
     except AppError as error:
         about = f"{args.email}: " if "email" in args else ""
         return _fail(about + error.detail.rstrip(".").lower())

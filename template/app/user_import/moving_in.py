@@ -1,5 +1,6 @@
 """Taking users over into the database: all of a file, or none."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from itertools import islice
@@ -46,6 +47,7 @@ async def import_users(
                 outcome.imported += imported
                 outcome.there_already += len(chunk) - imported
                 progress(outcome.imported + outcome.there_already)
+                await asyncio.sleep(0)  # SQLite awaits nothing, and Ctrl-C would come after the end
             if dry_run:
                 await everything.rollback()
     finally:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -302,6 +303,34 @@ def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(
 
     assert manage("user", "import", file).data["imported"] == 3000
     assert manage("user", "import", file).data["thereAlready"] == 3000
+
+
+def test_an_import_that_is_interrupted_says_so_in_one_sentence(
+    manage: Manage,  # noqa: F811
+    project: Path,  # noqa: F811
+) -> None:
+    pipe = project / "pipe.csv"
+    os.mkfifo(pipe)
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "app.manage", "user", "import", str(pipe)],
+        cwd=project,
+        env=environment({}),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process, pipe.open("w", encoding="utf-8") as end:
+        end.writelines(["email\n", *[f"user{number}@example.com\n" for number in range(2500)]])
+        end.flush()
+        assert process.stderr is not None
+        assert process.stderr.readline() == "1,000 users\n"
+        process.send_signal(signal.SIGINT)
+        end.close()
+        said = process.stderr.read().splitlines()
+        assert process.wait() == 130
+
+    assert said[-1] == "error: interrupted; what was not committed is taken back"
+    assert "Traceback" not in "".join(said)
+    assert manage("user", "list").data["total"] == 0
 
 
 def test_who_is_there_stays_as_they_are(manage: Manage, write: Write) -> None:  # noqa: F811
