@@ -54,7 +54,7 @@ def test_the_one_token_is_taken_out_of_what_it_was_pasted_with(project: Path, te
     [
         (f"access={GOOD}; refresh={OTHER}", "2 tokens are in this text"),
         (f"access={GOOD}; refresh={OTHER}", "that of access or refresh"),
-        ("https://app.example.com/reset#token=5cKgVv0pQx2", "only who issued it can look it up"),
+        ("https://app.example.com/reset#token=5cKgVv0pQx2", "only its issuer can look it up"),
         ("curl -H 'Authorization: Bearer $TOKEN' http://localhost:8000/api", "has no token in it"),
         (f"{encode({'enc': 'A256GCM'})}..aXY.dGV4dA.dGFn", "this is encrypted"),
     ],

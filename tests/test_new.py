@@ -226,7 +226,7 @@ class TestChoices:
             ("URL?", url),
             ("limits counted?", ""),
             ("Which parts, of sessions", "none"),
-            ("who changes their e-mail address", "password"),
+            ("need to change their address", "password"),
         ]
 
         result = terminal("new", "myapi", *FILES_ALONE, cwd=tmp_path, dialogue=dialogue)

@@ -63,7 +63,7 @@ async def restarted(services: Services) -> None:
 async def all_mailed_now(services: Services) -> None:
     """Wait until nothing is due and nobody is at work; mails may wait for another try."""
     due = select(QueuedMail.id).where(QueuedMail.not_before <= utc_now())
-    for _ in range(2):
+    for _ in range(5):  # a mail that was claimed a moment ago is in neither
         while await services.database.fetch_one(due) or services.outbox._under_way:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
         await asyncio.sleep(0.01)

@@ -129,7 +129,7 @@ async def test_warnings_leave_a_place_to_a_link_and_one_to_other_warnings(
     await promise(app, database, "email_changed", 2, ada)
     await restarted(services_of(app))
     await forgot(client, ada.email)
-    await all_mailed_now(services_of(app))
+    await all_mailed(services_of(app))
 
     assert kinds_of(mailer) == ["Reset", "address was changed", *["password was changed"] * 3]
 
