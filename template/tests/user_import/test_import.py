@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import bcrypt
 import httpx
@@ -274,13 +275,12 @@ def test_a_bad_row_in_a_later_piece_takes_the_earlier_back(
     assert manage("user", "list").data["total"] == 0
 
 
-def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(
-    manage: Manage,  # noqa: F811
+@contextmanager
+def amid_an_import(
     project: Path,  # noqa: F811
-    write: Write,
-) -> None:
-    """It reads a pipe that stays open, so it is amid its work when it is killed."""
-    lines = ["email\n", *[f"user{number}@example.com\n" for number in range(3000)]]
+    lines: list[str],
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """An import that has read the lines, and its pipe, which stays open: it waits for more."""
     pipe = project / "pipe.csv"
     os.mkfifo(pipe)
     process = subprocess.Popen(  # noqa: S603
@@ -291,10 +291,20 @@ def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(
         text=True,
     )
     with process, pipe.open("w", encoding="utf-8") as end:
-        end.writelines(lines[:2500])
+        end.writelines(lines)
         end.flush()
         assert process.stderr is not None
         assert process.stderr.readline() == "1,000 users\n"
+        yield process, end
+
+
+def test_an_import_that_is_killed_leaves_nothing_and_can_be_repeated(
+    manage: Manage,  # noqa: F811
+    project: Path,  # noqa: F811
+    write: Write,
+) -> None:
+    lines = ["email\n", *[f"user{number}@example.com\n" for number in range(3000)]]
+    with amid_an_import(project, lines[:2500]) as (process, _):
         process.kill()
         process.wait()
     assert manage("user", "list").data["total"] == 0
@@ -309,20 +319,9 @@ def test_an_import_that_is_interrupted_says_so_in_one_sentence(
     manage: Manage,  # noqa: F811
     project: Path,  # noqa: F811
 ) -> None:
-    pipe = project / "pipe.csv"
-    os.mkfifo(pipe)
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "app.manage", "user", "import", str(pipe)],
-        cwd=project,
-        env=environment({}),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process, pipe.open("w", encoding="utf-8") as end:
-        end.writelines(["email\n", *[f"user{number}@example.com\n" for number in range(2500)]])
-        end.flush()
+    lines = ["email\n", *[f"user{number}@example.com\n" for number in range(2500)]]
+    with amid_an_import(project, lines) as (process, end):
         assert process.stderr is not None
-        assert process.stderr.readline() == "1,000 users\n"
         process.send_signal(signal.SIGINT)
         end.close()
         said = process.stderr.read().splitlines()
